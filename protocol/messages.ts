@@ -1,0 +1,66 @@
+/** The messages that Stateline's server and its clients exchange beyond the Language Server Protocol itself. */
+
+/** Request, no parameters, answers Status. */
+export const STATUS_REQUEST = "stateline/status";
+/** Notification from the server, Status: sent whenever something in it changes, at most a few times a second. */
+export const STATUS_CHANGED_NOTIFICATION = "stateline/statusChanged";
+/** Request, no parameters, answers CompletionFigures or null: what the last completion cost. */
+export const LAST_COMPLETION_REQUEST = "stateline/lastCompletion";
+/** Request, no parameters, answers null: reads the whole repository again; the old state answers meanwhile. */
+export const REREAD_REQUEST = "stateline/reread";
+/** The command of each inline completion item, run by the client when the item is accepted. */
+export const ACCEPTED_COMMAND = "stateline.accepted";
+
+/** The engine's life: the model loads, the repository is read, completions start from its state. */
+export type EngineState = "loading" | "reading" | "ready" | "error";
+
+export interface Status {
+  readonly state: EngineState;
+  /** Tokens of the repository stream that are in the state so far. */
+  readonly tokensRead: number;
+  /** Size of the repository stream; estimated from file sizes until every file is tokenised. */
+  readonly tokensTotal: number;
+  /** The recurrent memory: the same after a thousand tokens and after a million. */
+  readonly stateBytes: number;
+  /** The attention heads' cache: grows with the tokens up to the attention window. */
+  readonly kvBytes: number;
+  /** Reading speed of the present or latest background read; 0 before the first. */
+  readonly tokensPerSecond: number;
+  /** Share of heads in state mode, 0 to 1. */
+  readonly hybridRatio: number;
+  /** For a person, e.g. "cpu (avx512vnni, 2 threads)"; empty until the model is loaded. */
+  readonly device: string;
+  /** The model's name for a person; empty until the model is loaded. */
+  readonly model: string;
+  /** One sentence for a person: the error when state is "error", else a warning that still holds. */
+  readonly message?: string;
+}
+
+export interface CompletionFigures {
+  /** Tokens that the state had to take in before decoding; 0 when a shown completion was typed through. */
+  readonly tokensAdvanced: number;
+  readonly tokensDecoded: number;
+  /** From the request's arrival to the first decoded line (the engine answers line by line). */
+  readonly msToFirstToken: number;
+  readonly msTotal: number;
+  /** Tokens of the whole context: repository state, changed files, snippets, suffix and prefix. */
+  readonly contextTokens: number;
+  /** Length of the offered text; 0 when nothing was offered. */
+  readonly characters: number;
+  /** Why nothing was offered, for the log and the panels; absent when something was. */
+  readonly nothing?: string;
+}
+
+/** The single argument of ACCEPTED_COMMAND. */
+export interface Accepted {
+  readonly id: number;
+  readonly characters: number;
+}
+
+/** Extra fields that a client may send in `initializationOptions`. */
+export interface InitializationOptions {
+  /** Folder for the repository state's cache; the XDG cache folder when absent. */
+  readonly storagePath?: string;
+  /** Settings for clients that do not answer workspace/configuration; same names as the section "stateline". */
+  readonly settings?: unknown;
+}

@@ -1,0 +1,102 @@
+/** The settings of section "stateline": their types, defaults and validation, the same for every client. */
+
+export const SETTINGS_SECTION = "stateline";
+
+export interface Settings {
+  readonly enabled: boolean;
+  /** Share of heads in state mode, 0 to 1; null = the model's own default. */
+  readonly hybridRatio: number | null;
+  /** How many tokens the attention heads look back; 0 = unbounded. */
+  readonly attentionWindow: number;
+  readonly device: "auto" | "cpu";
+  /** 0 = the machine's physical cores, at most 4. */
+  readonly threads: number;
+  /** Folder with config.json, model.safetensors and tokenizer.json; empty = the embedded model. */
+  readonly modelPath: string;
+  /** Language ids; "*" is every language, "!markdown" excludes one. */
+  readonly languages: readonly string[];
+  /** Patterns, as in a .gitignore, of files that are never read. */
+  readonly exclude: readonly string[];
+  /** Pause after a keystroke before asking; 0 = adapted to the measured latency. */
+  readonly triggerDelayMs: number;
+  readonly maxLines: number;
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  enabled: true,
+  hybridRatio: null,
+  attentionWindow: 2048,
+  device: "auto",
+  threads: 0,
+  modelPath: "",
+  languages: ["*"],
+  exclude: [],
+  triggerDelayMs: 0,
+  maxLines: 8,
+};
+
+export interface ValidatedSettings {
+  readonly settings: Settings;
+  /** One sentence for each setting that was wrong; its default is in use. */
+  readonly problems: readonly string[];
+}
+
+interface Rule {
+  readonly accepts: (value: unknown) => boolean;
+  readonly expected: string;
+}
+
+const isBoolean = (value: unknown): boolean => typeof value === "boolean";
+const isString = (value: unknown): boolean => typeof value === "string";
+const isStringList = (value: unknown): boolean => Array.isArray(value) && value.every(isString);
+const isIntegerBetween =
+  (low: number, high: number) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && Number(value) >= low && Number(value) <= high;
+const isRatio = (value: unknown): boolean =>
+  value === null || (typeof value === "number" && value >= 0 && value <= 1);
+
+const RULES: Readonly<Record<keyof Settings, Rule>> = {
+  enabled: { accepts: isBoolean, expected: "true or false" },
+  hybridRatio: { accepts: isRatio, expected: "a number from 0 to 1, or null for the model's default" },
+  attentionWindow: {
+    accepts: isIntegerBetween(0, 10_000_000),
+    expected: "a whole number of tokens, 0 for unbounded",
+  },
+  device: { accepts: (value) => value === "auto" || value === "cpu", expected: '"auto" or "cpu"' },
+  threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },
+  modelPath: { accepts: isString, expected: "a folder's path, or empty for the embedded model" },
+  languages: { accepts: isStringList, expected: 'a list of language ids such as ["*", "!markdown"]' },
+  exclude: { accepts: isStringList, expected: 'a list of patterns such as ["fixtures/", "*.snap"]' },
+  triggerDelayMs: {
+    accepts: isIntegerBetween(0, 60_000),
+    expected: "a whole number of milliseconds, 0 for automatic",
+  },
+  maxLines: { accepts: isIntegerBetween(1, 100), expected: "a whole number from 1 to 100" },
+};
+
+/** Takes whatever a client sent; unknown names are left alone, since a newer client may know more. */
+export function validateSettings(raw: unknown): ValidatedSettings {
+  if (raw === undefined || raw === null) return { settings: DEFAULT_SETTINGS, problems: [] };
+  if (typeof raw !== "object" || Array.isArray(raw)) {
+    return {
+      settings: DEFAULT_SETTINGS,
+      problems: [`The section "${SETTINGS_SECTION}" must be an object with named settings; the defaults are used.`],
+    };
+  }
+  const settings: Record<string, unknown> = { ...DEFAULT_SETTINGS };
+  const problems: string[] = [];
+  for (const [name, rule] of Object.entries(RULES)) {
+    const value: unknown = (raw as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    if (rule.accepts(value)) settings[name] = value;
+    else problems.push(describeProblem(name, value, rule));
+  }
+  return { settings: settings as unknown as Settings, problems };
+}
+
+function describeProblem(name: string, value: unknown, rule: Rule): string {
+  const given = JSON.stringify(value)?.slice(0, 60) ?? String(value);
+  const fallback = JSON.stringify(DEFAULT_SETTINGS[name as keyof Settings]);
+  return `The setting ${SETTINGS_SECTION}.${name} is ${given} but must be ${rule.expected}; ${fallback} is used.`;
+}
