@@ -1,0 +1,35 @@
+// The small maps between the projections: gates, residuals, skips and the discretisation of time.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/thread_pool.h"
+
+namespace stateline::kernels {
+
+// y = SiLU(gate) * up, [rows, width] with strides; y may be gate or up itself. |error| <= 1e-6
+// relative.
+using SiluMul = void(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
+                     const float* up, size_t ldu, float* y, size_t ldy);
+
+// y += x, [rows, width]. Exact.
+using Add = void(size_t rows, size_t width, const float* x, size_t ldx, float* y, size_t ldy);
+
+// y[t, g, :] += scale[g] * x[t, g, :], [rows, groups * width]: the skip D v of the mixer.
+using AddScaled = void(size_t rows, size_t groups, size_t width, const float* scale, const float* x,
+                       size_t ldx, float* y, size_t ldy);
+
+// dt = softplus(u + bias), a = -exp(A_log) * dt (log decay, <= 0), log_dt = log(max(dt, 1e-6)).
+// u [rows, heads] stride ldu; bias, A_log [heads] (A_log of the mode each head runs in);
+// dt, a, log_dt [rows, heads] dense. Mamba-2, arXiv 2405.21060, sec. 7. |error| <= 1e-6 relative.
+using Discretise = void(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
+                        const float* A_log, float* dt, float* a, float* log_dt);
+
+namespace reference {
+SiluMul silu_mul;
+Add add;
+AddScaled add_scaled;
+Discretise discretise;
+}  // namespace reference
+
+}  // namespace stateline::kernels

@@ -1,0 +1,84 @@
+#include "kernels/kernels.h"
+
+#include <cstdlib>
+
+#include "kernels/cpu_features.h"
+
+namespace stateline::kernels {
+
+// Each level defines its own table in cpu/table.cc; only those built in are declared.
+#define STATELINE_DECLARE(level) \
+  namespace level {              \
+  extern const Kernels table;    \
+  }
+#ifdef STATELINE_HAS_scalar
+STATELINE_DECLARE(scalar)
+#endif
+#ifdef STATELINE_HAS_avx2
+STATELINE_DECLARE(avx2)
+STATELINE_DECLARE(avx512)
+STATELINE_DECLARE(avx512vnni)
+#endif
+#ifdef STATELINE_HAS_neon
+STATELINE_DECLARE(neon)
+#endif
+#undef STATELINE_DECLARE
+
+namespace {
+
+constexpr Kernels kReference{
+    "reference",
+    reference::linear,
+    reference::rms_norm,
+    reference::causal_conv,
+    reference::silu_mul,
+    reference::add,
+    reference::add_scaled,
+    reference::discretise,
+    reference::ssd_prefill,
+    reference::ssd_step,
+    reference::attention,
+    reference::argmax,
+    reference::log_sum_exp,
+    reference::softmax,
+};
+
+const Kernels& choose() {
+  if (const char* forced = std::getenv("STATELINE_CPU")) {
+    if (const Kernels* table = kernels_for(forced)) return *table;
+  }
+  return *available_kernels().back();
+}
+
+}  // namespace
+
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> tables{&kReference};
+#ifdef STATELINE_HAS_scalar
+  tables.push_back(&scalar::table);
+#endif
+#ifdef STATELINE_HAS_avx2
+  const CpuFeatures cpu = detect_cpu();
+  if (cpu.avx2) tables.push_back(&avx2::table);
+  if (cpu.avx512) tables.push_back(&avx512::table);
+  if (cpu.avx512vnni) tables.push_back(&avx512vnni::table);
+#endif
+#ifdef STATELINE_HAS_neon
+  tables.push_back(&neon::table);
+#endif
+  return tables;
+}
+
+const Kernels* kernels_for(std::string_view level) {
+  for (const Kernels* table : available_kernels()) {
+    if (level == table->level) return table;
+  }
+  return nullptr;
+}
+
+const Kernels& kernels() {
+  static const Kernels& best = choose();
+  return best;
+}
+
+}  // namespace stateline::kernels

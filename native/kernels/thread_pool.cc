@@ -1,0 +1,168 @@
+#include "kernels/thread_pool.h"
+
+#include <algorithm>
+#include <new>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>  // _mm_pause
+#endif
+
+namespace stateline::kernels {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr double kWakeUpNs = 30e3;      // futex wake to first instruction, in a virtual machine
+constexpr double kBlockNs = 20e3;       // a claim costs ~0.1 us; below this blocks only add traffic
+constexpr microseconds kSlowJoin{200};  // longer than any block lasts: the helper lost its core
+constexpr int kSlowJoinsBeforeRest = 3;
+constexpr int kCleanJoinsToForget = 50;
+constexpr milliseconds kFirstRest{10};
+constexpr milliseconds kLongestRest{320};
+constexpr microseconds kHelperPatience{
+    20};  // a helper looks this long for the next job before it sleeps
+constexpr microseconds kHelperSlice{500};   // below the kernel's shortest time slice (~0.75 ms)
+constexpr uint32_t kCallerPatience = 2000;  // polls (~20 us) for a claimed block before the futex
+constexpr std::align_val_t kAlignment{64};
+
+inline void pause_cpu() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+void ThreadPool::Free::operator()(std::byte* memory) const {
+  ::operator delete(memory, kAlignment);
+}
+
+ThreadPool::ThreadPool(unsigned threads) : rest_(kFirstRest) {
+  for (unsigned i = 1; i < threads; ++i) helpers_.emplace_back([this] { help(); });
+}
+
+ThreadPool::~ThreadPool() {
+  stopping_.store(true, std::memory_order_release);
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+std::byte* ThreadPool::scratch(size_t bytes) {
+  if (bytes > scratch_bytes_) {
+    scratch_bytes_ = std::max(bytes, scratch_bytes_ * 2);
+    scratch_.reset(static_cast<std::byte*>(::operator new(scratch_bytes_, kAlignment)));
+  }
+  return scratch_.get();
+}
+
+size_t ThreadPool::blocks_for(size_t units, double cost_ns) const {
+  if (helpers_.empty() || units == 0) return std::min<size_t>(units, 1);
+  const auto by_cost = static_cast<size_t>(cost_ns / kBlockNs);
+  return std::clamp<size_t>(by_cost, 1, std::min<size_t>(units, 16 * threads()));
+}
+
+bool ThreadPool::claim(size_t* block, void** object, BlockFunction::Call* call) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while ((ticket & 0xffffffffu) != 0) {
+    const uint32_t blocks = blocks_.load(std::memory_order_relaxed);
+    *object = object_.load(std::memory_order_relaxed);
+    *call = call_.load(std::memory_order_relaxed);
+    if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) {
+      *block = blocks - static_cast<uint32_t>(ticket);
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadPool::help() {
+  uint32_t seen = epoch_.load(std::memory_order_acquire);
+  Clock::time_point slice_begin = Clock::now();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    size_t block;
+    void* object;
+    BlockFunction::Call call;
+    while (claim(&block, &object, &call)) {
+      call(object, block);
+      finished_.fetch_add(1, std::memory_order_acq_rel);
+      finished_.notify_one();
+      if (Clock::now() - slice_begin > kHelperSlice) {  // better here than inside a block
+        std::this_thread::yield();
+        slice_begin = Clock::now();
+      }
+    }
+    const Clock::time_point idle_since = Clock::now();
+    while (epoch_.load(std::memory_order_acquire) == seen &&
+           Clock::now() - idle_since < kHelperPatience) {
+      pause_cpu();
+    }
+    if (epoch_.load(std::memory_order_acquire) == seen) {
+      epoch_.wait(seen, std::memory_order_acquire);
+      slice_begin = Clock::now();
+    }
+    seen = epoch_.load(std::memory_order_acquire);
+  }
+}
+
+bool ThreadPool::worth_splitting(size_t blocks, double cost_ns) {
+  if (helpers_.empty() || blocks < 2 || cost_ns < 2 * kWakeUpNs) return false;
+  return slow_joins_ < kSlowJoinsBeforeRest || Clock::now() >= rest_until_;
+}
+
+void ThreadPool::judge_wait(Clock::time_point begin, Clock::time_point end) {
+  if (end - begin < kSlowJoin) {
+    if (++clean_joins_ >= kCleanJoinsToForget) {
+      slow_joins_ = 0;
+      rest_ = kFirstRest;
+    }
+    return;
+  }
+  clean_joins_ = 0;
+  if (++slow_joins_ < kSlowJoinsBeforeRest) return;
+  rest_until_ = end + rest_;
+  rest_ = std::min(rest_ * 2, kLongestRest);
+}
+
+void ThreadPool::run(size_t blocks, double cost_ns, BlockFunction function) {
+  const bool alone =
+      !worth_splitting(blocks, cost_ns) || in_use_.exchange(true, std::memory_order_acquire);
+  if (alone) {
+    for (size_t block = 0; block < blocks; ++block) function.call()(function.object(), block);
+    return;
+  }
+  finished_.store(0, std::memory_order_relaxed);
+  blocks_.store(static_cast<uint32_t>(blocks), std::memory_order_relaxed);
+  object_.store(function.object(), std::memory_order_relaxed);
+  call_.store(function.call(), std::memory_order_relaxed);
+  const uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  ticket_.store(generation << 32 | blocks, std::memory_order_release);
+  epoch_.fetch_add(1, std::memory_order_release);
+  const size_t wanted =
+      std::min({helpers_.size(), blocks - 1, static_cast<size_t>(cost_ns / kWakeUpNs)});
+  for (size_t i = 0; i < wanted; ++i) epoch_.notify_one();
+
+  uint32_t own = 0;
+  size_t block;
+  void* object;
+  BlockFunction::Call call;
+  for (; claim(&block, &object, &call); ++own) call(object, block);
+
+  const uint32_t expected = static_cast<uint32_t>(blocks) - own;
+  const Clock::time_point begin = Clock::now();
+  for (uint32_t polls = 0; finished_.load(std::memory_order_acquire) != expected; ++polls) {
+    if (polls < kCallerPatience) {
+      pause_cpu();
+      continue;
+    }
+    const uint32_t finished = finished_.load(std::memory_order_acquire);
+    if (finished != expected) finished_.wait(finished, std::memory_order_acquire);
+  }
+  judge_wait(begin, Clock::now());
+  in_use_.store(false, std::memory_order_release);
+}
+
+}  // namespace stateline::kernels

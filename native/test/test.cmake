@@ -1,0 +1,18 @@
+# One ctest per *_test.cc (doctest); *_bench.cc are plain programs, run by hand.
+function(stateline_tests library)
+  file(GLOB tests CONFIGURE_DEPENDS ${ARGN})
+  foreach(source ${tests})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE ${library})
+    if(name MATCHES "_test$")
+      add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/..)
+    endif()
+  endforeach()
+endfunction()
+
+stateline_tests(stateline_kernels test/kernels/*.cc)
+if(TARGET stateline_engine)
+  stateline_tests(stateline_engine test/engine/*.cc)
+endif()
