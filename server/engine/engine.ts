@@ -1,0 +1,98 @@
+/** What the server asks of an engine: immutable models and states, and the few operations between them. */
+
+export type Priority = "completion" | "background";
+
+export interface JobOptions {
+  readonly priority: Priority;
+  readonly signal?: AbortSignal;
+}
+
+export interface AdvanceOptions extends JobOptions {
+  /** A state is returned after each of these counts of tokens (ascending, the last = tokens.length). */
+  readonly checkpoints?: readonly number[];
+}
+
+export interface GenerateOptions extends JobOptions {
+  readonly maxTokens: number;
+  /** 0 = greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly stopTokens: Int32Array;
+  /** The only ids allowed as the first token. */
+  readonly firstTokens?: Int32Array;
+}
+
+export interface Generated {
+  /** Includes the stop token, which is not in `state`. */
+  readonly tokens: Int32Array;
+  readonly logProbs: Float32Array;
+  readonly state: State;
+  readonly reason: "stop" | "length";
+}
+
+export interface ModelInfo {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  readonly quantization: "f32" | "bf16" | "int8";
+  /** Of weights and configuration, hex. */
+  readonly hash: string;
+  readonly defaultHybridRatio: number;
+  readonly attentionWindow: number;
+  readonly threads: number;
+  readonly cpuLevel: string;
+}
+
+/** Immutable memory after some tokens. Whoever receives a state disposes of it; jobs already begun with it still end. */
+export interface State {
+  readonly tokenCount: number;
+  /** Recurrent memory: constant in the number of tokens. */
+  readonly stateBytes: number;
+  readonly kvBytes: number;
+  readonly stateHeads: number;
+  dispose(): void;
+}
+
+export interface Model {
+  readonly info: ModelInfo;
+  /** attentionWindow 0 = unbounded. */
+  initialState(stateHeads: number, attentionWindow: number): State;
+  /** Never changes `state`; rejects with Cancelled when the signal aborts. */
+  advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]>;
+  /** log p(tokens[i] | before) in nats, and the state after. */
+  score(
+    state: State,
+    tokens: Int32Array,
+    options: JobOptions,
+  ): Promise<{ logProbs: Float32Array; state: State }>;
+  generate(state: State, options: GenerateOptions): Promise<Generated>;
+  serialize(state: State): Promise<Uint8Array>;
+  /** Rejects on bytes that are damaged or belong to another model. */
+  restore(bytes: Uint8Array): Promise<State>;
+  dispose(): void;
+}
+
+export interface Engine {
+  loadModel(directory: string, options: { readonly threads: number }): Promise<Model>;
+}
+
+/** The work was no longer wanted: never shown to a person. */
+export class Cancelled extends Error {
+  override name = "Cancelled";
+  constructor() {
+    super("Cancelled.");
+  }
+}
+
+/** The native engine or a model cannot be used; the message is one sentence for a person. */
+export class EngineError extends Error {
+  override name = "EngineError";
+}
+
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new Cancelled();
+}

@@ -1,0 +1,145 @@
+/** The native addon behind the Engine interface: its Node-API surface typed, cancellation by AbortSignal, errors as sentences. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type {
+  AdvanceOptions,
+  Engine,
+  Generated,
+  GenerateOptions,
+  JobOptions,
+  Model,
+  ModelInfo,
+  Priority,
+  State,
+} from "./engine.ts";
+import { Cancelled, EngineError, throwIfCancelled } from "./engine.ts";
+
+interface NativeCancellation {
+  cancel(): void;
+  readonly cancelled: boolean;
+}
+
+interface NativeJob {
+  priority: Priority;
+  cancellation?: NativeCancellation;
+}
+
+type NativeGenerate = Omit<GenerateOptions, "signal"> & NativeJob;
+
+interface NativeModel {
+  readonly info: ModelInfo;
+  initialState(stateHeads: number, attentionWindow: number): State;
+  advance(state: State, tokens: Int32Array, options: NativeJob & { checkpoints?: number[] }): Promise<State[]>;
+  score(
+    state: State,
+    tokens: Int32Array,
+    options: NativeJob,
+  ): Promise<{ logProbs: Float32Array; state: State }>;
+  generate(state: State, options: NativeGenerate): Promise<Generated>;
+  logits(state: State): Float32Array;
+  serialize(state: State): Promise<Uint8Array>;
+  restore(bytes: Uint8Array): Promise<State>;
+  dispose(): void;
+}
+
+interface NativeAddon {
+  cpuLevel(): string;
+  loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
+  Cancellation: new () => NativeCancellation;
+}
+
+export function loadNativeEngine(addonPath: string): Engine {
+  const addon = loadAddon(addonPath);
+  return {
+    async loadModel(directory, options) {
+      const model = await addon.loadModel(directory, { threads: options.threads }).catch((cause: unknown) => {
+        throw new EngineError(sentenceOf(cause), { cause });
+      });
+      return new NativeModelAdapter(addon, model);
+    },
+  };
+}
+
+function loadAddon(addonPath: string): NativeAddon {
+  if (!existsSync(addonPath)) {
+    throw new EngineError(
+      `The native engine is missing at ${addonPath}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
+    );
+  }
+  try {
+    return createRequire(join(dirname(addonPath), "stateline.node"))(addonPath) as NativeAddon;
+  } catch (cause) {
+    throw new EngineError(
+      `The native engine at ${addonPath} does not load on ${process.platform}-${process.arch}: ${sentenceOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+class NativeModelAdapter implements Model {
+  readonly info: ModelInfo;
+  readonly #addon: NativeAddon;
+  readonly #model: NativeModel;
+
+  constructor(addon: NativeAddon, model: NativeModel) {
+    this.#addon = addon;
+    this.#model = model;
+    this.info = model.info;
+  }
+
+  initialState(stateHeads: number, attentionWindow: number): State {
+    return this.#model.initialState(stateHeads, attentionWindow);
+  }
+
+  advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
+    const { checkpoints } = options;
+    return this.#run(options, (job) =>
+      this.#model.advance(state, tokens, checkpoints ? { ...job, checkpoints: [...checkpoints] } : job),
+    );
+  }
+
+  score(state: State, tokens: Int32Array, options: JobOptions) {
+    return this.#run(options, (job) => this.#model.score(state, tokens, job));
+  }
+
+  generate(state: State, options: GenerateOptions): Promise<Generated> {
+    const { signal: _, ...rest } = options;
+    return this.#run(options, (job) => this.#model.generate(state, { ...rest, ...job }));
+  }
+
+  serialize(state: State): Promise<Uint8Array> {
+    return this.#model.serialize(state);
+  }
+
+  restore(bytes: Uint8Array): Promise<State> {
+    return this.#model.restore(bytes);
+  }
+
+  dispose(): void {
+    this.#model.dispose();
+  }
+
+  async #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
+    const { priority, signal } = options;
+    throwIfCancelled(signal);
+    if (!signal) return await start({ priority }).catch(rethrow);
+    const cancellation = new this.#addon.Cancellation();
+    const cancel = () => cancellation.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      return await start({ priority, cancellation }).catch(rethrow);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
+  }
+}
+
+function rethrow(cause: unknown): never {
+  if (cause instanceof Error && "code" in cause && cause.code === "CANCELLED") throw new Cancelled();
+  throw cause;
+}
+
+function sentenceOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

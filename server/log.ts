@@ -1,0 +1,9 @@
+/** One line an event; where the lines go is the caller's choice (LSP window/logMessage, or stderr). */
+export interface Log {
+  info(line: string): void;
+  warn(line: string): void;
+}
+
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,324 @@
+/** The repository's state: read once in the background, kept up to date by appending what changes, restored after a restart. */
+import { createHash } from "node:crypto";
+import type { Model, State } from "../engine/engine.ts";
+import { Cancelled } from "../engine/engine.ts";
+import type { Tokenizer } from "../engine/tokenizer.ts";
+import { type Log, reasonOf } from "../log.ts";
+import { readInto } from "./reading.ts";
+import { readText } from "./readText.ts";
+import {
+  BYTES_PER_TOKEN,
+  findWorkspaceFile,
+  listFiles,
+  type SourceOptions,
+  tokenise,
+  tokenStream,
+  type WorkspaceFile,
+} from "./sources.ts";
+import type { StateStore } from "./stateStore.ts";
+
+const BUDGET_TOKENS = 1_000_000;
+/** While the first reading goes on, completions start from what is read so far, renewed at this step. */
+const PUBLISH_EVERY_TOKENS = 16_384;
+/** A saved state goes on with its changed files appended, unless more than this share of the files changed. */
+const MOST_CHANGED_SHARE = 0.25;
+
+export interface MemorySettings {
+  readonly folders: readonly string[];
+  readonly exclude: readonly string[];
+  readonly stateHeads: number;
+  readonly attentionWindow: number;
+}
+
+export interface MemoryProgress {
+  readonly reading: boolean;
+  readonly tokensRead: number;
+  readonly tokensTotal: number;
+  readonly tokensPerSecond: number;
+}
+
+export interface MemoryContext {
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  /** undefined: nothing is kept on disk. */
+  readonly store: StateStore | undefined;
+  readonly log: Log;
+  readonly onProgress: () => void;
+  /** Pause after a file changed until it is read again, since saves come in bursts. */
+  readonly settleMs: number;
+  /** Pause after the state changed until it is saved. */
+  readonly saveMs: number;
+}
+
+export class RepositoryMemory {
+  readonly #context: MemoryContext;
+  #settings: MemorySettings;
+  /** What completions start from. */
+  #state: State;
+  /** Counts states that do not continue the one before: another reading, other settings. */
+  #generation = 0;
+  #progress: MemoryProgress = { reading: false, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 };
+  #streamHash = "";
+  /** Content hash of each file in the state, by path. */
+  #known = new Map<string, { readonly file: WorkspaceFile; readonly hash: string }>();
+  #changed = new Set<string>();
+  #settleTimer: NodeJS.Timeout | undefined;
+  #saveTimer: NodeJS.Timeout | undefined;
+  #abort = new AbortController();
+  /** Readings and appendings one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  constructor(context: MemoryContext, settings: MemorySettings) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#state = context.model.initialState(settings.stateHeads, settings.attentionWindow);
+  }
+
+  /** Valid until the next turn of the event loop; whoever needs it longer begins a job with it. */
+  get state(): State {
+    return this.#state;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get progress(): MemoryProgress {
+    return this.#progress;
+  }
+
+  /** Reads everything, or restores it; the present state answers until then. A reading under way is given up. */
+  read(settings: MemorySettings, options: { readonly fromDisk: boolean }): Promise<void> {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.#settings = settings;
+    this.#changed.clear();
+    this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
+    return this.#enqueue(async () => {
+      const restored = options.fromDisk && (await this.#restore(signal));
+      if (!restored) await this.#readAll(signal);
+      this.#report({ ...this.#progress, reading: false });
+    });
+  }
+
+  /** A file was created, saved or deleted; the state continues with its new text a little later. */
+  noteChange(path: string): void {
+    if (this.#disposed) return;
+    this.#changed.add(path);
+    clearTimeout(this.#settleTimer);
+    this.#settleTimer = setTimeout(() => void this.#appendChanged(), this.#context.settleMs);
+  }
+
+  /** Resolves when nothing is being read, appended or saved. */
+  async settled(): Promise<void> {
+    if (this.#settleTimer) {
+      clearTimeout(this.#settleTimer);
+      await this.#appendChanged();
+    }
+    await this.#work;
+    if (this.#saveTimer) await this.#save();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#abort.abort();
+    clearTimeout(this.#settleTimer);
+    clearTimeout(this.#saveTimer);
+    this.#state.dispose();
+  }
+
+  #enqueue(job: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(job).catch((cause: unknown) => {
+      if (cause instanceof Cancelled || this.#disposed) return;
+      this.#report({ ...this.#progress, reading: false });
+      this.#context.log.warn(`Reading the repository stopped: ${reasonOf(cause)}`);
+    });
+    return this.#work;
+  }
+
+  async #readAll(signal: AbortSignal): Promise<void> {
+    const { model, tokenizer, log } = this.#context;
+    const { folders, stateHeads, attentionWindow } = this.#settings;
+    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
+    if (signal.aborted) throw new Cancelled();
+    const known: typeof this.#known = new Map();
+    const estimate = new TokenEstimate(files);
+    const startedMs = performance.now();
+    // Until the first reading is done there is nothing better than its beginning.
+    const publishes = this.#state.tokenCount === 0;
+    let publishedTokens = 0;
+    const start = model.initialState(stateHeads, attentionWindow);
+    const stream = tokenStream(tokenizer, folders, files, log, ({ file, hash, tokens }) => {
+      known.set(file.path, { file, hash });
+      estimate.count(file, tokens.length);
+    });
+    const read = await readInto(model, start, stream, BUDGET_TOKENS, {
+      signal,
+      streamHash: "",
+      onBatch: ({ state, tokens }) => {
+        const tokensPerSecond = (tokens * 1000) / (performance.now() - startedMs);
+        this.#report({ reading: true, tokensRead: tokens, tokensTotal: estimate.total(tokens), tokensPerSecond });
+        if (!publishes || tokens - publishedTokens < PUBLISH_EVERY_TOKENS) return false;
+        publishedTokens = tokens;
+        this.#publish(state, publishedTokens === tokens);
+        return true;
+      },
+    }).finally(() => start.dispose());
+    if (read.state === start) this.#publish(model.initialState(stateHeads, attentionWindow), true);
+    else if (read.state !== this.#state) this.#publish(read.state, true);
+    this.#known = known;
+    this.#streamHash = read.streamHash;
+    const seconds = (performance.now() - startedMs) / 1000;
+    this.#report({ ...this.#progress, tokensRead: read.tokens, tokensTotal: read.tokens });
+    log.info(`Read ${known.size} files, ${read.tokens} tokens in ${seconds.toFixed(1)} s.`);
+    this.#saveLater();
+  }
+
+  /** The saved state, with the files appended that changed since; false when there is none that fits. */
+  async #restore(signal: AbortSignal): Promise<boolean> {
+    const { store, model, log } = this.#context;
+    const { folders } = this.#settings;
+    const stored = folders.length > 0 ? await store?.load(this.#storeKey()) : undefined;
+    if (!stored) return false;
+    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
+    const recorded = new Map(stored.reading.files.map((record) => [`${record.folder}:${record.path}`, record.hash]));
+    const known: typeof this.#known = new Map();
+    const changed: string[] = [];
+    for (const file of files) {
+      if (signal.aborted) throw new Cancelled();
+      const read = await readText(file.path);
+      if (read.kind === "skipped") continue;
+      const hash = recorded.get(`${file.folder}:${file.relativePath}`);
+      if (hash) known.set(file.path, { file, hash });
+      if (hash !== read.hash) changed.push(file.path);
+    }
+    const gone = recorded.size - known.size;
+    if (changed.length + gone > Math.max(1, recorded.size * MOST_CHANGED_SHARE)) return false;
+    try {
+      const state = await model.restore(stored.bytes);
+      if (state.stateHeads !== this.#settings.stateHeads) throw new Error("it has another hybrid ratio");
+      this.#publish(state, true);
+    } catch (cause) {
+      log.warn(`The saved repository state is not used: ${reasonOf(cause)}`);
+      return false;
+    }
+    this.#known = known;
+    this.#streamHash = stored.reading.streamHash;
+    const { tokensRead } = stored.reading;
+    this.#report({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
+    log.info(`Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`);
+    for (const path of changed) await this.#append(path, signal);
+    return true;
+  }
+
+  #appendChanged(): Promise<void> {
+    this.#settleTimer = undefined;
+    const { signal } = this.#abort;
+    return this.#enqueue(async () => {
+      const paths = [...this.#changed];
+      this.#changed.clear();
+      for (const path of paths) await this.#append(path, signal);
+    });
+  }
+
+  async #append(path: string, signal: AbortSignal): Promise<void> {
+    const { model, tokenizer, log } = this.#context;
+    const file = await findWorkspaceFile(this.#settings.folders, path, this.#sourceOptions(signal));
+    if (!file) {
+      // A state cannot forget; the file just does not count as known any more.
+      this.#known.delete(path);
+      return;
+    }
+    const source = await tokenise(tokenizer, file, log);
+    if (!source || this.#known.get(path)?.hash === source.hash) return;
+    const stream = (async function* () {
+      yield source.tokens;
+    })();
+    const read = await readInto(model, this.#state, stream, BUDGET_TOKENS, {
+      signal,
+      streamHash: this.#streamHash,
+      onBatch: () => false,
+    });
+    this.#known.set(path, { file, hash: source.hash });
+    this.#streamHash = read.streamHash;
+    this.#publish(read.state, false);
+    const tokensRead = this.#progress.tokensRead + read.tokens;
+    this.#report({ ...this.#progress, tokensRead, tokensTotal: Math.max(tokensRead, this.#progress.tokensTotal) });
+    log.info(`Read the new text of ${file.relativePath}: ${read.tokens} tokens.`);
+    this.#saveLater();
+  }
+
+  #publish(state: State, anew: boolean): void {
+    const before = this.#state;
+    this.#state = state;
+    if (anew) this.#generation++;
+    before.dispose();
+  }
+
+  #report(progress: MemoryProgress): void {
+    if (this.#disposed) return;
+    this.#progress = progress;
+    this.#context.onProgress();
+  }
+
+  #saveLater(): void {
+    if (this.#disposed || !this.#context.store || this.#settings.folders.length === 0) return;
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = setTimeout(() => void this.#save(), this.#context.saveMs);
+    this.#saveTimer.unref();
+  }
+
+  async #save(): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    const { store, model, log } = this.#context;
+    if (!store || this.#disposed || this.#state.tokenCount === 0) return;
+    const files = [...this.#known.values()].map(({ file, hash }) => ({
+      folder: file.folder,
+      path: file.relativePath,
+      hash,
+    }));
+    const reading = { streamHash: this.#streamHash, tokensRead: this.#progress.tokensRead, files };
+    try {
+      await store.save(this.#storeKey(), reading, await model.serialize(this.#state));
+    } catch (cause) {
+      log.warn(`The repository state cannot be saved: ${reasonOf(cause)}`);
+    }
+  }
+
+  #storeKey(): string {
+    const { model, tokenizer } = this.#context;
+    const { folders, exclude, stateHeads, attentionWindow } = this.#settings;
+    const identity = [model.info.hash, tokenizer.hash, stateHeads, attentionWindow, folders, exclude];
+    return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
+  }
+
+  #sourceOptions(signal: AbortSignal): SourceOptions {
+    return { exclude: this.#settings.exclude, log: this.#context.log, signal };
+  }
+}
+
+/** The stream's size: exact for the files that are tokenised, by bytes per token for the others. */
+class TokenEstimate {
+  #bytesLeft: number;
+  #bytesRead = 0;
+  #tokens = 0;
+
+  constructor(files: readonly WorkspaceFile[]) {
+    this.#bytesLeft = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  }
+
+  count(file: WorkspaceFile, tokens: number): void {
+    this.#bytesLeft -= file.sizeBytes;
+    this.#bytesRead += file.sizeBytes;
+    this.#tokens += tokens;
+  }
+
+  total(tokensRead: number): number {
+    const bytesPerToken = this.#bytesRead > 50_000 ? this.#bytesRead / this.#tokens : BYTES_PER_TOKEN;
+    const estimate = Math.round(this.#tokens + Math.max(0, this.#bytesLeft) / bytesPerToken);
+    return Math.min(BUDGET_TOKENS, Math.max(tokensRead, estimate));
+  }
+}

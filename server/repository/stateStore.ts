@@ -1,0 +1,109 @@
+/** Repository states on disk, so that a restart does not read everything again. A damaged entry counts as absent. */
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type Log, reasonOf } from "../log.ts";
+
+const VERSION = 1;
+/** Repositories whose states are kept; the longest unused go first. */
+const MOST_ENTRIES = 12;
+
+export interface ReadFileRecord {
+  /** Index of the workspace folder. */
+  readonly folder: number;
+  readonly path: string;
+  readonly hash: string;
+}
+
+export interface StoredReading {
+  /** Of all tokens read, in order. */
+  readonly streamHash: string;
+  readonly tokensRead: number;
+  readonly files: readonly ReadFileRecord[];
+}
+
+export class StateStore {
+  readonly #directory: string;
+  readonly #log: Log;
+
+  constructor(directory: string, log: Log) {
+    this.#directory = directory;
+    this.#log = log;
+  }
+
+  async load(key: string): Promise<{ reading: StoredReading; bytes: Uint8Array } | undefined> {
+    try {
+      const reading = parseReading(await readFile(this.#manifestPath(key), "utf8"));
+      if (!reading) throw new Error("its description is damaged");
+      return { reading, bytes: await readFile(this.#statePath(key, reading.streamHash)) };
+    } catch (cause) {
+      const absent = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+      if (!absent) this.#log.warn(`The saved repository state is not used: ${reasonOf(cause)}.`);
+      return undefined;
+    }
+  }
+
+  /** The description is replaced last and at once: a crash leaves the old entry or the new one. */
+  async save(key: string, reading: StoredReading, bytes: Uint8Array): Promise<void> {
+    try {
+      await mkdir(this.#directory, { recursive: true });
+      await replaceFile(this.#statePath(key, reading.streamHash), bytes);
+      await replaceFile(this.#manifestPath(key), JSON.stringify({ version: VERSION, ...reading }));
+      await this.#removeStale(key, reading.streamHash);
+    } catch (cause) {
+      this.#log.warn(`The repository state cannot be saved in ${this.#directory}: ${reasonOf(cause)}`);
+    }
+  }
+
+  #manifestPath(key: string): string {
+    return join(this.#directory, `${key}.json`);
+  }
+
+  #statePath(key: string, streamHash: string): string {
+    return join(this.#directory, `${key}-${streamHash.slice(0, 16)}.state`);
+  }
+
+  async #removeStale(key: string, streamHash: string): Promise<void> {
+    const names = await readdir(this.#directory);
+    const current = `${key}-${streamHash.slice(0, 16)}.state`;
+    const stale = names.filter((name) => name.startsWith(`${key}-`) && name !== current);
+    const manifests = await Promise.all(
+      names
+        .filter((name) => name.endsWith(".json"))
+        .map(async (name) => ({ name, usedMs: (await stat(join(this.#directory, name))).mtimeMs })),
+    );
+    const oldKeys = manifests
+      .sort((a, b) => b.usedMs - a.usedMs)
+      .slice(MOST_ENTRIES)
+      .map(({ name }) => name.slice(0, -".json".length));
+    stale.push(...names.filter((name) => oldKeys.some((old) => name.startsWith(old))));
+    await Promise.all(stale.map((name) => rm(join(this.#directory, name), { force: true })));
+  }
+}
+
+async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, content);
+  await rename(temporary, path);
+}
+
+function parseReading(text: string): StoredReading | undefined {
+  const raw = JSON.parse(text) as Partial<StoredReading & { version: number }> | null;
+  if (raw?.version !== VERSION || typeof raw.streamHash !== "string" || !/^[0-9a-f]{64}$/.test(raw.streamHash)) {
+    return undefined;
+  }
+  if (!Number.isSafeInteger(raw.tokensRead) || !Array.isArray(raw.files)) return undefined;
+  const wellFormed = raw.files.every(
+    (file: Partial<ReadFileRecord> | null) =>
+      Number.isInteger(file?.folder) && typeof file?.path === "string" && typeof file.hash === "string",
+  );
+  return wellFormed ? (raw as StoredReading) : undefined;
+}
+
+/** For clients that name no storage of their own. */
+export function defaultCacheFolder(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (process.platform === "win32") return join(LOCALAPPDATA ?? join(homedir(), "AppData", "Local"), "stateline");
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "stateline");
+  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "stateline");
+}
