@@ -1,0 +1,41 @@
+/** Bundles the extension and the server into dist/, each one CommonJS file that needs nothing from node_modules. */
+import { chmod } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { type BuildOptions, build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  minify: true,
+  sourcemap: "linked",
+  sourcesContent: false,
+  legalComments: "linked",
+  logLevel: "warning",
+  // The sources say import.meta.url; CommonJS says __filename.
+  banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "__importMetaUrl" },
+};
+
+await Promise.all([
+  // VS Code 1.100, the oldest that package.json admits, runs extensions on Node 20.
+  build({
+    ...common,
+    entryPoints: ["extension/main.ts"],
+    outfile: "dist/extension.cjs",
+    external: ["vscode"],
+    target: "node20",
+  }),
+  build({
+    ...common,
+    entryPoints: ["server/main.ts"],
+    outfile: "dist/server.cjs",
+    target: "node20",
+    // The shebang must stay the first line of the file.
+    banner: { js: `#!/usr/bin/env node\n${common.banner?.js}` },
+  }),
+]);
+await chmod(`${root}/dist/server.cjs`, 0o755);
