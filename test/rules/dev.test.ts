@@ -1,0 +1,32 @@
+/** The face of ./dev: what it says without setting anything up. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const dev = join(fileURLToPath(new URL("../..", import.meta.url)), "dev");
+const run = (...args: string[]) => spawnSync(dev, args, { cwd: tmpdir(), encoding: "utf8" });
+
+test("--help says each subcommand in one line, from any folder", () => {
+  const { status, stdout } = run("--help");
+  assert.equal(status, 0);
+  for (const command of "start test build bench train package server check format".split(" ")) {
+    assert.match(stdout, new RegExp(`^  ${command} +\\S`, "m"));
+  }
+});
+
+test("no command at all is a question for help", () => {
+  assert.equal(run().stdout, run("--help").stdout);
+});
+
+test("an unknown command or suite fails with a word on what to do", () => {
+  for (const args of [["serve"], ["test", "--fast"]]) {
+    const { status, stdout, stderr } = run(...args);
+    assert.equal(status, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, /(serve|--fast)/);
+    assert.match(stderr, /--help|usage/);
+  }
+});
