@@ -1,0 +1,69 @@
+"""Writes a trained checkpoint as config.json + model.safetensors in Hugging Face's conventions; int8 by default."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from architecture import ModelConfig, Stateline
+from quantise import quantise_rows
+from safetensors.torch import save_file
+from torch import Tensor
+
+HERE = Path(__file__).parent
+MATRICES = (
+    "embed_tokens.weight",
+    "in_proj.weight",
+    "out_proj.weight",
+    "gate_up_proj.weight",
+    "down_proj.weight",
+)
+
+
+def tensors(model: Stateline, int8: bool) -> dict[str, Tensor]:
+    """State dict under the file's names; with int8, matrices become I8 with `<name>_scale` beside them."""
+    out: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().float().contiguous()
+        full = f"model.{name}"
+        if name.endswith("conv.weight"):
+            value = value[:, 0].contiguous()  # [C, 1, W] -> [C, W]
+        if int8 and name.endswith(MATRICES):
+            out[full], out[f"{full}_scale"] = quantise_rows(value)
+        else:
+            out[full] = value
+    return out
+
+
+def write_model(model: Stateline, folder: Path, int8: bool) -> None:
+    """config.json and model.safetensors into folder; the tokenizer is written where it is trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads(model.config.to_json())
+    config["quantization"] = {"method": "int8", "scheme": "per_row_symmetric"} if int8 else None
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    save_file(tensors(model, int8), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def load_checkpoint(path: Path) -> Stateline:
+    loaded = torch.load(path, weights_only=True)
+    model = Stateline(ModelConfig(**loaded["config"]))
+    model.load_state_dict(loaded["model"])
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--checkpoint", type=Path, default=HERE.parent / ".cache" / "train" / "v0" / "checkpoint.pt"
+    )
+    parser.add_argument("--out", type=Path, default=HERE / "weights")
+    parser.add_argument("--float", action="store_true", help="fp32 instead of int8")
+    args = parser.parse_args()
+    write_model(load_checkpoint(args.checkpoint), args.out, int8=not args.float)
+    print(f"{args.out / 'model.safetensors'}: {(args.out / 'model.safetensors').stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Corpus files to training segments: whole repositories in order, fill-in-the-middle inside files, state-carrying rows.
+
+A row of the batch walks one repository after another in segments of fixed length; `reset` marks the segment that opens
+a repository, where the carried state starts from zero.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, REPO_NAME, FILE_SEP, FIM_PAD = range(7)
+IGNORED = -100  # label of padding, as in torch's cross_entropy
+
+FIM_SHARE = 0.5  # of files
+SPM_SHARE = 0.8  # of fill-in-the-middle files; the product asks in this order
+WINDOW_CHARS = 6000  # a fill-in-the-middle file is cut to this much text around the hole
+SUFFIX_CHARS = 1600  # and its suffix to this much, as the server does
+
+
+@dataclass
+class Batch:
+    """inputs, labels [rows, length] int64; reset [rows] bool."""
+
+    inputs: Tensor
+    labels: Tensor
+    reset: Tensor
+
+
+def cut_middle(text: str, rng: random.Random) -> tuple[str, str, str]:
+    """prefix, middle, suffix at character level: half as users meet it (the rest of a line, some lines), half uniform."""
+    start = rng.randrange(len(text) + 1)
+    if rng.random() < 0.5:
+        end = start
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 5, 8))):
+            newline = text.find("\n", end + 1)
+            end = len(text) if newline < 0 else newline
+    else:
+        start, end = sorted((start, rng.randrange(len(text) + 1)))
+        end = min(end, start + 1000)
+    return text[:start], text[start:end], text[end:]
+
+
+def encode_file(tokenizer: Tokenizer, path: str, text: str, rng: random.Random) -> list[int]:
+    """One file as it stands in a repository's stream; FIM_SHARE of files carry a hole."""
+
+    def plain(s: str) -> list[int]:
+        return tokenizer.encode(s, add_special_tokens=False).ids
+
+    head = [FILE_SEP, *plain(path + "\n")]
+    if rng.random() >= FIM_SHARE or len(text) < 40:
+        return head + plain(text)
+    if len(text) > WINDOW_CHARS:
+        begin = rng.randrange(len(text) - WINDOW_CHARS)
+        begin = text.find("\n", begin) + 1
+        text = text[begin : begin + WINDOW_CHARS]
+    prefix, middle, suffix = cut_middle(text, rng)
+    suffix = suffix[:SUFFIX_CHARS]
+    if rng.random() < SPM_SHARE:
+        hole = [FIM_PREFIX, FIM_SUFFIX, *plain(suffix), FIM_MIDDLE, *plain(prefix), *plain(middle)]
+    else:
+        hole = [FIM_PREFIX, *plain(prefix), FIM_SUFFIX, *plain(suffix), FIM_MIDDLE, *plain(middle)]
+    return head + hole + [END]
+
+
+def read_repository(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> Iterator[int]:
+    name = path.stem.split("__", 1)[1].replace("+", "/")
+    yield REPO_NAME
+    yield from tokenizer.encode(name + "\n", add_special_tokens=False).ids
+    for file in read_repository(path):
+        yield from encode_file(tokenizer, file["path"], file["text"].replace("<|", "< |"), rng)
+    yield END
+
+
+def segments(
+    tokenizer: Tokenizer, repositories: list[Path], length: int, rng: random.Random
+) -> Iterator[tuple[list[int], bool]]:
+    """Endless (length + 1 tokens, opens a repository); the last token of a segment is the first of the next."""
+    while True:
+        chosen = rng.choice(repositories)
+        buffer: list[int] = []
+        opens = True
+        for token in repository_tokens(tokenizer, chosen, rng):
+            buffer.append(token)
+            if len(buffer) == length + 1:
+                yield buffer, opens
+                buffer, opens = [buffer[-1]], False
+        if len(buffer) > length // 4:
+            yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
+
+
+def batches(tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int) -> Iterator[Batch]:
+    repositories = sorted(corpus.glob("*.jsonl"))
+    if not repositories:
+        raise FileNotFoundError(f"no .jsonl repositories in {corpus}; run model/data/fetch.py first")
+    walkers = [
+        segments(tokenizer, repositories, length, random.Random(f"{seed}/{row}")) for row in range(rows)
+    ]
+    while True:
+        drawn = [next(walker) for walker in walkers]
+        tokens = torch.tensor([ids for ids, _ in drawn])
+        labels = tokens[:, 1:].clone()
+        labels[labels == FIM_PAD] = IGNORED
+        yield Batch(tokens[:, :-1], labels, torch.tensor([opens for _, opens in drawn]))

@@ -1,0 +1,144 @@
+"""Data, schedule, quantisation and export."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import stream
+import torch
+from architecture import ModelConfig, Stateline
+from export import load_checkpoint, tensors, write_model
+from golden import GOLDEN, TINY, golden_logits, random_model
+from quantise import quantise_rows, quantised
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from train import draw_state_heads, learning_rate_share, main, save, validate
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.from_file(str(WEIGHTS / "tokenizer.json"))
+
+
+def test_cut_middle_keeps_every_character() -> None:
+    rng = random.Random(1)
+    text = "def f(x):\n    return x + 1\n\n\nclass A:\n    pass\n"
+    for _ in range(500):
+        assert "".join(stream.cut_middle(text, rng)) == text
+
+
+def test_files_decode_to_their_text_in_either_order(tokenizer: Tokenizer) -> None:
+    text = "const naïve = [1, 2];\r\n\tif (a) { return '🙂' }\n" * 4
+    rng = random.Random(2)
+    for _ in range(50):
+        ids = stream.encode_file(tokenizer, "src/a.ts", text, rng)
+        assert ids[0] == stream.FILE_SEP
+        if stream.FIM_PREFIX not in ids:
+            assert tokenizer.decode(ids[1:]) == "src/a.ts\n" + text
+            continue
+        suffix_at, middle_at = ids.index(stream.FIM_SUFFIX), ids.index(stream.FIM_MIDDLE)
+        suffix = tokenizer.decode(ids[suffix_at + 1 : middle_at])
+        before = tokenizer.decode(ids[ids.index(stream.FIM_PREFIX) + 1 : suffix_at])
+        after = tokenizer.decode(ids[middle_at + 1 : -1])
+        assert before + after + suffix == text
+
+
+def test_segments_join_without_gap_and_mark_repositories(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    files = [{"path": f"f{i}.py", "text": f"x{i} = {i}\n" * 30} for i in range(5)]
+    (tmp_path / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
+    source = stream.batches(tokenizer, tmp_path, rows=2, length=64, seed=3)
+    previous = next(source)
+    assert previous.reset.tolist() == [True, True]
+    for _ in range(6):
+        batch = next(source)
+        for row in range(2):
+            if not batch.reset[row]:
+                assert batch.inputs[row, 0] == previous.labels[row, -1]
+        previous = batch
+
+
+def test_missing_corpus_says_what_to_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"fetch\.py"):
+        next(stream.batches(tokenizer, tmp_path, rows=1, length=8, seed=1))
+
+
+def test_schedule_warms_up_holds_and_decays_to_zero() -> None:
+    assert learning_rate_share(0) < 0.05
+    assert learning_rate_share(0.3) == 1
+    assert learning_rate_share(0.8) == pytest.approx(0.5)
+    assert learning_rate_share(1) == 0
+
+
+def test_every_ratio_is_drawn() -> None:
+    rng = random.Random(1)
+    assert {draw_state_heads(8, 6, rng) for _ in range(2000)} == set(range(9))
+
+
+def test_row_quantisation_error_is_within_half_a_step() -> None:
+    weight = torch.randn(13, 37)
+    q, scale = quantise_rows(weight)
+    assert ((q * scale[:, None] - weight).abs() <= scale[:, None] * 0.5001).all()
+
+
+@pytest.mark.parametrize("case", ["tiny-f32", "tiny-shuffled-f32", "tiny-int8"])
+@torch.no_grad()
+def test_golden_files_are_what_their_script_makes(case: str) -> None:
+    stored = load_file(GOLDEN / case / "golden.safetensors")
+    config = ModelConfig.from_json(GOLDEN / case / "config.json")
+    seed = {"tiny-f32": 1, "tiny-shuffled-f32": 2, "tiny-int8": 3}[case]
+    model = random_model(config, seed)
+    int8 = case.endswith("int8")
+    file = load_file(GOLDEN / case / "model.safetensors")
+    for name, value in tensors(model, int8).items():
+        assert torch.equal(file[name], value), name
+    computed = quantised(model) if int8 else model
+    for name, value in golden_logits(computed, stored["tokens"].long(), stored["positions"].long()).items():
+        # Rounding of an activation may fall either way where sums are ordered otherwise.
+        assert (stored[name] - value).abs().max() < (2e-2 if int8 else 1e-5) * stored[name].abs().max(), name
+
+
+def test_a_checkpoint_returns_as_saved(tmp_path: Path) -> None:
+    model = random_model(TINY, seed=9)
+    save(tmp_path / "checkpoint.pt", model, [], {"seconds": 1.0, "tokens": 2, "steps": 3})
+    again = load_checkpoint(tmp_path / "checkpoint.pt")
+    write_model(again, tmp_path / "out", int8=False)
+    file = load_file(tmp_path / "out" / "model.safetensors")
+    assert torch.equal(file["model.embed_tokens.weight"], model.embed_tokens.weight)
+    assert file["model.layers.0.mixer.conv.weight"].shape == (TINY.conv_channels, TINY.conv_width)
+
+
+def test_training_lowers_the_loss_and_resumes(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "valid"):
+        (tmp_path / split).mkdir()
+        files = [{"path": f"f{i}.py", "text": f"value_{i} = compute({i})\n" * 40} for i in range(6)]
+        (tmp_path / split / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
+    small = ModelConfig(
+        hidden_size=48, num_hidden_layers=2, num_heads=4, key_dim=16, value_dim=12, intermediate_size=56
+    )
+    monkeypatch.setattr("train.ModelConfig", lambda vocab_size: small)
+    untrained = validate(Stateline(small), tokenizer, tmp_path / "valid", 64)
+    arguments = [
+        "train.py",
+        "--corpus",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--length",
+        "64",
+        "--rows",
+        "2",
+    ]
+    for minutes in ("0.05", "0.1"):  # the second run resumes the first
+        monkeypatch.setattr("sys.argv", [*arguments, "--minutes", minutes])
+        main()
+    done = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["done"]
+    assert done["seconds"] >= 6
+    trained = validate(load_checkpoint(tmp_path / "out" / "checkpoint.pt"), tokenizer, tmp_path / "valid", 64)
+    assert trained["4/4"] < untrained["4/4"] - 1
