@@ -50,6 +50,8 @@ export interface MemoryContext {
   readonly saveMs: number;
 }
 
+type KnownFiles = Map<string, { readonly file: WorkspaceFile; readonly hash: string }>;
+
 export class RepositoryMemory {
   readonly #context: MemoryContext;
   #settings: MemorySettings;
@@ -60,7 +62,7 @@ export class RepositoryMemory {
   #progress: MemoryProgress = { reading: false, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 };
   #streamHash = "";
   /** Content hash of each file in the state, by path. */
-  #known = new Map<string, { readonly file: WorkspaceFile; readonly hash: string }>();
+  #known: KnownFiles = new Map();
   #changed = new Set<string>();
   #settleTimer: NodeJS.Timeout | undefined;
   #saveTimer: NodeJS.Timeout | undefined;
@@ -118,6 +120,11 @@ export class RepositoryMemory {
       await this.#appendChanged();
     }
     await this.#work;
+    await this.flush();
+  }
+
+  /** Saves at once what would be saved a little later. */
+  async flush(): Promise<void> {
     if (this.#saveTimer) await this.#save();
   }
 
@@ -143,8 +150,9 @@ export class RepositoryMemory {
     const { folders, stateHeads, attentionWindow } = this.#settings;
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
     if (signal.aborted) throw new Cancelled();
-    const known: typeof this.#known = new Map();
+    const known: KnownFiles = new Map();
     const estimate = new TokenEstimate(files);
+    this.#report({ ...this.#progress, tokensTotal: estimate.total(0) });
     const startedMs = performance.now();
     // Until the first reading is done there is nothing better than its beginning.
     const publishes = this.#state.tokenCount === 0;
@@ -162,7 +170,7 @@ export class RepositoryMemory {
         this.#report({ reading: true, tokensRead: tokens, tokensTotal: estimate.total(tokens), tokensPerSecond });
         if (!publishes || tokens - publishedTokens < PUBLISH_EVERY_TOKENS) return false;
         publishedTokens = tokens;
-        this.#publish(state, publishedTokens === tokens);
+        this.#publish(state, false);
         return true;
       },
     }).finally(() => start.dispose());
@@ -184,7 +192,7 @@ export class RepositoryMemory {
     if (!stored) return false;
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
     const recorded = new Map(stored.reading.files.map((record) => [`${record.folder}:${record.path}`, record.hash]));
-    const known: typeof this.#known = new Map();
+    const known: KnownFiles = new Map();
     const changed: string[] = [];
     for (const file of files) {
       if (signal.aborted) throw new Cancelled();

@@ -1,0 +1,200 @@
+/** A completion from request to answer: worth asking, context, generate, clean; one at a time, the newest first. */
+import type { CompletionFigures } from "../../protocol/messages.ts";
+import type { Settings } from "../../protocol/settings.ts";
+import type { Model } from "../engine/engine.ts";
+import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
+import type { Tokenizer } from "../engine/tokenizer.ts";
+import type { Log } from "../log.ts";
+import { clean } from "./clean/pipeline.ts";
+import { ContextBuilder } from "./context.ts";
+import { type Generation, generateLines } from "./generate.ts";
+import { mayContinue, type Shape, shapeOf } from "./lines.ts";
+import { AdaptivePause, pause } from "./pause.ts";
+import { PrefixCache, type Root } from "./prefixCache.ts";
+import { replacedLength } from "./replacedLength.ts";
+import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
+import { lineAfter, lineBefore, surroundingsOf } from "./request.ts";
+import { ShownCompletions } from "./shown.ts";
+import { SnippetChoice } from "./snippets.ts";
+import { reasonNotToAsk } from "./worthAsking.ts";
+
+/** Mean log probability (nats) of the first line below which a person deletes more completions than keeps. */
+const LEAST_LOG_PROB = -1.6;
+/** Further lines are decoded only within this time, since the person waits for all of them. */
+const MOST_LINES_MS = 600;
+
+export interface CompleterContext {
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  /** The repository's state now. */
+  readonly root: () => Root;
+  readonly settings: () => Settings;
+  readonly log: Log;
+  /** Below it nothing is offered; a test with random weights lowers it. */
+  readonly leastLogProb?: number;
+}
+
+interface Attempt {
+  readonly request: CompletionRequest;
+  readonly around: Surroundings;
+  readonly startedMs: number;
+  readonly signal: AbortSignal;
+}
+
+export class Completer {
+  readonly #context: CompleterContext;
+  readonly #contexts: ContextBuilder;
+  readonly #cache: PrefixCache;
+  readonly #shown = new ShownCompletions();
+  readonly #pause = new AdaptivePause();
+  /** The request under way for each document. */
+  readonly #current = new Map<string, AbortController>();
+  /** Completions use the engine one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #lastFigures: CompletionFigures | null = null;
+  #nextId = 1;
+
+  constructor(context: CompleterContext) {
+    this.#context = context;
+    this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice());
+    this.#cache = new PrefixCache(context.model);
+  }
+
+  get lastFigures(): CompletionFigures | null {
+    return this.#lastFigures;
+  }
+
+  /** undefined: there is nothing to offer, or nobody wants it any more. A newer request for the document cancels this one. */
+  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
+    const { uri } = request.document;
+    const controller = new AbortController();
+    this.#current.get(uri)?.abort();
+    this.#current.set(uri, controller);
+    const cancel = () => controller.abort();
+    if (signal?.aborted) cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const startedMs = performance.now();
+      return await this.#attempt({ request, around: surroundingsOf(request), startedMs, signal: controller.signal });
+    } catch (cause) {
+      if (cause instanceof Cancelled) return undefined;
+      throw cause;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      if (this.#current.get(uri) === controller) this.#current.delete(uri);
+    }
+  }
+
+  dispose(): void {
+    for (const controller of this.#current.values()) controller.abort();
+    void this.#turn.finally(() => this.#cache.dispose());
+  }
+
+  async #attempt(attempt: Attempt): Promise<CompletionAnswer | undefined> {
+    const { request, around, signal } = attempt;
+    const { document, manual } = request;
+    const settings = this.#context.settings();
+    const reason = reasonNotToAsk(
+      {
+        languageId: document.languageId,
+        relativePath: document.relativePath,
+        lineBefore: lineBefore(around.before),
+        lineAfter: lineAfter(around.after),
+        manual,
+      },
+      settings,
+    );
+    if (reason) return this.#offer(attempt, "", { nothing: reason });
+    const rest = this.#shown.remainder(document.uri, around);
+    if (rest !== undefined) return this.#offer(attempt, rest, {});
+    if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
+    return await this.#inTurn(() => this.#compute(attempt, settings));
+  }
+
+  async #compute(attempt: Attempt, settings: Settings): Promise<CompletionAnswer | undefined> {
+    const { request, around, signal } = attempt;
+    const { model, tokenizer, root } = this.#context;
+    throwIfCancelled(signal);
+    const begunMs = performance.now();
+    const context = this.#contexts.build(request.document, around, request.others);
+    const shape = shapeOf(around, request.manual);
+    const { state, tokensAdvanced } = await this.#cache.advance(root, context.tokens, signal);
+    const generation = await generateLines(model, tokenizer, state, {
+      dropped: context.dropped,
+      firstTokens: context.firstTokens,
+      wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
+      signal,
+    });
+    throwIfCancelled(signal);
+    this.#pause.noteLatency(performance.now() - begunMs);
+    const figures = {
+      tokensAdvanced,
+      tokensDecoded: generation.tokensDecoded,
+      msToFirstToken: generation.firstLineAtMs - attempt.startedMs,
+      contextTokens: state.tokenCount,
+    };
+    const { text, nothing } = this.#judge(generation, around, shape, request.manual);
+    if (text !== "") this.#shown.add({ uri: request.document.uri, ...around, text });
+    return this.#offer(attempt, text, nothing ? { ...figures, nothing } : figures);
+  }
+
+  #judge(
+    generation: Generation,
+    around: Surroundings,
+    shape: Shape,
+    manual: boolean,
+  ): { text: string; nothing?: string } {
+    const least = this.#context.leastLogProb ?? LEAST_LOG_PROB;
+    if (!manual && generation.firstLineLogProb < least) {
+      return { text: "", nothing: `too unsure (${generation.firstLineLogProb.toFixed(2)} nats a token)` };
+    }
+    const { text, droppedBy } = clean(generation.text, { ...around, shape });
+    return droppedBy ? { text, nothing: `nothing was left by the rule "${droppedBy}"` } : { text };
+  }
+
+  #offer(attempt: Attempt, text: string, figures: Partial<CompletionFigures>): CompletionAnswer | undefined {
+    const msTotal = performance.now() - attempt.startedMs;
+    this.#lastFigures = {
+      tokensAdvanced: 0,
+      tokensDecoded: 0,
+      msToFirstToken: msTotal,
+      contextTokens: 0,
+      ...figures,
+      msTotal,
+      characters: text.length,
+    };
+    this.#context.log.info(describe(this.#lastFigures));
+    return text === "" ? undefined : this.#answer(attempt, text);
+  }
+
+  #answer({ request, around }: Attempt, text: string): CompletionAnswer {
+    const { document, offset, selected } = request;
+    const lineEnd = document.text.includes("\r\n") ? "\r\n" : "\n";
+    const end = selected ? selected.endOffset : offset;
+    return {
+      id: this.#nextId++,
+      insertText: (selected?.text ?? "") + (lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd)),
+      replaceStart: selected ? selected.startOffset : offset,
+      replaceEnd: end + replacedLength(text, around.before, lineAfter(around.after)),
+    };
+  }
+
+  async #inTurn<Result>(job: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(job);
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+}
+
+function wantsMore(text: string, around: Surroundings, shape: Shape, maxLines: number, begunMs: number): boolean {
+  if (performance.now() - begunMs > MOST_LINES_MS) return false;
+  // The last line is only begun: the line feed and perhaps its indentation.
+  const lines = (lineBefore(around.before) + text).split("\n").slice(0, -1);
+  return mayContinue(shape, lines, maxLines);
+}
+
+function describe(figures: CompletionFigures): string {
+  const { tokensAdvanced, tokensDecoded, msToFirstToken, msTotal, characters, nothing } = figures;
+  const result = nothing ? `nothing: ${nothing}` : `${characters} characters`;
+  return `Completion: ${tokensAdvanced} tokens advanced, ${tokensDecoded} decoded, first line ${msToFirstToken.toFixed(0)} ms, total ${msTotal.toFixed(0)} ms; ${result}.`;
+}

@@ -1,0 +1,99 @@
+/**
+ * What follows the repository's state: snippets, the suffix, then the prefix. What changes most comes last, and every part
+ * begins and ends at anchors that rarely move, so that a keystroke only appends.
+ */
+import type { Tokenizer } from "../engine/tokenizer.ts";
+import { cutAtLines, fileHeader } from "../repository/stream.ts";
+import { hasOnlyClosers } from "./brackets.ts";
+import { type Healed, heal } from "./healing.ts";
+import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
+import type { SnippetChoice } from "./snippets.ts";
+
+/** About 1500 tokens. */
+const PREFIX_CHARACTERS = 4500;
+/** The prefix begins at a multiple of this, so that it moves only once in so many lines. */
+const PREFIX_BLOCK_LINES = 32;
+/** About 400 tokens. */
+const SUFFIX_CHARACTERS = 1200;
+const SUFFIX_LINES = 24;
+/** Tokenised by pieces, all but the last of which are known from the keystroke before. */
+const PIECE_CHARACTERS = 512;
+const MOST_PIECES = 64;
+
+export interface Context extends Healed {
+  /** Everything after the repository's state, up to the cursor or the healed token. */
+  readonly tokens: readonly number[];
+}
+
+export class ContextBuilder {
+  readonly #tokenizer: Tokenizer;
+  readonly #snippets: SnippetChoice;
+  readonly #pieces = new Map<string, readonly number[]>();
+
+  constructor(tokenizer: Tokenizer, snippets: SnippetChoice) {
+    this.#tokenizer = tokenizer;
+    this.#snippets = snippets;
+  }
+
+  build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[]): Context {
+    const { fimPrefix, fimSuffix, fimMiddle } = this.#tokenizer.special;
+    const start = prefixStart(around.before);
+    const snippets = this.#snippets.choose(`${document.uri}#${start}`, document, others);
+    const tokens: number[] = [];
+    for (const { relativePath, text } of snippets) {
+      tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
+    }
+    tokens.push(...fileHeader(this.#tokenizer, document.relativePath), fimPrefix, fimSuffix);
+    tokens.push(...this.#encode(suffixOf(around.after)), fimMiddle);
+    const prefix = around.before.slice(start);
+    const healed = heal(this.#tokenizer, prefix, this.#encode(prefix));
+    tokens.push(...healed.tokens);
+    return { ...healed, tokens };
+  }
+
+  #encode(text: string): number[] {
+    const tokens: number[] = [];
+    for (const piece of cutAtLines(text, PIECE_CHARACTERS)) tokens.push(...this.#encodePiece(piece));
+    return tokens;
+  }
+
+  #encodePiece(piece: string): readonly number[] {
+    const tokens = this.#pieces.get(piece) ?? this.#tokenizer.encode(piece);
+    // Renewed at the end: the first ones are the longest unused.
+    this.#pieces.delete(piece);
+    this.#pieces.set(piece, tokens);
+    for (const oldest of this.#pieces.keys()) {
+      if (this.#pieces.size <= MOST_PIECES) break;
+      this.#pieces.delete(oldest);
+    }
+    return tokens;
+  }
+}
+
+/** The offset of the first block of lines from which the prefix is short enough. */
+export function prefixStart(before: string): number {
+  if (before.length <= PREFIX_CHARACTERS) return 0;
+  const earliest = before.length - PREFIX_CHARACTERS;
+  let line = 0;
+  for (let end = before.indexOf("\n"); end >= 0; end = before.indexOf("\n", end + 1)) {
+    line++;
+    if (line % PREFIX_BLOCK_LINES === 0 && end + 1 >= earliest) return end + 1;
+  }
+  // Long lines: no block begins late enough. A quarter of the length is then the block.
+  const step = PREFIX_CHARACTERS / 4;
+  return Math.ceil(earliest / step) * step;
+}
+
+export function suffixOf(after: string): string {
+  const rest = lineAfter(after);
+  // What an editor closes by itself changes with each bracket typed; the model writes it, and the item's range covers it.
+  const start = hasOnlyClosers(rest) ? rest.length : 0;
+  let end = start;
+  for (let line = 0; line < SUFFIX_LINES; line++) {
+    const next = after.indexOf("\n", end + 1);
+    if (next < 0) return after.slice(start, start + SUFFIX_CHARACTERS);
+    if (next - start > SUFFIX_CHARACTERS) break;
+    end = next;
+  }
+  return after.slice(start, end > start ? end : start + SUFFIX_CHARACTERS);
+}

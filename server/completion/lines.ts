@@ -1,0 +1,63 @@
+/** Indentation, and when a completion may have more than one line. */
+import { hasOnlyClosers } from "./brackets.ts";
+import { lineAfter, lineBefore, type Surroundings } from "./request.ts";
+
+const TAB_WIDTH = 4;
+const BLOCK_OPENER = /([{([:]|=>|->|\b(do|then|else|begin|try))$/;
+
+/** Columns of white space at a line's beginning. */
+export function indentationOf(line: string): number {
+  let columns = 0;
+  for (const character of line) {
+    if (character === " ") columns++;
+    else if (character === "\t") columns += TAB_WIDTH;
+    else break;
+  }
+  return columns;
+}
+
+export function isBlank(line: string): boolean {
+  return line.trim() === "";
+}
+
+export type Shape =
+  | { readonly kind: "line" }
+  /** A block's inside: lines deeper than `indentation`, and the closer at it. */
+  | { readonly kind: "block"; readonly indentation: number }
+  /** Statements at this indentation, up to a blank line. */
+  | { readonly kind: "statements"; readonly indentation: number };
+
+/** More than a line only after a block's opener, or when it is asked for on an empty line. */
+export function shapeOf(around: Surroundings, manual: boolean): Shape {
+  const line = lineBefore(around.before);
+  if (!hasOnlyClosers(lineAfter(around.after))) return { kind: "line" };
+  if (BLOCK_OPENER.test(line.trimEnd())) return { kind: "block", indentation: indentationOf(line) };
+  if (!isBlank(line)) return { kind: "line" };
+  const previous = lastWrittenLine(around.before.slice(0, around.before.length - line.length));
+  if (BLOCK_OPENER.test(previous.trimEnd()) && indentationOf(line) > indentationOf(previous)) {
+    // Where the block has text already, only a line is added to it.
+    const next = firstWrittenLine(around.after.slice(lineAfter(around.after).length));
+    const isFilled = next !== "" && indentationOf(next) > indentationOf(previous);
+    return isFilled && !manual ? { kind: "line" } : { kind: "block", indentation: indentationOf(previous) };
+  }
+  return manual ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };
+}
+
+/** Whether the lines of a completion so far, the last one finished, may be followed by another. */
+export function mayContinue(shape: Shape, lines: readonly string[], maxLines: number): boolean {
+  if (shape.kind === "line" || lines.length >= maxLines) return false;
+  const last = lines.at(-1) ?? "";
+  if (lines.length === 1) return shape.kind === "block" || !isBlank(last);
+  if (isBlank(last)) return false;
+  if (shape.kind === "block") return indentationOf(last) > shape.indentation;
+  return indentationOf(last) >= shape.indentation;
+}
+
+function lastWrittenLine(text: string): string {
+  const end = text.trimEnd().length;
+  return text.slice(text.lastIndexOf("\n", end - 1) + 1, end);
+}
+
+function firstWrittenLine(text: string): string {
+  return text.split("\n", 50).find((line) => !isBlank(line)) ?? "";
+}

@@ -1,0 +1,37 @@
+/** Decides whether a completion is worth asking for at all; the reason why not goes to the log. */
+import type { Settings } from "../../protocol/settings.ts";
+import { isSecret } from "../repository/fileRules.ts";
+import { hasOnlyClosers } from "./brackets.ts";
+
+/** A person who writes inside a line with more than this to the right is editing, not continuing. */
+const MOST_RIGHT_HAND_CHARACTERS = 8;
+
+export interface Question {
+  readonly languageId: string;
+  readonly relativePath: string;
+  readonly lineBefore: string;
+  readonly lineAfter: string;
+  readonly manual: boolean;
+}
+
+export function reasonNotToAsk(question: Question, settings: Settings): string | undefined {
+  if (!settings.enabled) return "Stateline is switched off";
+  if (!isLanguageEnabled(question.languageId, settings.languages)) {
+    return `the language ${question.languageId} is switched off`;
+  }
+  if (isSecret(question.relativePath)) return "the file may hold secrets";
+  if (question.manual) return undefined;
+  const right = question.lineAfter.trimEnd();
+  if (hasOnlyClosers(right)) return undefined;
+  if (/^[\p{L}\p{N}_$]/u.test(right)) return "the cursor is inside a word";
+  if (right.length > MOST_RIGHT_HAND_CHARACTERS) return "the cursor is inside a line";
+  return undefined;
+}
+
+/** "!id" excludes; "*", or nothing but exclusions, includes every other language. */
+export function isLanguageEnabled(languageId: string, languages: readonly string[]): boolean {
+  if (languages.includes(`!${languageId}`)) return false;
+  const included = languages.filter((entry) => !entry.startsWith("!"));
+  const onlyExclusions = included.length === 0 && languages.length > 0;
+  return onlyExclusions || included.includes("*") || included.includes(languageId);
+}
