@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 WARMUP_SHARE, DECAY_SHARE = 0.02, 0.4
 RATIO_STEPS = 8  # steps a drawn ratio is kept, so that state heads keep their state across segments
+LOG_STEPS, VALIDATE_STEPS, SAVE_S = 20, 400, 300.0
+CHECKPOINT = "checkpoint.pt"
 PAUSE_S = 30.0  # a step longer than this was a pause: the rest of it does not count
 
 
@@ -102,69 +104,75 @@ def training_step(model: Stateline, inputs: Tensor, labels: Tensor, state_heads:
     return loss.item(), memory
 
 
+def start_or_resume(
+    args: argparse.Namespace, config: ModelConfig
+) -> tuple[Stateline, list[torch.optim.Optimizer], dict[str, float]]:
+    """Model, optimisers and what is done so far, from the checkpoint if there is one."""
+    model = Stateline(config)
+    optimizers = make_optimizers(model, args.rate)
+    checkpoint = args.out / CHECKPOINT
+    if not checkpoint.exists():
+        return model, optimizers, {"seconds": 0.0, "tokens": 0, "steps": 0}
+    loaded = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(loaded["model"])
+    for optimizer, state in zip(optimizers, loaded["optimizers"], strict=True):
+        optimizer.load_state_dict(state)
+    return model, optimizers, loaded["done"]
+
+
+def optimise(model: Stateline, optimizers: list[torch.optim.Optimizer], rate: float) -> None:
+    """One update from the gradients at hand, which it clears."""
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     tokenizer = Tokenizer.from_file(str(HERE / "weights" / "tokenizer.json"))
     config = ModelConfig(vocab_size=tokenizer.get_vocab_size())
-    model = Stateline(config)
-    optimizers = make_optimizers(model, args.rate)
-    done = {"seconds": 0.0, "tokens": 0, "steps": 0}
     args.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = args.out / "checkpoint.pt"
-    if checkpoint.exists():
-        loaded = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(loaded["model"])
-        for optimizer, state in zip(optimizers, loaded["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        done = loaded["done"]
+    model, optimizers, done = start_or_resume(args, config)
     rng = random.Random(f"{args.seed}/{done['steps']}")
     source = batches(
         tokenizer, args.corpus / "train", args.rows, args.length, seed=args.seed + int(done["steps"])
     )
     default, memory, state_heads = round(config.hybrid_ratio * config.num_heads), None, config.num_heads
-    budget = args.minutes * 60
-    log = (args.out / "log.jsonl").open("a")
-    smooth, last_save = None, done["seconds"]
+    budget, last_save = args.minutes * 60, done["seconds"]
     while done["seconds"] < budget:
         begun = time.monotonic()
-        share = learning_rate_share(done["seconds"] / budget)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = args.rate * share
         if done["steps"] % RATIO_STEPS == 0:
             state_heads = draw_state_heads(config.num_heads, default, rng)
         batch = next(source)
         memory = [m.detached(batch.reset) for m in memory] if memory else None
         loss, memory = training_step(model, batch.inputs, batch.labels, state_heads, memory)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        share = learning_rate_share(done["seconds"] / budget)
+        optimise(model, optimizers, args.rate * share)
         took = min(time.monotonic() - begun, PAUSE_S)
         done = {
             "seconds": done["seconds"] + took,
             "tokens": done["tokens"] + batch.inputs.numel(),
             "steps": done["steps"] + 1,
         }
-        if state_heads == default:
-            smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
-        if done["steps"] % 20 == 0:
+        if done["steps"] % LOG_STEPS == 0:
             record = done | {
                 "loss": round(loss, 4),
-                "smooth": smooth,
                 "state_heads": state_heads,
-                "lr": share,
-                "tokens_per_second": round(batch.inputs.numel() / took),
+                "rate_share": round(share, 3),
             }
-            if done["steps"] % 400 == 0:
+            record["tokens_per_second"] = round(batch.inputs.numel() / took)
+            if done["steps"] % VALIDATE_STEPS == 0:
                 record["valid"] = validate(model, tokenizer, args.corpus / "valid", args.length)
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-        if done["seconds"] - last_save > 300:
-            save(checkpoint, model, optimizers, done)
+            with (args.out / "log.jsonl").open("a") as log:
+                log.write(json.dumps(record) + "\n")
+        if done["seconds"] - last_save > SAVE_S:
+            save(args.out / CHECKPOINT, model, optimizers, done)
             last_save = done["seconds"]
-    save(checkpoint, model, optimizers, done)
+    save(args.out / CHECKPOINT, model, optimizers, done)
     print(json.dumps(done | {"valid": validate(model, tokenizer, args.corpus / "valid", args.length)}))
 
 
