@@ -1,0 +1,194 @@
+import * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  type LanguageClientOptions,
+  type NodeModule,
+  TransportKind,
+} from "vscode-languageclient/node";
+import {
+  type InitializationOptions,
+  STATUS_CHANGED_NOTIFICATION,
+  STATUS_REQUEST,
+  type Status,
+} from "../protocol/messages.ts";
+import { SETTINGS_SECTION } from "../protocol/settings.ts";
+import type { Meter } from "./meter.ts";
+import { createMiddleware } from "./middleware.ts";
+import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
+import { rawSettings } from "./settings.ts";
+import type { Snooze } from "./snooze.ts";
+
+/** The server process as the client sees it; what the server itself is doing is its `status`. */
+export type ServerLife =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "starting" }
+  | { readonly kind: "running"; readonly status: Status | undefined }
+  | { readonly kind: "failed"; readonly message: string };
+
+interface ClientParts {
+  readonly extension: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly meter: Meter;
+  readonly snooze: Snooze;
+}
+
+/** Owns the server process: at most one lives, and a crashed one is started again after a back-off. */
+export class Client implements vscode.Disposable {
+  readonly #parts: ClientParts;
+  readonly #policy = new RestartPolicy();
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.#changed.event;
+  #life: ServerLife = { kind: "stopped" };
+  #server: LanguageClient | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Starting and stopping wait for each other here, in the order in which they were asked for. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  get life(): ServerLife {
+    return this.#life;
+  }
+
+  get processId(): number | undefined {
+    return this.#server?.serverProcess?.pid;
+  }
+
+  /** Does nothing if the server runs, starts, or was given up: that one waits for `restart`. */
+  start(): Promise<void> {
+    return this.#takeTurn(async () => {
+      if (this.#life.kind === "stopped") await this.#open();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#takeTurn(() => this.#close());
+  }
+
+  restart(): Promise<void> {
+    return this.#takeTurn(async () => {
+      this.#policy.forget();
+      await this.#close();
+      await this.#open();
+    });
+  }
+
+  request<Answer>(method: string): Promise<Answer> {
+    if (this.#server === undefined || this.#life.kind !== "running") {
+      return Promise.reject(new Error("Stateline's server is not running; try again in a moment."));
+    }
+    return this.#server.sendRequest<Answer>(method);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#retry);
+    this.#changed.dispose();
+  }
+
+  #takeTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch((error: unknown) => this.#parts.log.error(`Server: ${String(error)}`));
+    return turn;
+  }
+
+  async #open(): Promise<void> {
+    this.#setLife({ kind: "starting" });
+    const server = this.#createServer(() => {
+      if (this.#server === server && this.#life.kind === "running")
+        this.#crashed(server, "stopped by itself");
+    });
+    this.#server = server;
+    server.onNotification(STATUS_CHANGED_NOTIFICATION, (status: Status) => this.#receive(server, status));
+    try {
+      await server.start();
+      this.#setLife({ kind: "running", status: undefined });
+      this.#receive(server, await server.sendRequest<Status>(STATUS_REQUEST));
+    } catch (error) {
+      this.#crashed(server, `could not start: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#retry);
+    const server = this.#server;
+    this.#server = undefined;
+    this.#setLife({ kind: "stopped" });
+    if (server !== undefined) await this.#disposeOf(server);
+  }
+
+  #receive(server: LanguageClient, status: Status): void {
+    if (this.#server === server) this.#setLife({ kind: "running", status });
+  }
+
+  #crashed(server: LanguageClient, how: string): void {
+    if (this.#server !== server) return;
+    this.#server = undefined;
+    void this.#disposeOf(server);
+    const verdict = this.#policy.crashed(Date.now());
+    this.#parts.log.error(
+      `The server ${how}; ${verdict.kind === "retry" ? `next try in ${verdict.delayMs} ms` : "no further try"}`,
+    );
+    if (verdict.kind === "giveUp") {
+      this.#setLife({ kind: "failed", message: GIVE_UP_MESSAGE });
+      void this.#offerRestart();
+      return;
+    }
+    this.#setLife({ kind: "starting" });
+    this.#retry = setTimeout(() => {
+      void this.#takeTurn(async () => {
+        if (this.#life.kind === "starting" && this.#server === undefined) await this.#open();
+      });
+    }, verdict.delayMs);
+  }
+
+  async #offerRestart(): Promise<void> {
+    const choice = await vscode.window.showErrorMessage(GIVE_UP_MESSAGE, "Restart Server", "Show Log");
+    if (choice === "Restart Server") await this.restart();
+    if (choice === "Show Log") this.#parts.log.show();
+  }
+
+  async #disposeOf(server: LanguageClient): Promise<void> {
+    try {
+      await server.dispose();
+    } catch (error) {
+      // A server that crashed cannot be asked to shut down; the language client says so by an error.
+      this.#parts.log.debug(`Disposing of the server: ${String(error)}`);
+    }
+  }
+
+  #setLife(life: ServerLife): void {
+    this.#life = life;
+    this.#changed.fire();
+  }
+
+  #createServer(onClosed: () => void): LanguageClient {
+    const { extension, log, meter, snooze } = this.#parts;
+    const server: NodeModule = {
+      module: extension.asAbsolutePath("dist/server.cjs"),
+      transport: TransportKind.ipc,
+    };
+    const options: LanguageClientOptions = {
+      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      outputChannel: log,
+      synchronize: { configurationSection: SETTINGS_SECTION },
+      initializationOptions: (): InitializationOptions => ({
+        storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
+        settings: rawSettings(),
+      }),
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => {
+          onClosed();
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
+      },
+      middleware: createMiddleware(meter, snooze),
+    };
+    return new LanguageClient("stateline", "Stateline", server, options);
+  }
+}

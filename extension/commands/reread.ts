@@ -1,0 +1,7 @@
+import { REREAD_REQUEST } from "../../protocol/messages.ts";
+import type { CommandFactory } from "../context.ts";
+
+export const reread: CommandFactory =
+  ({ client }) =>
+  () =>
+    client.request<null>(REREAD_REQUEST);

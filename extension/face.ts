@@ -1,0 +1,113 @@
+// What the status bar says, as plain data: no vscode here, so that every case is a line in a test.
+import type { Status } from "../protocol/messages.ts";
+import type { ServerLife } from "./client.ts";
+import type { Counts } from "./meter.ts";
+
+export type FaceKind = "loading" | "reading" | "ready" | "thinking" | "off" | "snoozed" | "error";
+
+export interface Face {
+  readonly kind: FaceKind;
+  /** With codicons, for the status bar. */
+  readonly text: string;
+  /** One sentence, for tooltip, menu and screen readers. */
+  readonly sentence: string;
+}
+
+export interface Situation {
+  readonly life: ServerLife;
+  readonly enabled: boolean;
+  /** The active editor's language, if there is an editor. */
+  readonly language: { readonly id: string; readonly completed: boolean } | undefined;
+  readonly snoozedUntilMs: number | undefined;
+  readonly thinking: boolean;
+  readonly nowMs: number;
+}
+
+export function drawFace(situation: Situation): Face {
+  const { life, enabled, language, snoozedUntilMs, thinking, nowMs } = situation;
+  if (!enabled) return off("Completions are off.");
+  if (life.kind === "failed") return error(life.message);
+  if (life.kind === "running" && life.status?.state === "error") {
+    return error(life.status.message ?? "The engine reports an error; the log says more.");
+  }
+  if (snoozedUntilMs !== undefined && snoozedUntilMs > nowMs) return snoozed(snoozedUntilMs - nowMs);
+  if (language && !language.completed) return off(`Completions are off for ${language.id} files.`);
+  if (life.kind !== "running" || life.status === undefined || life.status.state === "loading") {
+    return { kind: "loading", text: "$(loading~spin) Stateline", sentence: "The model is loading." };
+  }
+  if (life.status.state === "reading") return reading(life.status);
+  if (thinking)
+    return { kind: "thinking", text: "$(sparkle) Stateline", sentence: "A completion is being written." };
+  return { kind: "ready", text: "$(pulse) Stateline", sentence: ready(life.status) };
+}
+
+function off(sentence: string): Face {
+  return { kind: "off", text: "$(circle-slash) Stateline", sentence };
+}
+
+function error(sentence: string): Face {
+  return { kind: "error", text: "$(error) Stateline", sentence };
+}
+
+function snoozed(leftMs: number): Face {
+  const minutes = Math.ceil(leftMs / 60_000);
+  return {
+    kind: "snoozed",
+    text: `$(bell-slash) Stateline ${minutes} min`,
+    sentence: `Snoozed for ${minutes} min more.`,
+  };
+}
+
+function reading(status: Status): Face {
+  const percent = readPercent(status);
+  return {
+    kind: "reading",
+    text: `$(book) Stateline ${percent} %`,
+    sentence: `Reading the repository: ${percent} %. Completions work meanwhile.`,
+  };
+}
+
+function ready(status: Status): string {
+  return status.tokensRead > 0 ? `Ready: ${formatCount(status.tokensRead)} tokens in mind.` : "Ready.";
+}
+
+/** 0 to 99 while reading: the total is an estimate, and 100 is for `ready` to say. */
+export function readPercent(status: Status): number {
+  if (status.tokensTotal <= 0) return 0;
+  return Math.max(0, Math.min(99, Math.floor((100 * status.tokensRead) / status.tokensTotal)));
+}
+
+/** The tooltip's table and the menu's summary: name and value of each figure that is known. */
+export function figures(status: Status, counts: Counts): readonly (readonly [name: string, value: string])[] {
+  const all: readonly (readonly [string, string])[] = [
+    [
+      "Repository",
+      `${formatCount(status.tokensRead)} of ${formatCount(Math.max(status.tokensTotal, status.tokensRead))} tokens read`,
+    ],
+    ["State memory", `${formatBytes(status.stateBytes)}, whatever the repository's size`],
+    ["Attention cache", formatBytes(status.kvBytes)],
+    [
+      "Reading speed",
+      status.tokensPerSecond > 0 ? `${formatCount(Math.round(status.tokensPerSecond))} tokens/s` : "",
+    ],
+    ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
+    ["Device", status.device],
+    ["Model", status.model],
+    ["This session", `${formatCount(counts.shown)} shown, ${formatCount(counts.accepted)} accepted`],
+    [
+      "Last completion",
+      counts.lastLatencyMs > 0 ? `${formatCount(Math.round(counts.lastLatencyMs))} ms` : "",
+    ],
+  ];
+  return all.filter(([, value]) => value !== "");
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString("en");
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(0)} KiB`;
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}

@@ -1,0 +1,36 @@
+import { InlineCompletionTriggerKind } from "vscode";
+import type { Middleware } from "vscode-languageclient/node";
+import { ACCEPTED_COMMAND, type Accepted } from "../protocol/messages.ts";
+import { SETTINGS_SECTION } from "../protocol/settings.ts";
+import { completesLanguage } from "./languages.ts";
+import type { Meter } from "./meter.ts";
+import { rawSettings, readSettings } from "./settings.ts";
+import type { Snooze } from "./snooze.ts";
+
+/** Counts what passes between editor and server, and spares the server what it would refuse. */
+export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
+  return {
+    provideInlineCompletionItems: (document, position, context, token, next) => {
+      if (context.triggerKind === InlineCompletionTriggerKind.Automatic) snooze.noticeAutomaticRequest();
+      if (!completesLanguage(readSettings().settings.languages, document.languageId)) return undefined;
+      return meter.measure(
+        async () => next(document, position, context, token),
+        (answer) => {
+          if (token.isCancellationRequested || !answer) return false;
+          return (Array.isArray(answer) ? answer : answer.items).length > 0;
+        },
+      );
+    },
+    executeCommand: (command, args, next) => {
+      if (command === ACCEPTED_COMMAND)
+        meter.countAccepted((args[0] as Accepted | undefined)?.characters ?? 0);
+      return next(command, args);
+    },
+    workspace: {
+      configuration: (params, token, next) => {
+        const isOurs = params.items.every((item) => item.section === SETTINGS_SECTION);
+        return isOurs ? params.items.map(() => rawSettings()) : next(params, token);
+      },
+    },
+  };
+}

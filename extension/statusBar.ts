@@ -1,0 +1,88 @@
+import * as vscode from "vscode";
+import type { Client } from "./client.ts";
+import { drawFace, type Face, figures } from "./face.ts";
+import { completesLanguage } from "./languages.ts";
+import type { Meter } from "./meter.ts";
+import { onSettingsChange, readSettings } from "./settings.ts";
+import type { Snooze } from "./snooze.ts";
+
+/** One item on the right: an icon, a word, and the figures in its tooltip; a click opens the menu. */
+export class StatusBar implements vscode.Disposable {
+  readonly #client: Client;
+  readonly #meter: Meter;
+  readonly #snooze: Snooze;
+  readonly #item: vscode.StatusBarItem;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.#changed.event;
+  readonly #cleanup: readonly vscode.Disposable[];
+
+  constructor(client: Client, meter: Meter, snooze: Snooze) {
+    this.#client = client;
+    this.#meter = meter;
+    this.#snooze = snooze;
+    this.#item = vscode.window.createStatusBarItem("stateline.status", vscode.StatusBarAlignment.Right, 100);
+    this.#item.name = "Stateline";
+    this.#item.command = "stateline.menu";
+    const draw = (): void => this.#draw();
+    this.#cleanup = [
+      client.onDidChange(draw),
+      meter.onDidChange(draw),
+      snooze.onDidChange(draw),
+      onSettingsChange(draw),
+      vscode.window.onDidChangeActiveTextEditor(draw),
+      this.#item,
+      this.#changed,
+    ];
+    this.#draw();
+    this.#item.show();
+  }
+
+  face(): Face {
+    const { settings } = readSettings();
+    const languageId = vscode.window.activeTextEditor?.document.languageId;
+    return drawFace({
+      life: this.#client.life,
+      enabled: settings.enabled,
+      language:
+        languageId === undefined
+          ? undefined
+          : { id: languageId, completed: completesLanguage(settings.languages, languageId) },
+      snoozedUntilMs: this.#snooze.untilMs,
+      thinking: this.#meter.thinking,
+      nowMs: Date.now(),
+    });
+  }
+
+  dispose(): void {
+    for (const part of this.#cleanup) part.dispose();
+  }
+
+  #draw(): void {
+    const face = this.face();
+    this.#item.text = face.text;
+    this.#item.accessibilityInformation = { label: `Stateline: ${face.sentence}`, role: "button" };
+    this.#item.backgroundColor =
+      face.kind === "error" ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
+    this.#item.tooltip = this.#tooltip(face);
+    this.#changed.fire();
+  }
+
+  #tooltip(face: Face): vscode.MarkdownString {
+    const tooltip = new vscode.MarkdownString(`**Stateline** · ${face.sentence}\n\n`, true);
+    tooltip.isTrusted = {
+      enabledCommands: ["stateline.menu", "stateline.showLog", "stateline.openSettings"],
+    };
+    const { life } = this.#client;
+    if (life.kind === "running" && life.status !== undefined) {
+      const rows = figures(life.status, this.#meter.counts).map(([name, value]) => `| ${name} | ${value} |`);
+      tooltip.appendMarkdown(`| | |\n|:--|:--|\n${rows.join("\n")}\n\n`);
+      if (life.status.state !== "error" && life.status.message) {
+        tooltip.appendMarkdown(`$(warning) ${life.status.message}\n\n`);
+      }
+    }
+    tooltip.appendMarkdown(
+      "---\n\n[Menu](command:stateline.menu) · [Settings](command:stateline.openSettings) · [Log](command:stateline.showLog)",
+    );
+    return tooltip;
+  }
+}

@@ -1,0 +1,168 @@
+/// <reference lib="dom" />
+// The workbench as a person sees it: a page of chromium, read and driven by what is on the screen.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { root } from "./workbench.ts";
+
+const CHROMIUM_ARGUMENTS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
+const STATUS = "#stateline\\.stateline\\.stateline\\.status";
+const TIMEOUT_MS = 60_000;
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: CHROMIUM_ARGUMENTS,
+  });
+}
+
+export class Editor {
+  readonly page: Page;
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  static async open(browser: Browser, url: string): Promise<Editor> {
+    const page = await browser.newPage({ viewport: { width: 1200, height: 750 }, deviceScaleFactor: 1.5 });
+    page.setDefaultTimeout(TIMEOUT_MS);
+    await page.addInitScript(recordStatus, STATUS);
+    await page.goto(url);
+    await page.locator(STATUS).waitFor();
+    return new Editor(page);
+  }
+
+  /** Waits until the status bar says something that matches, e.g. /Ready/. */
+  async statusSays(pattern: RegExp): Promise<void> {
+    await this.page.waitForFunction(
+      ([selector, source]) => new RegExp(source).test(document.querySelector(selector)?.ariaLabel ?? ""),
+      [STATUS, pattern.source] as const,
+    );
+  }
+
+  /** Everything that the status bar said since the page was opened. */
+  statusHistory(): Promise<readonly string[]> {
+    return this.page.evaluate(() => (window as unknown as { statusHistory: string[] }).statusHistory);
+  }
+
+  async hoverStatus(): Promise<string> {
+    await this.page.locator(STATUS).hover();
+    const hover = this.page.locator(".monaco-hover:visible", { hasText: "Hybrid ratio" });
+    await hover.waitFor();
+    return (await hover.textContent()) ?? "";
+  }
+
+  async clickStatus(): Promise<readonly string[]> {
+    await this.page.locator(STATUS).click();
+    return this.#quickPickRows();
+  }
+
+  async runCommand(title: string): Promise<void> {
+    await this.page.keyboard.press("F1");
+    await this.page.locator(".quick-input-widget:visible").waitFor();
+    await this.page.keyboard.type(title);
+    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Opens a file by its path, puts the cursor at the end of line `line`, or at the end of the file. */
+  async openFile(path: string, line?: number): Promise<void> {
+    await this.page.keyboard.press("Control+p");
+    await this.page.locator(".quick-input-widget:visible").waitFor();
+    await this.page.keyboard.type(path);
+    await this.page
+      .locator(".quick-input-list .monaco-list-row.focused", { hasText: path.split("/").at(-1) ?? path })
+      .waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".tab.active", { hasText: path.split("/").at(-1) ?? path }).waitFor();
+    await this.page.locator(".editor-group-container.active .monaco-editor.focused").waitFor();
+    if (line === undefined) {
+      await this.page.keyboard.press("Control+End");
+      return;
+    }
+    await this.page.keyboard.press("Control+g");
+    await this.page.locator(".quick-input-widget:visible").waitFor();
+    await this.page.keyboard.type(String(line));
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+    await this.page.keyboard.press("End");
+  }
+
+  /** Types and waits for ghost text; answers the whole lines that the screen then shows, ghost included. */
+  async typeUntilGhost(text: string): Promise<readonly string[]> {
+    await this.page.keyboard.type(text);
+    return this.ghost();
+  }
+
+  /** The cursor's line and the lines below that exist only as ghost text; waits until there is some. */
+  async ghost(): Promise<readonly string[]> {
+    const lines = await this.page.waitForFunction(linesWithGhost);
+    return (await lines.jsonValue()) as readonly string[];
+  }
+
+  async ghostIsGone(): Promise<void> {
+    await this.page.waitForFunction(
+      () => !document.querySelector(".monaco-editor.focused [class*='ghost-text']"),
+    );
+  }
+
+  /** "Ln 12, Col 3" of the status bar as a line number. */
+  async cursorLine(): Promise<number> {
+    const text = await this.page.locator("#status\\.editor\\.selection").textContent();
+    return Number(/Ln (\d+)/.exec(text ?? "")?.[1]);
+  }
+
+  async save(): Promise<void> {
+    await this.page.keyboard.press("Control+s");
+    await this.page.locator(".tab.active:not(.dirty)").waitFor();
+  }
+
+  /** A picture without moving parts, in test-results/; the guide's pictures are chosen from there. */
+  async picture(name: string): Promise<string> {
+    const path = join(root, "test-results", `${name}.png`);
+    mkdirSync(join(root, "test-results"), { recursive: true });
+    await this.page.waitForFunction(() =>
+      document.getAnimations().every((one) => one.playState !== "running"),
+    );
+    await this.page.screenshot({ path, caret: "initial" });
+    return path;
+  }
+
+  async #quickPickRows(): Promise<readonly string[]> {
+    const rows = this.page.locator(".quick-input-list .monaco-list-row");
+    await rows.first().waitFor();
+    return rows.allTextContents();
+  }
+}
+
+// The functions below run in the page.
+
+function recordStatus(selector: string): void {
+  const history: string[] = [];
+  Object.assign(window, { statusHistory: history });
+  const look = (): void => {
+    const label = document.querySelector(selector)?.ariaLabel;
+    if (label && history.at(-1) !== label) history.push(label);
+  };
+  new MutationObserver(look).observe(document, {
+    subtree: true,
+    childList: true,
+    attributeFilter: ["aria-label"],
+  });
+}
+
+/** Class names of ghost text vary with the version by what follows "ghost-text"; false while there is none. */
+function linesWithGhost(): readonly string[] | false {
+  const editor = document.querySelector(".editor-group-container.active .monaco-editor.focused");
+  if (!editor?.querySelector("[class*='ghost-text']")) return false;
+  const cursor = editor.querySelector<HTMLElement>(".cursors-layer .cursor");
+  const rows = [...editor.querySelectorAll<HTMLElement>(".view-lines .view-line")];
+  const row = rows.find(({ style }) => style.top === cursor?.style.top);
+  const below = [...editor.querySelectorAll(".view-zones .view-line")].filter((one) =>
+    one.querySelector("[class*='ghost-text']"),
+  );
+  return [row, ...below].map((one) => (one?.textContent ?? "").replaceAll("\u00a0", " "));
+}

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import type { ExtensionApi } from "../../../extension/extensionApi.ts";
+import { DEFAULT_SETTINGS } from "../../../protocol/settings.ts";
+
+const EXTENSION_ID = "stateline.stateline";
+const READY_MS = 60_000;
+
+export function defineTests(): void {
+  suite("Stateline in the extension host", () => {
+    let api: ExtensionApi;
+    let manifest: Manifest;
+
+    suiteSetup(async () => {
+      const extension = vscode.extensions.getExtension<ExtensionApi>(EXTENSION_ID);
+      assert.ok(extension, `${EXTENSION_ID} is not installed`);
+      api = await extension.activate();
+      manifest = JSON.parse(readFileSync(join(extension.extensionPath, "package.json"), "utf8"));
+    });
+
+    teardown(async () => {
+      for (const name of Object.keys(DEFAULT_SETTINGS)) await configure(name, undefined);
+      await vscode.commands.executeCommand("workbench.action.revertAndCloseActiveEditor");
+    });
+
+    test("activates and reads the repository until it is ready", async () => {
+      assert.match(api.face().text, /Stateline/);
+      await ready(api);
+      const status = api.status();
+      assert.ok(status && status.tokensRead > 0 && status.stateBytes > 0, JSON.stringify(status));
+      assert.equal(api.face().kind, "ready");
+    });
+
+    test("registers every command that the manifest declares", async () => {
+      const registered = new Set(await vscode.commands.getCommands(true));
+      const missing = manifest.contributes.commands.filter(({ command }) => !registered.has(command));
+      assert.deepEqual(missing, []);
+    });
+
+    test("declares the same settings and defaults as the protocol", () => {
+      const declared = Object.entries(manifest.contributes.configuration.properties);
+      const defaults = Object.fromEntries(
+        declared.map(([name, schema]) => [name.replace("stateline.", ""), schema.default]),
+      );
+      assert.deepEqual(defaults, DEFAULT_SETTINGS);
+      for (const [name, schema] of declared)
+        assert.ok(schema.markdownDescription, `${name} has no description`);
+    });
+
+    test("declares what an untrusted workspace may not set, and that it runs beside the files", () => {
+      const { untrustedWorkspaces } = manifest.capabilities;
+      assert.equal(untrustedWorkspaces.supported, "limited");
+      assert.ok(untrustedWorkspaces.restrictedConfigurations.includes("stateline.modelPath"));
+      assert.deepEqual(manifest.extensionKind, ["workspace"]);
+    });
+
+    test("answers at the cursor, and accepting changes the document by what was offered", async () => {
+      const { document, shown } = await offered(api);
+      const before = document.getText();
+      const accepted = api.counts().accepted;
+      await accept(document);
+      const inserted = document.getText().length - before.length;
+      assert.ok(inserted > 0, "nothing was inserted");
+      await until("the acceptance is counted", api.onDidChange, () => api.counts().accepted > accepted);
+      assert.ok(shown > 0);
+    });
+
+    test("tells what the last completion cost", async () => {
+      await offered(api);
+      const figures = await api.lastCompletion();
+      assert.ok(figures && figures.tokensDecoded > 0 && figures.msTotal > 0, JSON.stringify(figures));
+    });
+
+    test("takes a bad value for its default and goes on", async () => {
+      await configure("maxLines", -3);
+      await offered(api);
+    });
+
+    test("restarts a killed server, which is ready again and answers", async () => {
+      await ready(api);
+      const first = api.serverProcessId();
+      assert.ok(first, "no server process");
+      process.kill(first, "SIGKILL");
+      await until("another server is ready", api.onDidChange, () => {
+        const now = api.serverProcessId();
+        return now !== undefined && now !== first && api.status()?.state === "ready";
+      });
+      await offered(api);
+    });
+
+    test("restarts on command", async () => {
+      await ready(api);
+      const first = api.serverProcessId();
+      await vscode.commands.executeCommand("stateline.restartServer");
+      await ready(api);
+      assert.notEqual(api.serverProcessId(), first);
+    });
+
+    test("off means off: no server process is left, and it comes back", async () => {
+      await ready(api);
+      await vscode.commands.executeCommand("stateline.toggle");
+      await until("the server is gone", api.onDidChange, () => api.serverProcessId() === undefined);
+      assert.equal(api.face().kind, "off");
+      await vscode.commands.executeCommand("stateline.toggle");
+      await ready(api);
+    });
+
+    test("switches one language off and on", async () => {
+      await typed("export const one = 1;\n");
+      await vscode.commands.executeCommand("stateline.toggleLanguage");
+      assert.deepEqual(vscode.workspace.getConfiguration("stateline").get("languages"), ["*", "!typescript"]);
+      assert.equal(api.face().kind, "off");
+      await vscode.commands.executeCommand("stateline.toggleLanguage");
+      assert.deepEqual(vscode.workspace.getConfiguration("stateline").get("languages"), ["*"]);
+    });
+
+    test("snoozes for the given minutes and wakes up", async () => {
+      await ready(api);
+      await vscode.commands.executeCommand("stateline.snooze", 5);
+      assert.equal(api.face().kind, "snoozed");
+      assert.match(api.face().text, /5 min/);
+      await vscode.commands.executeCommand("stateline.snooze");
+      assert.notEqual(api.face().kind, "snoozed");
+    });
+
+    test("reads the repository again on command", async () => {
+      await ready(api);
+      await vscode.commands.executeCommand("stateline.reread");
+      await ready(api);
+    });
+  });
+}
+
+interface Manifest {
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string }[];
+    readonly configuration: {
+      readonly properties: Readonly<
+        Record<string, { readonly default: unknown; readonly markdownDescription?: string }>
+      >;
+    };
+  };
+  readonly capabilities: {
+    readonly untrustedWorkspaces: {
+      readonly supported: string;
+      readonly restrictedConfigurations: readonly string[];
+    };
+  };
+  readonly extensionKind: readonly string[];
+}
+
+function ready(api: ExtensionApi): Promise<void> {
+  return until("the server is ready", api.onDidChange, () => api.status()?.state === "ready");
+}
+
+async function configure(name: string, value: unknown): Promise<void> {
+  await vscode.workspace.getConfiguration("stateline").update(name, value, vscode.ConfigurationTarget.Global);
+}
+
+/** A new TypeScript document with the cursor at its end. */
+async function typed(content: string): Promise<vscode.TextDocument> {
+  const document = await vscode.workspace.openTextDocument({ language: "typescript", content });
+  const editor = await vscode.window.showTextDocument(document);
+  const end = document.positionAt(content.length);
+  editor.selection = new vscode.Selection(end, end);
+  return document;
+}
+
+/** Types the beginning of a function that the fixture repository has, and waits until something is offered. */
+async function offered(api: ExtensionApi): Promise<{ document: vscode.TextDocument; shown: number }> {
+  await ready(api);
+  const before = api.counts().shown;
+  const document = await typed(
+    "import { addNumbers } from './numbers';\n\nexport function addNumbers(first: number, ",
+  );
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+  await until("a completion is offered", api.onDidChange, () => api.counts().shown > before);
+  return { document, shown: api.counts().shown };
+}
+
+/** The offer reaches the editor's window a moment after the extension host has it, so commit until it takes. */
+async function accept(document: vscode.TextDocument): Promise<void> {
+  let changed = false;
+  const listener = vscode.workspace.onDidChangeTextDocument((event) => {
+    changed ||= event.document === document && event.contentChanges.length > 0;
+  });
+  try {
+    while (!changed) await vscode.commands.executeCommand("editor.action.inlineSuggest.commit");
+  } finally {
+    listener.dispose();
+  }
+}
+
+function until(what: string, event: vscode.Event<void>, holds: () => boolean): Promise<void> {
+  if (holds()) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => finish(() => reject(new Error(`Waited ${READY_MS} ms in vain: ${what}`))),
+      READY_MS - 5000,
+    );
+    const listener = event(() => {
+      if (holds()) finish(resolve);
+    });
+    function finish(end: () => void): void {
+      clearTimeout(timer);
+      listener.dispose();
+      end();
+    }
+  });
+}

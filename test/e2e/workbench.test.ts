@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync, watch } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { Editor, launchBrowser } from "./editor.ts";
+import {
+  bundleSuite,
+  fixtureRepository,
+  npmRepository,
+  packageExtension,
+  packageSuiteRunner,
+  readText,
+  removeRepository,
+} from "./packages.ts";
+import type { ResultLine } from "./suite/index.ts";
+import { cache, installWorkbench, Workbench } from "./workbench.ts";
+
+const SUITE_MS = 240_000;
+
+let extension: string;
+let browser: Browser;
+
+before(async () => {
+  installWorkbench((line) => console.log(line));
+  extension = packageExtension();
+  browser = await launchBrowser();
+});
+after(() => browser?.close());
+
+test("in the extension host", async (context) => {
+  const repository = fixtureRepository();
+  const results = join(cache, "results.jsonl");
+  rmSync(results, { force: true });
+  const workbench = await Workbench.start({
+    profile: join(cache, "profile-suite"),
+    extensions: [extension, packageSuiteRunner(await bundleSuite())],
+    settings: {},
+    env: { STATELINE_E2E_RESULTS: results },
+    trust: "everything",
+  });
+  context.after(async () => {
+    await workbench.stop();
+    removeRepository(repository);
+  });
+  const editor = await Editor.open(browser, workbench.url(repository));
+  for (const result of await resultsOf(results)) {
+    await context.test(result.title, () => {
+      if (result.error !== undefined) throw new Error(result.error);
+    });
+  }
+  await editor.page.close();
+});
+
+/** Waits for the suite's last line; a suite that hangs yields what it had done. */
+async function resultsOf(path: string): Promise<readonly Extract<ResultLine, { title: string }>[]> {
+  const lines = (): ResultLine[] =>
+    existsSync(path)
+      ? readFileSync(path, "utf8")
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line))
+      : [];
+  const isDone = (): boolean => lines().some((line) => "done" in line);
+  await new Promise<void>((resolve, reject) => {
+    const look = (): void => {
+      if (isDone()) finish(resolve);
+    };
+    const watcher = watch(dirname(path), (_, name) => name === basename(path) && look());
+    const timer = setTimeout(
+      () => finish(() => reject(new Error(`The suite did not end: ${JSON.stringify(lines())}`))),
+      SUITE_MS,
+    );
+    function finish(end: () => void): void {
+      watcher.close();
+      clearTimeout(timer);
+      end();
+    }
+    look();
+  });
+  return lines().filter((line) => "title" in line);
+}
+
+describe("in front of a person", () => {
+  let repository: string;
+  let workbench: Workbench;
+  let editor: Editor;
+
+  before(async () => {
+    repository = npmRepository("express", "5.1.0");
+    workbench = await Workbench.start({
+      profile: join(cache, "profile-person"),
+      extensions: [extension],
+      settings: { "workbench.colorTheme": "Default Dark Modern", "javascript.validate.enable": false },
+      trust: "everything",
+    });
+    editor = await Editor.open(browser, workbench.url(repository, "lib/response.js"));
+  });
+  after(async () => {
+    await workbench?.stop();
+    if (repository) removeRepository(repository);
+  });
+
+  test("the status bar tells of loading, reading and readiness", async () => {
+    await editor.statusSays(/Ready: [\d,]+ tokens/);
+    const history = (await editor.statusHistory()).join("\n");
+    assert.match(history, /loading|Reading the repository: \d+ %/);
+  });
+
+  const places = [
+    {
+      name: "a function's body",
+      file: "lib/utils.js",
+      line: undefined,
+      text: "\nfunction isAbsolutePath (path) {\n  if (",
+    },
+    { name: "the middle of a file", file: "lib/request.js", line: 100, text: "\n  var type = this." },
+    {
+      name: "a method like its neighbours",
+      file: "lib/response.js",
+      line: 78,
+      text: "\nres.sendStatus = function ",
+    },
+  ] as const;
+  for (const { name, file, line, text } of places) {
+    test(`ghost text in ${name}, and Tab makes the document what was shown`, async () => {
+      await editor.openFile(file, line);
+      const shown = await editor.typeUntilGhost(text);
+      const first = await editor.cursorLine();
+      await editor.picture(`ghost-text-${basename(file, ".js")}`);
+      await editor.page.keyboard.press("Tab");
+      await editor.ghostIsGone();
+      await editor.save();
+      const written = readText(repository, file)
+        .split("\n")
+        .slice(first - 1, first - 1 + shown.length);
+      assert.deepEqual(
+        written.map((one) => one.trimEnd()),
+        shown.map((one) => one.trimEnd()),
+      );
+    });
+  }
+
+  test("accepting a word takes the beginning of what was shown", async () => {
+    await editor.openFile("lib/application.js");
+    const [shown] = await editor.typeUntilGhost("\napp.listen = function listen () {\n  var server = http.");
+    const line = await editor.cursorLine();
+    await editor.page.keyboard.press("Control+ArrowRight");
+    await editor.page.keyboard.press("Escape");
+    await editor.save();
+    const written = readText(repository, "lib/application.js").split("\n")[line - 1] ?? "";
+    assert.ok(written.length > "  var server = http.".length, `nothing was taken: ${written}`);
+    assert.ok(shown?.startsWith(written), `${written} does not begin ${shown}`);
+  });
+
+  test("the tooltip has the figures", async () => {
+    const tooltip = await editor.hoverStatus();
+    for (const name of ["tokens read", "State memory", "tokens/s", "Hybrid ratio", "Device", "Model"]) {
+      assert.ok(tooltip.includes(name), `${name} is missing in:\n${tooltip}`);
+    }
+    await editor.picture("status-bar-tooltip");
+  });
+
+  test("a click on the status bar opens the menu", async () => {
+    const rows = (await editor.clickStatus()).join("\n");
+    for (const entry of [
+      "Disable completions",
+      "Disable for javascript",
+      "Snooze",
+      "Read the repository again",
+      "Show the log",
+    ]) {
+      assert.ok(rows.includes(entry), `${entry} is missing in:\n${rows}`);
+    }
+    await editor.picture("status-bar-menu");
+    await editor.page.keyboard.press("Escape");
+  });
+
+  test("off is seen in the status bar, and on again", async () => {
+    await editor.runCommand("Stateline: Enable or Disable Completions");
+    await editor.statusSays(/Completions are off/);
+    await editor.picture("status-bar-off");
+    await editor.runCommand("Stateline: Enable or Disable Completions");
+    await editor.statusSays(/Ready/);
+  });
+
+  test("the walkthrough opens with its picture", async () => {
+    await editor.page.keyboard.press("Control+b");
+    await editor.runCommand("Stateline: Walkthrough");
+    const page = editor.page.locator(".gettingStartedContainer", { hasText: "The repository, read once" });
+    await page.waitFor();
+    await editor.picture("walkthrough");
+  });
+});
