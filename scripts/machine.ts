@@ -29,7 +29,8 @@ export function describeMachine(): Machine {
 
 /** The commit that was measured, with a plus sign if the working tree differs from it. */
 export function describeCommit(root: string): string {
-  const git = (...args: string[]): string => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
   return git("rev-parse", "--short=12", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
 }
 
@@ -37,7 +38,8 @@ function countPhysicalCores(): number | null {
   const text = readProc("/proc/cpuinfo");
   if (text === null) return null;
   const cores = text.split("\n\n").map((block) => {
-    const field = (name: string): string | undefined => new RegExp(`^${name}\\s*: (.*)$`, "m").exec(block)?.[1];
+    const field = (name: string): string | undefined =>
+      new RegExp(`^${name}\\s*: (.*)$`, "m").exec(block)?.[1];
     return `${field("physical id")}:${field("core id")}`;
   });
   const distinct = new Set(cores.filter((core) => !core.includes("undefined"))).size;
