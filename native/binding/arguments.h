@@ -1,0 +1,25 @@
+// Reading JavaScript arguments with one sentence for each fault.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace stateline::binding {
+
+// Throws Error(kInvalidArgument): "<name> must be <wanted>."
+[[noreturn]] void refuse(const std::string& name, const std::string& wanted);
+
+double number(const Napi::Value& value, const std::string& name);
+// A natural number of at most `max`.
+std::uint64_t natural(const Napi::Value& value, const std::string& name, std::uint64_t max);
+Napi::Object object(const Napi::Value& value, const std::string& name);
+std::string text(const Napi::Value& value, const std::string& name);
+// Copies an Int32Array.
+std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name);
+
+inline constexpr std::uint64_t kMaxSafeInteger = (std::uint64_t{1} << 53) - 1;
+
+}  // namespace stateline::binding

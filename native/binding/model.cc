@@ -1,0 +1,333 @@
+#include "binding/model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "binding/arguments.h"
+#include "binding/background.h"
+#include "binding/cancellation.h"
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "engine/serialize.h"
+
+namespace stateline::binding {
+namespace {
+
+using engine::Engine;
+using engine::StatePtr;
+
+constexpr std::uint64_t kMaxThreads = 64;
+constexpr unsigned kDefaultMaxThreads = 4;
+
+std::filesystem::path path_of(const std::string& utf8) {
+  return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
+}
+
+// 0 = as many as the machine has, up to four: more cores only wait for the same memory.
+unsigned thread_count(std::uint64_t wanted) {
+  if (wanted > 0) return static_cast<unsigned>(wanted);
+  return std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultMaxThreads);
+}
+
+// The engine tells, from its thread, when that thread ends; the environment then lets go of it.
+std::shared_ptr<Engine> make_engine(std::shared_ptr<const engine::Model> model, unsigned threads,
+                                    const std::shared_ptr<Delivery>& delivery) {
+  const auto self = std::make_shared<std::weak_ptr<Engine>>();
+  const auto on_stopped = [delivery, self] {
+    delivery->post([self](Napi::Env env) {
+      if (const std::shared_ptr<Engine> engine = self->lock())
+        AddonData::of(env).release(engine.get());
+    });
+  };
+  auto engine = std::make_shared<Engine>(std::move(model), threads, on_stopped);
+  *self = engine;
+  return engine;
+}
+
+engine::JobOptions job_options(const Napi::Object& options) {
+  const std::string priority = text(options.Get("priority"), "options.priority");
+  if (priority != "completion" && priority != "background")
+    refuse("options.priority", "\"completion\" or \"background\"");
+  return {priority == "completion" ? engine::Priority::kCompletion : engine::Priority::kBackground,
+          NativeCancellation::from(options.Get("cancellation"))};
+}
+
+std::vector<std::size_t> checkpoints(const Napi::Object& options, std::size_t token_count) {
+  const Napi::Value value = options.Get("checkpoints");
+  if (value.IsUndefined()) return {token_count};
+  if (!value.IsArray()) refuse("options.checkpoints", "an array of integers");
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::size_t> out;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    out.push_back(static_cast<std::size_t>(
+        natural(array.Get(i), "options.checkpoints[" + std::to_string(i) + "]", token_count)));
+  }
+  return out;
+}
+
+engine::GenerateOptions generate_options(const Napi::Object& options) {
+  engine::GenerateOptions out;
+  out.max_tokens = static_cast<std::size_t>(
+      natural(options.Get("maxTokens"), "options.maxTokens", std::uint64_t{1} << 24));
+  out.sampling.temperature =
+      static_cast<float>(number(options.Get("temperature"), "options.temperature"));
+  out.sampling.top_p = static_cast<float>(number(options.Get("topP"), "options.topP"));
+  out.sampling.seed = natural(options.Get("seed"), "options.seed", kMaxSafeInteger);
+  out.stop_tokens = tokens(options.Get("stopTokens"), "options.stopTokens");
+  const Napi::Value first = options.Get("firstTokens");
+  if (first.IsUndefined()) return out;
+  out.first_tokens = tokens(first, "options.firstTokens");
+  if (out.first_tokens.empty()) refuse("options.firstTokens", "left out or hold at least one id");
+  return out;
+}
+
+template <typename Array, typename T>
+Array to_array(Napi::Env env, const std::vector<T>& values) {
+  Array array = Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
+  return array;
+}
+
+Napi::Object info_of(Napi::Env env, const Engine& engine) {
+  const engine::Model& model = engine.model();
+  const engine::ModelConfig& config = model.config();
+  const auto count = [env](std::size_t value) {
+    return Napi::Number::New(env, static_cast<double>(value));
+  };
+  const auto string = [env](const std::string& value) { return Napi::String::New(env, value); };
+  Napi::Object info = Napi::Object::New(env);
+  info.Set("vocabSize", count(config.vocab_size));
+  info.Set("hiddenSize", count(config.hidden_size));
+  info.Set("layers", count(config.layers));
+  info.Set("heads", count(config.heads));
+  info.Set("parameters", count(model.parameters()));
+  info.Set("weightBytes", count(model.weight_bytes()));
+  info.Set("quantization", string(engine::quantization_name(model.quantization())));
+  info.Set("hash", string(engine::hex(model.hash())));
+  info.Set("defaultHybridRatio", Napi::Number::New(env, config.hybrid_ratio));
+  info.Set("attentionWindow", count(config.attention_window));
+  info.Set("threads", count(engine.threads()));
+  info.Set("cpuLevel", string(model.kernels().level));
+  info.Freeze();
+  return info;
+}
+
+}  // namespace
+
+Napi::Function NativeModel::define(Napi::Env env) {
+  return DefineClass(env, "Model",
+                     {InstanceMethod("initialState", &NativeModel::initial_state),
+                      InstanceMethod("advance", &NativeModel::advance),
+                      InstanceMethod("score", &NativeModel::score),
+                      InstanceMethod("generate", &NativeModel::generate),
+                      InstanceMethod("logits", &NativeModel::logits),
+                      InstanceMethod("serialize", &NativeModel::serialize),
+                      InstanceMethod("restore", &NativeModel::restore),
+                      InstanceMethod("dispose", &NativeModel::dispose)});
+}
+
+Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    const std::filesystem::path directory = path_of(text(info[0], "directory"));
+    const Napi::Object options = object(info[1], "options");
+    const unsigned threads =
+        thread_count(natural(options.Get("threads"), "options.threads", kMaxThreads));
+    const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
+    run_in_background<std::shared_ptr<Engine>>(
+        env, deferred,
+        [directory, threads, delivery] {
+          return make_engine(engine::Model::load(directory), threads, delivery);
+        },
+        [](Napi::Env result_env, std::shared_ptr<Engine> engine) -> Napi::Value {
+          AddonData& data = AddonData::of(result_env);
+          data.keep(engine);
+          return data.model_class.New(
+              {Napi::External<std::shared_ptr<Engine>>::New(result_env, &engine)});
+        });
+  });
+}
+
+// Only load() has an External to give; JavaScript cannot make one of these.
+NativeModel::NativeModel(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsExternal())
+    throw Napi::TypeError::New(env, "Models are made by loadModel, not by new.");
+  engine_ = *info[0].As<Napi::External<std::shared_ptr<Engine>>>().Data();
+  memory_ = std::make_shared<ExternalMemory>(engine_->model().meter());
+  info.This().As<Napi::Object>().DefineProperty(
+      Napi::PropertyDescriptor::Value("info", info_of(env, *engine_), napi_enumerable));
+  Napi::MemoryManagement::AdjustExternalMemory(
+      env, static_cast<std::int64_t>(engine_->model().weight_bytes()));
+}
+
+Engine& NativeModel::alive() const {
+  if (engine_) return *engine_;
+  throw Error(ErrorCode::kDisposed, "The model was disposed; load it again.");
+}
+
+// Waits for nothing: the engine's thread ends after its chunk and reports that by itself.
+void NativeModel::release(Napi::Env env) {
+  if (!engine_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(
+      env, -static_cast<std::int64_t>(engine_->model().weight_bytes()));
+  engine_->stop();
+  engine_.reset();
+}
+
+Napi::Object NativeModel::wrap(Napi::Env env, StatePtr state) const {
+  return NativeState::wrap(env, std::move(state), memory_);
+}
+
+template <typename Result, typename ToValue>
+engine::Reply<Result> NativeModel::reply(Napi::Env env, Napi::Promise::Deferred deferred,
+                                         ToValue to_value) {
+  const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
+  const auto settled = [this, delivery](Napi::Env settled_env) {
+    delivery->received(settled_env);
+    Unref();
+  };
+  const auto done = [=](Result result) {
+    delivery->post([=, result = std::move(result)](Napi::Env result_env) {
+      deferred.Resolve(to_value(result_env, result));
+      settled(result_env);
+    });
+  };
+  const auto failed = [=](const Error& error) {
+    delivery->post([=](Napi::Env result_env) {
+      deferred.Reject(to_js(result_env, error).Value());
+      settled(result_env);
+    });
+  };
+  return {done, failed};
+}
+
+template <typename Submit>
+void NativeModel::submit(Napi::Env env, Submit submit) {
+  const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
+  Ref();
+  delivery->expect(env);
+  try {
+    submit();
+  } catch (...) {
+    delivery->received(env);
+    Unref();
+    throw;
+  }
+}
+
+Napi::Value NativeModel::initial_state(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Engine& engine = alive();
+    const auto heads = static_cast<std::size_t>(natural(info[0], "stateHeads", kMaxSafeInteger));
+    const std::uint64_t window = natural(info[1], "attentionWindow", kMaxSafeInteger);
+    return wrap(info.Env(), engine::State::initial(engine.model(), heads, window));
+  });
+}
+
+Napi::Value NativeModel::advance(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    Engine& engine = alive();
+    StatePtr state = NativeState::from(info[0]);
+    engine::Tokens ids = tokens(info[1], "tokens");
+    const Napi::Object options = object(info[2], "options");
+    std::vector<std::size_t> stops = checkpoints(options, ids.size());
+    const engine::JobOptions job = job_options(options);
+    const auto to_value = [this](Napi::Env result_env, const std::vector<StatePtr>& states) {
+      Napi::Array array = Napi::Array::New(result_env, states.size());
+      for (std::uint32_t i = 0; i < states.size(); ++i) array.Set(i, wrap(result_env, states[i]));
+      return array;
+    };
+    submit(env, [&] {
+      engine.advance(std::move(state), std::move(ids), std::move(stops), job,
+                     reply<std::vector<StatePtr>>(env, deferred, to_value));
+    });
+  });
+}
+
+Napi::Value NativeModel::score(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    Engine& engine = alive();
+    StatePtr state = NativeState::from(info[0]);
+    engine::Tokens ids = tokens(info[1], "tokens");
+    const engine::JobOptions job = job_options(object(info[2], "options"));
+    const auto to_value = [this](Napi::Env result_env, const engine::ScoreResult& result) {
+      Napi::Object value = Napi::Object::New(result_env);
+      value.Set("logProbs", to_array<Napi::Float32Array>(result_env, result.log_probs));
+      value.Set("state", wrap(result_env, result.state));
+      return value;
+    };
+    submit(env, [&] {
+      engine.score(std::move(state), std::move(ids), job,
+                   reply<engine::ScoreResult>(env, deferred, to_value));
+    });
+  });
+}
+
+Napi::Value NativeModel::generate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    Engine& engine = alive();
+    StatePtr state = NativeState::from(info[0]);
+    const Napi::Object options = object(info[1], "options");
+    const engine::JobOptions job = job_options(options);
+    const auto to_value = [this](Napi::Env result_env, const engine::GenerateResult& result) {
+      Napi::Object value = Napi::Object::New(result_env);
+      value.Set("tokens", to_array<Napi::Int32Array>(result_env, result.tokens));
+      value.Set("logProbs", to_array<Napi::Float32Array>(result_env, result.log_probs));
+      value.Set("state", wrap(result_env, result.state));
+      value.Set("reason", Napi::String::New(result_env, result.stopped ? "stop" : "length"));
+      return value;
+    };
+    submit(env, [&] {
+      engine.generate(std::move(state), generate_options(options), job,
+                      reply<engine::GenerateResult>(env, deferred, to_value));
+    });
+  });
+}
+
+Napi::Value NativeModel::logits(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Engine& engine = alive();
+    const StatePtr state = NativeState::from(info[0]);
+    return to_array<Napi::Float32Array>(info.Env(), engine.logits(*state));
+  });
+}
+
+Napi::Value NativeModel::serialize(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    alive();
+    const StatePtr state = NativeState::from(info[0]);
+    run_in_background<std::vector<std::byte>>(
+        env, deferred, [state] { return engine::serialize(*state); },
+        [](Napi::Env result_env, const std::vector<std::byte>& bytes) -> Napi::Value {
+          return to_array<Napi::Uint8Array>(result_env, bytes);
+        });
+  });
+}
+
+Napi::Value NativeModel::restore(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
+    alive();
+    const bool fits = info[0].IsTypedArray() &&
+                      info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+    if (!fits) refuse("bytes", "a Uint8Array");
+    const auto array = info[0].As<Napi::Uint8Array>();
+    const std::shared_ptr<Engine> engine = engine_;
+    const std::shared_ptr<ExternalMemory> memory = memory_;
+    const auto* data = reinterpret_cast<const std::byte*>(array.Data());
+    const std::vector<std::byte> bytes(data, data + array.ElementLength());
+    run_in_background<StatePtr>(
+        env, deferred, [engine, bytes] { return engine::restore(engine->model(), bytes); },
+        [memory](Napi::Env result_env, StatePtr state) -> Napi::Value {
+          return NativeState::wrap(result_env, std::move(state), memory);
+        });
+  });
+}
+
+}  // namespace stateline::binding

@@ -1,0 +1,47 @@
+// NativeModel: a loaded model. Every promise is settled by the environment's Delivery.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/addon_data.h"
+#include "engine/engine.h"
+
+namespace stateline::binding {
+
+class NativeModel : public Napi::ObjectWrap<NativeModel> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // loadModel(directory, { threads }): reads and packs the weights off the JavaScript thread.
+  static Napi::Value load(const Napi::CallbackInfo& info);
+
+  explicit NativeModel(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override { release(env); }
+
+ private:
+  Napi::Value initial_state(const Napi::CallbackInfo& info);
+  Napi::Value advance(const Napi::CallbackInfo& info);
+  Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value generate(const Napi::CallbackInfo& info);
+  Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value serialize(const Napi::CallbackInfo& info);
+  Napi::Value restore(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info) { release(info.Env()); }
+
+  engine::Engine& alive() const;
+  void release(Napi::Env env);
+  Napi::Object wrap(Napi::Env env, engine::StatePtr state) const;
+
+  // Settles `deferred` with to_value(env, result) on the JavaScript thread, keeping this model alive.
+  template <typename Result, typename ToValue>
+  engine::Reply<Result> reply(Napi::Env env, Napi::Promise::Deferred deferred, ToValue to_value);
+  // Takes back what reply() arranged, when a job was refused before it was submitted.
+  template <typename Submit>
+  void submit(Napi::Env env, Submit submit);
+
+  std::shared_ptr<engine::Engine> engine_;  // null once disposed
+  std::shared_ptr<ExternalMemory> memory_;
+};
+
+}  // namespace stateline::binding

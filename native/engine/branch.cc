@@ -1,0 +1,78 @@
+#include "engine/branch.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace stateline::engine {
+
+using kernels::kPageTokens;
+
+Branch::Branch(const Model& model, const State& state)
+    : model_(state.model()),
+      meter_(model.meter()),
+      shape_(state.shape()),
+      memory_(state.memory().copy()),
+      first_page_(shape_.first_page(memory_.tokens)),
+      last_page_shared_(!memory_.pages.empty()) {
+  for (const std::shared_ptr<KvPage>& page : memory_.pages) page_data_.push_back(page->data());
+}
+
+std::shared_ptr<const State> Branch::freeze() {
+  last_page_shared_ = !memory_.pages.empty();
+  return std::make_shared<const State>(model_, shape_, memory_.copy());
+}
+
+void Branch::reserve(std::size_t tokens) {
+  if (shape_.attention_heads() == 0) return;
+  const std::size_t pages = tokens / kPageTokens + 2;  // one more for the copy of a shared last page
+  memory_.pages.reserve(memory_.pages.size() + pages);
+  page_data_.reserve(page_data_.size() + pages);
+  spare_pages_.reserve(pages);
+  while (spare_pages_.size() < pages)
+    spare_pages_.push_back(std::make_shared<KvPage>(shape_.page_bytes(), meter_));
+}
+
+void Branch::open(std::size_t tokens) {
+  if (shape_.attention_heads() == 0) return;
+  drop_unseen_pages();
+  const bool last_is_partial = memory_.tokens % kPageTokens != 0;
+  if (last_is_partial && last_page_shared_) {
+    std::shared_ptr<KvPage> twin = new_page();
+    std::memcpy(twin->data(), memory_.pages.back()->data(), twin->size());
+    page_data_.back() = twin->data();
+    memory_.pages.back() = std::move(twin);
+  }
+  const std::uint64_t end = (memory_.tokens + tokens + kPageTokens - 1) / kPageTokens;
+  while (first_page_ + memory_.pages.size() < end) append_page(new_page());
+  last_page_shared_ = false;
+}
+
+void Branch::close(std::size_t tokens) {
+  memory_.tokens += tokens;
+  drop_unseen_pages();
+}
+
+std::shared_ptr<KvPage> Branch::new_page() {
+  if (spare_pages_.empty()) return std::make_shared<KvPage>(shape_.page_bytes(), meter_);
+  std::shared_ptr<KvPage> page = std::move(spare_pages_.back());
+  spare_pages_.pop_back();
+  return page;
+}
+
+void Branch::append_page(std::shared_ptr<KvPage> page) {
+  page_data_.push_back(page->data());
+  memory_.pages.push_back(std::move(page));
+}
+
+// Keeps the numbering exact: afterwards pages[0] is first_page(tokens), as in every state.
+void Branch::drop_unseen_pages() {
+  const std::uint64_t first = shape_.first_page(memory_.tokens);
+  if (first == first_page_ || memory_.pages.empty()) return;
+  const auto count = static_cast<std::ptrdiff_t>(
+      std::min<std::uint64_t>(first - first_page_, memory_.pages.size()));
+  memory_.pages.erase(memory_.pages.begin(), memory_.pages.begin() + count);
+  page_data_.erase(page_data_.begin(), page_data_.begin() + count);
+  first_page_ = first;
+}
+
+}  // namespace stateline::engine

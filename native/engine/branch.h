@@ -1,0 +1,55 @@
+// The mutable successor of a state, private to one job: the forward pass writes into it, and freeze()
+// makes a state of it. Pages are shared with the states it came from until they are written.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/state.h"
+
+namespace stateline::engine {
+
+class Branch {
+ public:
+  Branch(const Model& model, const State& state);
+
+  // An immutable state of what was read so far; the branch may go on.
+  std::shared_ptr<const State> freeze();
+
+  // Allocates now what `tokens` further tokens will need, so that decoding them allocates nothing.
+  void reserve(std::size_t tokens);
+
+  // Makes room for the next `tokens` tokens: pages exist and belong to this branch alone. Drops pages
+  // that the next token can no longer see.
+  void open(std::size_t tokens);
+  // Counts them as read, after the forward pass wrote them.
+  void close(std::size_t tokens);
+
+  const StateShape& shape() const { return shape_; }
+  const ModelHash& model() const { return model_; }
+  std::uint64_t token_count() const { return memory_.tokens; }
+
+  float* ssm(std::size_t layer) { return memory_.ssm.floats() + layer * shape_.ssm_layer_floats(); }
+  float* conv(std::size_t layer) { return memory_.conv.floats() + layer * shape_.conv_layer_floats(); }
+  float* hidden() { return memory_.hidden.floats(); }
+
+  // Page pointers for the attention kernel; the first holds position first_position().
+  const std::vector<std::byte*>& page_data() const { return page_data_; }
+  std::uint64_t first_position() const { return first_page_ * kernels::kPageTokens; }
+
+ private:
+  std::shared_ptr<KvPage> new_page();
+  void append_page(std::shared_ptr<KvPage> page);
+  void drop_unseen_pages();
+
+  ModelHash model_;
+  std::shared_ptr<MemoryMeter> meter_;
+  StateShape shape_;
+  Memory memory_;
+  std::uint64_t first_page_ = 0;       // number of memory_.pages[0]
+  bool last_page_shared_ = false;      // with a state: copy it before writing
+  std::vector<std::byte*> page_data_;  // of memory_.pages
+  std::vector<std::shared_ptr<KvPage>> spare_pages_;
+};
+
+}  // namespace stateline::engine

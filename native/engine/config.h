@@ -1,0 +1,35 @@
+// The shape of a model, read from config.json and bounded so that later products cannot overflow.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stateline::engine {
+
+struct ModelConfig {
+  std::size_t vocab_size = 0;
+  std::size_t hidden_size = 0;        // d
+  std::size_t layers = 0;
+  std::size_t heads = 0;              // H
+  std::size_t key_dim = 0;            // K
+  std::size_t value_dim = 0;          // V
+  std::size_t intermediate_size = 0;  // F
+  float rms_norm_eps = 0;
+  std::size_t attention_window = 0;  // tokens; 0 = unbounded
+  double hybrid_ratio = 0;           // share of heads in state mode
+  // [layers][H]: the order in which heads turn from state to attention.
+  std::vector<std::vector<std::uint32_t>> head_switch_order;
+
+  std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }       // C
+  std::size_t inner_size() const { return heads * value_dim; }                          // H*V
+  std::size_t in_proj_rows() const { return conv_channels() + inner_size() + heads; }   // q k v z dt
+};
+
+// Throws Error(kInvalidModel) with one sentence if a field is missing or out of bounds.
+ModelConfig parse_config(std::span<const std::byte> text, const std::string& file);
+
+}  // namespace stateline::engine

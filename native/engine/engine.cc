@@ -1,0 +1,100 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "engine/jobs.h"
+
+namespace stateline::engine {
+namespace {
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw Error(ErrorCode::kInvalidArgument, sentence);
+}
+
+void check_checkpoints(const std::vector<std::size_t>& checkpoints, std::size_t tokens) {
+  if (checkpoints.empty() || checkpoints.back() != tokens ||
+      !std::is_sorted(checkpoints.begin(), checkpoints.end())) {
+    refuse("advance: checkpoints must ascend and end with the number of tokens, " +
+           std::to_string(tokens) + ".");
+  }
+}
+
+void check_sampling(const SamplingOptions& sampling) {
+  if (!(sampling.temperature >= 0) || !std::isfinite(sampling.temperature))
+    refuse("generate: temperature must be a number from 0 up.");
+  if (!(sampling.top_p > 0 && sampling.top_p <= 1))
+    refuse("generate: topP must lie above 0 and be at most 1.");
+}
+
+}  // namespace
+
+Workbench::Workbench(const Model& m, unsigned threads)
+    : model(m), pool(threads), forward(m, pool, kPrefillChunk), head(m, pool, kScoreRows) {}
+
+Engine::Engine(std::shared_ptr<const Model> model, unsigned threads, std::function<void()> on_stopped)
+    : model_(std::move(model)),
+      workbench_(*model_, threads),
+      logits_pool_(1),
+      logits_head_(*model_, logits_pool_, 1),
+      scheduler_(std::move(on_stopped)) {}
+
+void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
+                     const JobOptions& options, Reply<std::vector<StatePtr>> reply) {
+  check_state(*state, "advance");
+  check_tokens(tokens, "advance: tokens");
+  check_checkpoints(checkpoints, tokens.size());
+  scheduler_.submit(std::make_unique<AdvanceJob>(workbench_, std::move(state), std::move(tokens),
+                                                 std::move(checkpoints), options, std::move(reply)));
+}
+
+void Engine::score(StatePtr state, Tokens tokens, const JobOptions& options,
+                   Reply<ScoreResult> reply) {
+  check_state(*state, "score");
+  check_tokens(tokens, "score: tokens");
+  scheduler_.submit(std::make_unique<ScoreJob>(workbench_, std::move(state), std::move(tokens), options,
+                                               std::move(reply)));
+}
+
+void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions& options,
+                      Reply<GenerateResult> reply) {
+  check_state(*state, "generate");
+  check_sampling(generate.sampling);
+  check_tokens(generate.stop_tokens, "generate: stopTokens");
+  check_tokens(generate.first_tokens, "generate: firstTokens");
+  if (state->token_count() == 0 && generate.max_tokens > 0)
+    refuse("generate: the state is empty; advance it by at least one token first.");
+  std::sort(generate.first_tokens.begin(), generate.first_tokens.end());
+  const auto twins = std::unique(generate.first_tokens.begin(), generate.first_tokens.end());
+  generate.first_tokens.erase(twins, generate.first_tokens.end());
+  scheduler_.submit(std::make_unique<GenerateJob>(workbench_, std::move(state), std::move(generate),
+                                                  options, std::move(reply)));
+}
+
+std::vector<float> Engine::logits(const State& state) {
+  check_state(state, "logits");
+  if (state.token_count() == 0)
+    refuse("logits: the state is empty; advance it by at least one token first.");
+  const std::lock_guard lock(logits_mutex_);
+  std::vector<float> out(model_->config().vocab_size);
+  logits_head_.compute(state.memory().hidden.floats(), 1, out.data());
+  return out;
+}
+
+void Engine::check_state(const State& state, const char* function) const {
+  if (state.model() == model_->hash()) return;
+  refuse(std::string(function) +
+         ": the state belongs to another model; make one with this model's initialState.");
+}
+
+void Engine::check_tokens(std::span<const std::int32_t> tokens, const char* what) const {
+  const std::size_t vocab = model_->config().vocab_size;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= 0 && static_cast<std::size_t>(tokens[i]) < vocab) continue;
+    refuse(std::string(what) + "[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
+           ", but ids go from 0 to " + std::to_string(vocab - 1) + ".");
+  }
+}
+
+}  // namespace stateline::engine

@@ -1,0 +1,105 @@
+// What a client asks of a loaded model: advance, score and generate as scheduled jobs, logits at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/forward.h"
+#include "engine/model.h"
+#include "engine/sampling.h"
+#include "engine/scheduler.h"
+#include "engine/state.h"
+#include "kernels/thread_pool.h"
+
+namespace stateline::engine {
+
+using StatePtr = std::shared_ptr<const State>;
+using Tokens = std::vector<std::int32_t>;
+
+// How a job tells its result: exactly one of the two is called, once, mostly on the engine thread.
+template <typename Result>
+struct Reply {
+  std::function<void(Result)> done;
+  std::function<void(const Error&)> failed;
+};
+
+struct JobOptions {
+  Priority priority = Priority::kCompletion;
+  std::shared_ptr<const Cancellation> cancellation;  // may be null
+};
+
+struct ScoreResult {
+  std::vector<float> log_probs;  // [tokens] nats
+  StatePtr state;
+};
+
+struct GenerateOptions {
+  std::size_t max_tokens = 0;
+  SamplingOptions sampling;
+  Tokens stop_tokens;
+  Tokens first_tokens;  // the only ids allowed as first token; empty = all
+};
+
+struct GenerateResult {
+  Tokens tokens;                 // with the stop token, if one came
+  std::vector<float> log_probs;  // [tokens] nats
+  StatePtr state;                // after the tokens, less the stop token
+  bool stopped = false;          // by a stop token, not by length
+};
+
+// Prefill is cut into chunks of this many tokens: what a more urgent job may have to wait for.
+inline constexpr std::size_t kPrefillChunk = 256;
+
+// What jobs compute with; used by the engine thread alone.
+struct Workbench {
+  Workbench(const Model& model, unsigned threads);
+
+  const Model& model;
+  kernels::ThreadPool pool;
+  Forward forward;
+  LogitsHead head;
+};
+
+class Engine {
+ public:
+  // `on_stopped` is called on the engine thread, as its last act after stop().
+  Engine(std::shared_ptr<const Model> model, unsigned threads, std::function<void()> on_stopped = [] {});
+
+  const Model& model() const { return *model_; }
+  unsigned threads() const { return workbench_.pool.threads(); }
+
+  // These throw Error(kInvalidArgument) at once if an argument does not fit; else the reply is called.
+  // `checkpoints`: ascending token counts, the last is tokens.size(); one state for each.
+  void advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
+               const JobOptions& options, Reply<std::vector<StatePtr>> reply);
+  // The first token after an empty state has no prediction: its log-probability is NaN.
+  void score(StatePtr state, Tokens tokens, const JobOptions& options, Reply<ScoreResult> reply);
+  void generate(StatePtr state, GenerateOptions generate, const JobOptions& options,
+                Reply<GenerateResult> reply);
+
+  // [vocab] after the state's last token; runs on the caller's thread, one at a time.
+  std::vector<float> logits(const State& state);
+
+  // Returns at once; everything that is pending fails as cancelled.
+  void stop() { scheduler_.stop(); }
+  // Waits for the engine thread after stop(); a chunk at most.
+  void join() { scheduler_.join(); }
+
+ private:
+  void check_state(const State& state, const char* function) const;
+  void check_tokens(std::span<const std::int32_t> tokens, const char* what) const;
+
+  std::shared_ptr<const Model> model_;
+  Workbench workbench_;
+  std::mutex logits_mutex_;           // guards the next two
+  kernels::ThreadPool logits_pool_;   // of the caller alone
+  LogitsHead logits_head_;
+  Scheduler scheduler_;  // last: its thread ends before what it works with
+};
+
+}  // namespace stateline::engine

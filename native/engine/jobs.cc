@@ -1,0 +1,130 @@
+#include "engine/jobs.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace stateline::engine {
+
+AdvanceJob::AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
+                       std::vector<std::size_t> checkpoints, const JobOptions& options,
+                       Reply<std::vector<StatePtr>> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      state_(std::move(state)),
+      tokens_(std::move(tokens)),
+      checkpoints_(std::move(checkpoints)),
+      reply_(std::move(reply)) {}
+
+bool AdvanceJob::run_chunk() {
+  if (!branch_) {
+    branch_.emplace(workbench_.model, *state_);
+    keep_checkpoints();
+    if (states_.size() == checkpoints_.size()) return true;
+  }
+  const std::size_t next_stop = checkpoints_[states_.size()];
+  const std::size_t count = std::min(kPrefillChunk, next_stop - position_);
+  workbench_.forward.advance(*branch_, std::span(tokens_).subspan(position_, count));
+  position_ += count;
+  state_.reset();
+  keep_checkpoints();
+  return states_.size() == checkpoints_.size();
+}
+
+// Nothing read yet: the state itself is the checkpoint, and forks cost nothing.
+void AdvanceJob::keep_checkpoints() {
+  while (states_.size() < checkpoints_.size() && checkpoints_[states_.size()] == position_)
+    states_.push_back(position_ == 0 ? state_ : branch_->freeze());
+}
+
+ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens, const JobOptions& options,
+                   Reply<ScoreResult> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      tokens_(std::move(tokens)),
+      reply_(std::move(reply)) {
+  result_.state = std::move(state);
+}
+
+bool ScoreJob::run_chunk() {
+  if (position_ == tokens_.size()) return true;
+  const std::size_t d = workbench_.model.config().hidden_size;
+  if (!branch_) {
+    branch_.emplace(workbench_.model, *result_.state);
+    logits_.resize(kScoreRows * workbench_.model.config().vocab_size);
+    result_.log_probs.assign(tokens_.size(), std::numeric_limits<float>::quiet_NaN());
+    if (branch_->token_count() > 0) score_rows(branch_->hidden(), 1, 0);
+  }
+  const std::size_t count = std::min(kPrefillChunk, tokens_.size() - position_);
+  workbench_.forward.advance(*branch_, std::span(tokens_).subspan(position_, count),
+                             Forward::Wanted::kAll);
+  // Row t predicts token t + 1; the chunk's last row predicts the next chunk's first token.
+  const std::size_t predicted = std::min(count, tokens_.size() - position_ - 1);
+  for (std::size_t row = 0; row < predicted; row += kScoreRows) {
+    const std::size_t rows = std::min(kScoreRows, predicted - row);
+    score_rows(workbench_.forward.hidden() + row * d, rows, position_ + row + 1);
+  }
+  position_ += count;
+  if (position_ < tokens_.size()) return false;
+  result_.state = branch_->freeze();
+  return true;
+}
+
+void ScoreJob::score_rows(const float* hidden, std::size_t rows, std::size_t first_token) {
+  const std::size_t vocab = workbench_.model.config().vocab_size;
+  workbench_.head.compute(hidden, rows, logits_.data());
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* logits = &logits_[row * vocab];
+    const auto token = static_cast<std::size_t>(tokens_[first_token + row]);
+    result_.log_probs[first_token + row] =
+        logits[token] - workbench_.model.kernels().log_sum_exp(vocab, logits);
+  }
+}
+
+GenerateJob::GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
+                         const JobOptions& options, Reply<GenerateResult> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      state_(std::move(state)),
+      generate_(std::move(generate)),
+      reply_(std::move(reply)),
+      sampler_(generate_.sampling, workbench.model) {}
+
+bool GenerateJob::run_chunk() {
+  if (generate_.max_tokens == 0) {
+    result_.state = state_;
+    return true;
+  }
+  if (!branch_) begin();
+  const bool first = result_.tokens.empty();
+  const Sample sample =
+      sampler_.sample(logits_, first ? std::span<const std::int32_t>(generate_.first_tokens)
+                                     : std::span<const std::int32_t>());
+  result_.tokens.push_back(sample.token);
+  result_.log_probs.push_back(sample.log_prob);
+  if (std::find(generate_.stop_tokens.begin(), generate_.stop_tokens.end(), sample.token) !=
+      generate_.stop_tokens.end())
+    return finish(true);
+  workbench_.forward.advance(*branch_, std::span(&sample.token, 1));
+  if (result_.tokens.size() == generate_.max_tokens) return finish(false);
+  workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+  return false;
+}
+
+void GenerateJob::begin() {
+  constexpr std::size_t kReservedTokens = 512;  // far beyond a completion; longer runs may allocate
+  const std::size_t reserved = std::min(generate_.max_tokens, kReservedTokens);
+  branch_.emplace(workbench_.model, *state_);
+  branch_->reserve(reserved);
+  result_.tokens.reserve(reserved);
+  result_.log_probs.reserve(reserved);
+  logits_.resize(workbench_.model.config().vocab_size);
+  workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+}
+
+bool GenerateJob::finish(bool stopped) {
+  result_.state = branch_->freeze();
+  result_.stopped = stopped;
+  return true;
+}
+
+}  // namespace stateline::engine

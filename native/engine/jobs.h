@@ -1,0 +1,78 @@
+// The three kinds of work, cut into chunks for the scheduler. Each works on a branch of its own.
+#pragma once
+
+#include <optional>
+
+#include "engine/branch.h"
+#include "engine/engine.h"
+
+namespace stateline::engine {
+
+// Logits of so many tokens at once when scoring: 32 rows of a 4096-word vocabulary are 512 KiB.
+inline constexpr std::size_t kScoreRows = 32;
+
+class AdvanceJob : public Job {
+ public:
+  AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
+             const JobOptions& options, Reply<std::vector<StatePtr>> reply);
+  bool run_chunk() override;
+  void succeed() override { reply_.done(std::move(states_)); }
+  void fail(const Error& error) override { reply_.failed(error); }
+
+ private:
+  void keep_checkpoints();
+
+  Workbench& workbench_;
+  StatePtr state_;  // the input; released once it has been branched
+  Tokens tokens_;
+  std::vector<std::size_t> checkpoints_;
+  Reply<std::vector<StatePtr>> reply_;
+  std::optional<Branch> branch_;
+  std::size_t position_ = 0;  // tokens read
+  std::vector<StatePtr> states_;
+};
+
+class ScoreJob : public Job {
+ public:
+  ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens, const JobOptions& options,
+           Reply<ScoreResult> reply);
+  bool run_chunk() override;
+  void succeed() override { reply_.done(std::move(result_)); }
+  void fail(const Error& error) override { reply_.failed(error); }
+
+ private:
+  void score_rows(const float* hidden, std::size_t rows, std::size_t first_token);
+
+  Workbench& workbench_;
+  Tokens tokens_;
+  Reply<ScoreResult> reply_;
+  ScoreResult result_;
+  std::optional<Branch> branch_;
+  std::size_t position_ = 0;
+  std::vector<float> logits_;  // [kScoreRows, vocab]
+};
+
+// One token a chunk. After the first chunk nothing is allocated until the result is made.
+class GenerateJob : public Job {
+ public:
+  GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate, const JobOptions& options,
+              Reply<GenerateResult> reply);
+  bool run_chunk() override;
+  void succeed() override { reply_.done(std::move(result_)); }
+  void fail(const Error& error) override { reply_.failed(error); }
+
+ private:
+  void begin();
+  bool finish(bool stopped);
+
+  Workbench& workbench_;
+  StatePtr state_;
+  GenerateOptions generate_;
+  Reply<GenerateResult> reply_;
+  Sampler sampler_;
+  std::optional<Branch> branch_;
+  GenerateResult result_;
+  std::vector<float> logits_;  // [vocab]
+};
+
+}  // namespace stateline::engine

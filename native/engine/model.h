@@ -1,0 +1,74 @@
+// A model: immutable weights, packed for the kernels, with their shape and their name (hash).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/config.h"
+#include "kernels/kernels.h"
+
+namespace stateline::engine {
+
+struct LayerWeights {
+  std::vector<float> norm1, norm2;      // [d]
+  kernels::PackedMatrix in_proj;        // [2 H K + 2 H V + H, d], rows q k v z dt
+  std::vector<float> conv_weight;       // [4, C], tap-major
+  std::vector<float> conv_bias;         // [C]
+  std::vector<float> q_norm, k_norm;    // [H, K]
+  std::vector<float> dt_bias, D;        // [H]
+  std::vector<float> query_scale;       // [H] exp(temperature) / sqrt(K)
+  kernels::PackedMatrix out_proj;       // [d, H V]
+  kernels::PackedMatrix gate_up_proj;   // [2 F, d], rows gate, up
+  kernels::PackedMatrix down_proj;      // [d, F]
+  // By the number of state heads (0..H), each head's row taken from its mode.
+  std::vector<std::vector<float>> A_log;     // [H]
+  std::vector<std::vector<float>> out_norm;  // [H, V]
+};
+
+enum class Quantization { kF32, kBF16, kInt8 };
+const char* quantization_name(Quantization quantization);
+
+using ModelHash = std::array<std::uint64_t, 2>;  // of config.json and of model.safetensors
+std::string hex(const ModelHash& hash);
+
+class Model {
+ public:
+  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& directory,
+                                           const kernels::Kernels& kernels = kernels::kernels());
+
+  const kernels::Kernels& kernels() const { return kernels_; }
+  const ModelConfig& config() const { return config_; }
+  const ModelHash& hash() const { return hash_; }
+  Quantization quantization() const { return quantization_; }
+  std::size_t parameters() const { return parameters_; }
+  std::size_t weight_bytes() const { return weight_bytes_; }
+
+  const std::vector<LayerWeights>& layers() const { return layers_; }
+  const kernels::PackedMatrix& embedding() const { return embedding_; }  // [vocab, d], tied
+  const std::vector<float>& final_norm() const { return final_norm_; }   // [d]
+
+  // Counts the memory of all this model's states.
+  const std::shared_ptr<MemoryMeter>& meter() const { return meter_; }
+
+ private:
+  Model(const kernels::Kernels& kernels) : kernels_(kernels) {}
+
+  const kernels::Kernels& kernels_;
+  ModelConfig config_;
+  ModelHash hash_{};
+  Quantization quantization_ = Quantization::kF32;
+  std::size_t parameters_ = 0;
+  std::size_t weight_bytes_ = 0;
+  std::vector<LayerWeights> layers_;
+  kernels::PackedMatrix embedding_;
+  std::vector<float> final_norm_;
+  std::shared_ptr<MemoryMeter> meter_ = std::make_shared<MemoryMeter>();
+};
+
+}  // namespace stateline::engine

@@ -1,0 +1,21 @@
+// States as bytes, so that what was read survives a restart.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/model.h"
+#include "engine/state.h"
+
+namespace stateline::engine {
+
+// Little-endian: "SLSTATE1", model hash, shape, token count (11 x u64); the recurrent memory, convolution
+// history, last hidden vector and pages as they lie in memory; XXH64 of all before.
+std::vector<std::byte> serialize(const State& state);
+
+// Throws Error(kInvalidState) unless the bytes are whole and of this very model.
+std::shared_ptr<const State> restore(const Model& model, std::span<const std::byte> bytes);
+
+}  // namespace stateline::engine

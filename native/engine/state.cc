@@ -1,0 +1,43 @@
+#include "engine/state.h"
+
+#include <string>
+
+#include "formats/error.h"
+
+namespace stateline::engine {
+
+StateShape StateShape::of(const ModelConfig& config, std::size_t state_heads, std::uint64_t window) {
+  if (state_heads > config.heads) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "initialState: stateHeads is " + std::to_string(state_heads) + ", but the model has " +
+                    std::to_string(config.heads) + " heads; pass 0 to " +
+                    std::to_string(config.heads) + ".");
+  }
+  return {config.layers,    config.heads,       state_heads, config.key_dim,
+          config.value_dim, config.hidden_size, window};
+}
+
+std::uint64_t StateShape::first_page(std::uint64_t position) const {
+  if (window == 0 || position < window) return 0;
+  return (position - window + 1) / kernels::kPageTokens;
+}
+
+std::uint64_t StateShape::page_count(std::uint64_t tokens) const {
+  if (attention_heads() == 0) return 0;
+  const std::uint64_t end = (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  const std::uint64_t begin = first_page(tokens);
+  return end > begin ? end - begin : 0;
+}
+
+Memory Memory::zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter) {
+  return {Buffer(shape.ssm_bytes(), meter), Buffer(shape.conv_bytes(), meter),
+          Buffer(shape.hidden_size * sizeof(float), meter), {}, 0};
+}
+
+std::shared_ptr<const State> State::initial(const Model& model, std::size_t state_heads,
+                                            std::uint64_t window) {
+  const StateShape shape = StateShape::of(model.config(), state_heads, window);
+  return std::make_shared<const State>(model.hash(), shape, Memory::zero(shape, model.meter()));
+}
+
+}  // namespace stateline::engine

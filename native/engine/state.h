@@ -1,0 +1,82 @@
+// A state: the model's immutable memory after some tokens. Constant in size for heads in state mode;
+// heads in attention mode add pages of keys and values, shared between states, dropped behind the window.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/config.h"
+#include "engine/model.h"
+
+namespace stateline::engine {
+
+// What a state's memory looks like; fixed when the first state is made.
+struct StateShape {
+  std::size_t layers = 0;
+  std::size_t heads = 0;        // H
+  std::size_t state_heads = 0;  // in state mode; the rest attend
+  std::size_t key_dim = 0;      // K
+  std::size_t value_dim = 0;    // V
+  std::size_t hidden_size = 0;  // d
+  std::uint64_t window = 0;     // tokens that attention sees; 0 = all
+
+  // Throws Error(kInvalidArgument) if the model has fewer heads than `state_heads`.
+  static StateShape of(const ModelConfig& config, std::size_t state_heads, std::uint64_t window);
+
+  std::size_t attention_heads() const { return heads - state_heads; }
+  std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }  // C
+  std::size_t ssm_layer_floats() const { return state_heads * key_dim * value_dim; }
+  std::size_t conv_layer_floats() const { return kernels::kConvHistory * conv_channels(); }
+  std::size_t ssm_bytes() const { return layers * ssm_layer_floats() * sizeof(float); }
+  std::size_t conv_bytes() const { return layers * conv_layer_floats() * sizeof(float); }
+  std::size_t slot_bytes() const { return kernels::slot_bytes(key_dim, value_dim); }
+  std::size_t page_bytes() const { return layers * attention_heads() * slot_bytes(); }
+
+  // Pages are numbered by position / 32. The first that a token at `position` can still see:
+  std::uint64_t first_page(std::uint64_t position) const;
+  // How many pages a state after `tokens` tokens holds.
+  std::uint64_t page_count(std::uint64_t tokens) const;
+
+  bool operator==(const StateShape&) const = default;
+};
+
+// 32 tokens' keys and values: slots [layers][attention heads] as kernels/attention.h lays them out.
+using KvPage = Buffer;
+
+// The parts of a memory, in one piece so that a state and its mutable successor share the code.
+struct Memory {
+  Buffer ssm;     // [layers, state heads, K, V]
+  Buffer conv;    // [layers, 3, C]
+  Buffer hidden;  // [d] last token's residual stream, so that logits need no second run
+  std::vector<std::shared_ptr<KvPage>> pages;  // [page_count(tokens)], the first is first_page(tokens)
+  std::uint64_t tokens = 0;
+
+  static Memory zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter);
+  // Shares the pages, copies the rest.
+  Memory copy() const { return {ssm.copy(), conv.copy(), hidden.copy(), pages, tokens}; }
+};
+
+class State {
+ public:
+  State(const ModelHash& model, const StateShape& shape, Memory memory)
+      : model_(model), shape_(shape), memory_(std::move(memory)) {}
+
+  static std::shared_ptr<const State> initial(const Model& model, std::size_t state_heads,
+                                              std::uint64_t window);
+
+  const ModelHash& model() const { return model_; }
+  const StateShape& shape() const { return shape_; }
+  const Memory& memory() const { return memory_; }
+  std::uint64_t token_count() const { return memory_.tokens; }
+  std::size_t state_bytes() const { return memory_.ssm.size() + memory_.conv.size(); }
+  std::size_t kv_bytes() const { return memory_.pages.size() * shape_.page_bytes(); }
+
+ private:
+  ModelHash model_;
+  StateShape shape_;
+  Memory memory_;
+};
+
+}  // namespace stateline::engine

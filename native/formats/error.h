@@ -1,0 +1,33 @@
+// The one exception type of native code: a sentence for the person and a code for the program.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace stateline {
+
+enum class ErrorCode { kInvalidArgument, kInvalidModel, kInvalidState, kCancelled, kDisposed };
+
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+// The code as JavaScript sees it in `error.code`.
+inline const char* code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return "INVALID_ARGUMENT";
+    case ErrorCode::kInvalidModel: return "INVALID_MODEL";
+    case ErrorCode::kInvalidState: return "INVALID_STATE";
+    case ErrorCode::kCancelled: return "CANCELLED";
+    case ErrorCode::kDisposed: return "DISPOSED";
+  }
+  return "UNKNOWN";
+}
+
+}  // namespace stateline
