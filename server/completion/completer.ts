@@ -163,7 +163,7 @@ export class Completer {
       msTotal,
       characters: text.length,
     };
-    this.#context.log.info(describe(this.#lastFigures));
+    this.#context.log.debug(describe(this.#lastFigures));
     return text === "" ? undefined : this.#answer(attempt, text);
   }
 

@@ -1,9 +1,11 @@
 /** The repository's state: read once in the background, kept up to date by appending what changes, restored after a restart. */
 import { createHash } from "node:crypto";
+import { sep } from "node:path";
 import type { Model, State } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { isForeignFolder } from "./fileRules.ts";
 import { readInto } from "./reading.ts";
 import { readText } from "./readText.ts";
 import {
@@ -22,6 +24,8 @@ const BUDGET_TOKENS = 1_000_000;
 const PUBLISH_EVERY_TOKENS = 16_384;
 /** A saved state goes on with its changed files appended, unless more than this share of the files changed. */
 const MOST_CHANGED_SHARE = 0.25;
+/** This many may always be appended. */
+const FEW_FILES = 20;
 
 export interface MemorySettings {
   readonly folders: readonly string[];
@@ -35,6 +39,8 @@ export interface MemoryProgress {
   readonly tokensRead: number;
   readonly tokensTotal: number;
   readonly tokensPerSecond: number;
+  /** One sentence: why the latest reading did not come to its end. */
+  readonly problem?: string;
 }
 
 export interface MemoryContext {
@@ -107,7 +113,7 @@ export class RepositoryMemory {
 
   /** A file was created, saved or deleted; the state continues with its new text a little later. */
   noteChange(path: string): void {
-    if (this.#disposed) return;
+    if (this.#disposed || path.split(sep).some(isForeignFolder)) return;
     this.#changed.add(path);
     clearTimeout(this.#settleTimer);
     this.#settleTimer = setTimeout(() => void this.#appendChanged(), this.#context.settleMs);
@@ -139,8 +145,9 @@ export class RepositoryMemory {
   #enqueue(job: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(job).catch((cause: unknown) => {
       if (cause instanceof Cancelled || this.#disposed) return;
-      this.#report({ ...this.#progress, reading: false });
-      this.#context.log.warn(`Reading the repository stopped: ${reasonOf(cause)}`);
+      const problem = `Reading the repository stopped: ${reasonOf(cause)}`;
+      this.#report({ ...this.#progress, reading: false, problem });
+      this.#context.log.warn(problem);
     });
     return this.#work;
   }
@@ -203,7 +210,7 @@ export class RepositoryMemory {
       if (hash !== read.hash) changed.push(file.path);
     }
     const gone = recorded.size - known.size;
-    if (changed.length + gone > Math.max(1, recorded.size * MOST_CHANGED_SHARE)) return false;
+    if (changed.length + gone > Math.max(1, Math.min(FEW_FILES, recorded.size / 2), recorded.size * MOST_CHANGED_SHARE)) return false;
     try {
       const state = await model.restore(stored.bytes);
       if (state.stateHeads !== this.#settings.stateHeads) throw new Error("it has another hybrid ratio");
@@ -227,6 +234,11 @@ export class RepositoryMemory {
     return this.#enqueue(async () => {
       const paths = [...this.#changed];
       this.#changed.clear();
+      // Another branch was checked out, or the like: then the order of all files matters again.
+      if (paths.length > Math.max(FEW_FILES, this.#known.size * MOST_CHANGED_SHARE)) {
+        await this.#readAll(signal);
+        return this.#report({ ...this.#progress, reading: false });
+      }
       for (const path of paths) await this.#append(path, signal);
     });
   }

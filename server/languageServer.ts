@@ -1,0 +1,276 @@
+/** Stateline as a language server: LSP messages on one side, Stateline's own calls on the other. */
+import {
+  type CancellationToken,
+  type Connection,
+  DidChangeConfigurationNotification,
+  DidChangeWatchedFilesNotification,
+  type ExecuteCommandParams,
+  type InitializeParams,
+  type InitializeResult,
+  type InlineCompletionItem,
+  type InlineCompletionParams,
+  InlineCompletionTriggerKind,
+  TextDocumentSyncKind,
+} from "vscode-languageserver/node";
+import type { TextDocument } from "vscode-languageserver-textdocument";
+import {
+  ACCEPTED_COMMAND,
+  type InitializationOptions,
+  LAST_COMPLETION_REQUEST,
+  REREAD_REQUEST,
+  STATUS_CHANGED_NOTIFICATION,
+  STATUS_REQUEST,
+} from "../protocol/messages.ts";
+import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
+import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
+import { filePathOf, OpenDocuments } from "./documents.ts";
+import { packageVersion } from "./installation.ts";
+import { type Log, reasonOf } from "./log.ts";
+import { ReadingProgress } from "./readingProgress.ts";
+import { defaultCacheFolder } from "./repository/stateStore.ts";
+import { Stateline } from "./stateline.ts";
+
+/** Between two status notifications. */
+const STATUS_INTERVAL_MS = 250;
+
+export class LanguageServer {
+  readonly #connection: Connection;
+  readonly #documents = new OpenDocuments();
+  readonly #log: Log;
+  readonly #progress: ReadingProgress;
+  #client: ClientFacts = NO_CLIENT;
+  #folders: readonly string[] = [];
+  /** What the client sent last, for clients that are not asked. */
+  #pushedSettings: unknown;
+  readonly #toldProblems = new Set<string>();
+  #stateline: Stateline | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+
+  constructor(connection: Connection, log: Log) {
+    this.#connection = connection;
+    this.#log = log;
+    this.#progress = new ReadingProgress(connection);
+  }
+
+  listen(): void {
+    const connection = this.#connection;
+    connection.onInitialize((params) => this.#initialize(params));
+    connection.onInitialized(() => this.#initialized());
+    connection.onShutdown(() => this.shutDown());
+    connection.onDidChangeConfiguration(({ settings }) => this.#configurationChanged(settings));
+    connection.onDidChangeWatchedFiles(({ changes }) => {
+      for (const { uri } of changes) this.#noteFile(uri);
+    });
+    connection.onExecuteCommand((params) => this.#execute(params));
+    connection.languages.inlineCompletion.on((params, token) => this.#complete(params, token));
+    connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? null);
+    connection.onRequest(LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
+    connection.onRequest(REREAD_REQUEST, () => {
+      this.#stateline?.reread();
+      return null;
+    });
+    const { all } = this.#documents;
+    all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
+    all.onDidSave(({ document }) => this.#noteFile(document.uri));
+    all.onDidClose(({ document }) => this.#documents.noteClosed(document.uri));
+    all.listen(connection);
+    connection.listen();
+  }
+
+  /** Saves what is worth saving. */
+  async shutDown(): Promise<void> {
+    clearTimeout(this.#statusTimer);
+    await this.#stateline?.flush();
+    this.#stateline?.dispose();
+    this.#stateline = undefined;
+  }
+
+  #initialize(params: InitializeParams): InitializeResult {
+    const options = (params.initializationOptions ?? {}) as InitializationOptions;
+    this.#client = factsOf(params, options);
+    this.#pushedSettings = options.settings;
+    this.#folders = foldersOf(params);
+    return {
+      serverInfo: { name: "Stateline", version: packageVersion() },
+      capabilities: {
+        textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: { includeText: false } },
+        inlineCompletionProvider: true,
+        executeCommandProvider: { commands: [ACCEPTED_COMMAND] },
+        workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+      },
+    };
+  }
+
+  async #initialized(): Promise<void> {
+    await this.#register();
+    this.#stateline = new Stateline({
+      settings: await this.#readSettings(),
+      folders: this.#folders,
+      storagePath: this.#client.storagePath,
+      log: this.#log,
+      onStatusChanged: () => this.#statusChanged(),
+    });
+    this.#sendStatus();
+    await this.#stateline.start();
+  }
+
+  async #register(): Promise<void> {
+    const { client, workspace } = this.#connection;
+    const { registersConfiguration, registersWatchers, hasFolders } = this.#client;
+    try {
+      if (registersConfiguration) {
+        await client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
+      }
+      if (registersWatchers) {
+        await client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: "**/*" }] });
+      }
+      if (hasFolders) workspace.onDidChangeWorkspaceFolders(() => void this.#foldersChanged());
+    } catch (cause) {
+      this.#log.warn(`The client refused a registration: ${reasonOf(cause)}`);
+    }
+  }
+
+  async #foldersChanged(): Promise<void> {
+    const folders = await this.#connection.workspace.getWorkspaceFolders();
+    this.#folders = pathsOf((folders ?? []).map(({ uri }) => uri));
+    await this.#stateline?.configure(await this.#readSettings(), this.#folders);
+  }
+
+  async #configurationChanged(pushed: unknown): Promise<void> {
+    if (typeof pushed === "object" && pushed !== null) {
+      this.#pushedSettings = SETTINGS_SECTION in pushed ? pushed[SETTINGS_SECTION] : pushed;
+    }
+    await this.#stateline?.configure(await this.#readSettings(), this.#folders);
+    this.#statusChanged();
+  }
+
+  async #readSettings(): Promise<Settings> {
+    const raw = this.#client.answersConfiguration ? await this.#pullSettings() : this.#pushedSettings;
+    const { settings, problems } = validateSettings(raw);
+    for (const problem of problems) {
+      if (this.#toldProblems.has(problem)) continue;
+      this.#toldProblems.add(problem);
+      this.#connection.window.showWarningMessage(problem);
+    }
+    return settings;
+  }
+
+  async #pullSettings(): Promise<unknown> {
+    try {
+      return await this.#connection.workspace.getConfiguration(SETTINGS_SECTION);
+    } catch (cause) {
+      this.#log.warn(`The client did not tell its settings: ${reasonOf(cause)}`);
+      return this.#pushedSettings;
+    }
+  }
+
+  async #complete(params: InlineCompletionParams, token: CancellationToken): Promise<InlineCompletionItem[] | null> {
+    const document = this.#documents.get(params.textDocument.uri);
+    if (!document || !this.#stateline) return null;
+    this.#documents.noteUse(document.uri);
+    const controller = new AbortController();
+    const subscription = token.onCancellationRequested(() => controller.abort());
+    try {
+      const request = this.#requestOf(params, document);
+      const answer = await this.#stateline.complete(request, controller.signal);
+      // Positions are of the text that was asked about: a change since then makes the answer worthless.
+      const changed = this.#documents.get(document.uri)?.getText() !== request.document.text;
+      return answer && !changed ? [itemOf(answer, document)] : null;
+    } finally {
+      subscription.dispose();
+    }
+  }
+
+  #requestOf({ position, context }: InlineCompletionParams, document: TextDocument): CompletionRequest {
+    const selected = context?.selectedCompletionInfo;
+    return {
+      document: this.#documents.describe(document, this.#folders),
+      offset: document.offsetAt(position),
+      manual: context?.triggerKind === InlineCompletionTriggerKind.Invoked,
+      others: this.#documents.others(document.uri, this.#folders),
+      ...(selected && {
+        selected: {
+          text: selected.text,
+          startOffset: document.offsetAt(selected.range.start),
+          endOffset: document.offsetAt(selected.range.end),
+        },
+      }),
+    };
+  }
+
+  #execute({ command, arguments: [accepted] = [] }: ExecuteCommandParams): null {
+    if (command !== ACCEPTED_COMMAND) return null;
+    this.#log.info(`Accepted: completion ${Number(accepted?.id)}, ${Number(accepted?.characters)} characters.`);
+    return null;
+  }
+
+  #noteFile(uri: string): void {
+    const path = filePathOf(uri);
+    if (path) this.#stateline?.noteChange(path);
+  }
+
+  #statusChanged(): void {
+    this.#statusTimer ??= setTimeout(() => this.#sendStatus(), STATUS_INTERVAL_MS);
+  }
+
+  #sendStatus(): void {
+    this.#statusTimer = undefined;
+    const status = this.#stateline?.status;
+    if (!status) return;
+    void this.#connection.sendNotification(STATUS_CHANGED_NOTIFICATION, status);
+    if (this.#client.showsProgress) this.#progress.follow(status);
+    if (status.state === "error" && status.message && !this.#toldProblems.has(status.message)) {
+      this.#toldProblems.add(status.message);
+      this.#connection.window.showErrorMessage(status.message);
+    }
+  }
+}
+
+interface ClientFacts {
+  readonly answersConfiguration: boolean;
+  readonly registersConfiguration: boolean;
+  readonly registersWatchers: boolean;
+  readonly hasFolders: boolean;
+  readonly showsProgress: boolean;
+  readonly storagePath: string;
+}
+
+const NO_CLIENT: ClientFacts = {
+  answersConfiguration: false,
+  registersConfiguration: false,
+  registersWatchers: false,
+  hasFolders: false,
+  showsProgress: false,
+  storagePath: defaultCacheFolder(),
+};
+
+function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
+  const { workspace, window } = capabilities;
+  return {
+    answersConfiguration: workspace?.configuration === true,
+    registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
+    registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    hasFolders: workspace?.workspaceFolders === true,
+    showsProgress: window?.workDoneProgress === true,
+    storagePath: typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder(),
+  };
+}
+
+function foldersOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
+  if (workspaceFolders) return pathsOf(workspaceFolders.map(({ uri }) => uri));
+  return rootUri ? pathsOf([rootUri]) : [];
+}
+
+function pathsOf(uris: readonly string[]): string[] {
+  return uris.map(filePathOf).filter((path) => path !== undefined);
+}
+
+function itemOf(answer: CompletionAnswer, document: TextDocument): InlineCompletionItem {
+  const { id, insertText, replaceStart, replaceEnd } = answer;
+  return {
+    insertText,
+    filterText: insertText,
+    range: { start: document.positionAt(replaceStart), end: document.positionAt(replaceEnd) },
+    command: { title: "Accepted", command: ACCEPTED_COMMAND, arguments: [{ id, characters: insertText.length }] },
+  };
+}

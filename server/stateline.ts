@@ -1,0 +1,229 @@
+/** Owns the model, the repository's state and the completer, and follows the settings. Knows text and tensors, no protocol. */
+import { basename, join } from "node:path";
+import type { CompletionFigures, Status } from "../protocol/messages.ts";
+import type { Settings } from "../protocol/settings.ts";
+import { Completer } from "./completion/completer.ts";
+import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
+import type { Engine, Model } from "./engine/engine.ts";
+import { loadNativeEngine } from "./engine/native.ts";
+import { chooseThreads } from "./engine/threads.ts";
+import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
+import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "./installation.ts";
+import { type Log, reasonOf } from "./log.ts";
+import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
+import { StateStore } from "./repository/stateStore.ts";
+
+const SETTLE_MS = 1000;
+const SAVE_MS = 5000;
+
+export interface StatelineOptions {
+  readonly settings: Settings;
+  readonly folders: readonly string[];
+  /** Where states are kept between runs; undefined: nowhere. */
+  readonly storagePath: string | undefined;
+  readonly log: Log;
+  readonly onStatusChanged: () => void;
+  /** The native engine when absent. */
+  readonly engine?: () => Engine;
+  /** See CompleterContext. */
+  readonly leastLogProb?: number;
+}
+
+interface Serving {
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  readonly memory: RepositoryMemory;
+  readonly completer: Completer;
+}
+
+type Life =
+  | { readonly kind: "loading" }
+  | { readonly kind: "serving"; readonly serving: Serving }
+  | { readonly kind: "error"; readonly message: string };
+
+export class Stateline {
+  readonly #options: StatelineOptions;
+  #settings: Settings;
+  #folders: readonly string[];
+  #life: Life = { kind: "loading" };
+  /** Loadings of models, one after the other. */
+  #loading: Promise<void> = Promise.resolve();
+  #reading: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: StatelineOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#folders = options.folders;
+  }
+
+  /** Loads the model and begins to read the repository. Failures end up in the status. */
+  start(): Promise<void> {
+    this.#loading = this.#loading.then(() => this.#load());
+    return this.#loading;
+  }
+
+  /** Takes new settings and folders; whatever depends on a changed one is done again, the old state answering meanwhile. */
+  async configure(settings: Settings, folders: readonly string[]): Promise<void> {
+    const before = { settings: this.#settings, folders: this.#folders };
+    this.#settings = settings;
+    this.#folders = folders;
+    const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
+    if (reload) return await this.start();
+    const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow", "exclude"]);
+    if (!reread && JSON.stringify(before.folders) === JSON.stringify(folders)) return;
+    await this.#loading;
+    this.#read(true);
+  }
+
+  reread(): void {
+    this.#read(false);
+  }
+
+  noteChange(path: string): void {
+    this.#serving?.memory.noteChange(path);
+  }
+
+  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
+    return await this.#serving?.completer.complete(request, signal);
+  }
+
+  get lastCompletion(): CompletionFigures | null {
+    return this.#serving?.completer.lastFigures ?? null;
+  }
+
+  get status(): Status {
+    const life = this.#life;
+    if (life.kind !== "serving") {
+      const message = life.kind === "error" ? { message: life.message } : {};
+      return { ...NOTHING_READ, state: life.kind, hybridRatio: this.#settings.hybridRatio ?? 0, ...message };
+    }
+    const { model, memory } = life.serving;
+    const { info } = model;
+    const { reading, tokensRead, tokensTotal, tokensPerSecond, problem } = memory.progress;
+    return {
+      state: reading ? "reading" : "ready",
+      tokensRead,
+      tokensTotal,
+      stateBytes: memory.state.stateBytes,
+      kvBytes: memory.state.kvBytes,
+      tokensPerSecond: Math.round(tokensPerSecond),
+      hybridRatio: memory.state.stateHeads / info.heads,
+      device: `cpu (${info.cpuLevel}, ${info.threads} ${info.threads === 1 ? "thread" : "threads"})`,
+      model: this.#modelName(model),
+      ...(problem ? { message: problem } : {}),
+    };
+  }
+
+  /** Resolves when the repository is read and what changed is appended and saved. */
+  async settled(): Promise<void> {
+    await this.#loading;
+    await this.#reading;
+    await this.#serving?.memory.settled();
+  }
+
+  /** Saves the state if it changed since it was saved last. */
+  async flush(): Promise<void> {
+    await this.#serving?.memory.flush();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    if (this.#serving) disposeServing(this.#serving);
+    this.#life = { kind: "loading" };
+  }
+
+  get #serving(): Serving | undefined {
+    return this.#life.kind === "serving" ? this.#life.serving : undefined;
+  }
+
+  async #load(): Promise<void> {
+    const { log, onStatusChanged } = this.#options;
+    const directory = this.#settings.modelPath || EMBEDDED_MODEL_PATH;
+    const startedMs = performance.now();
+    const before = this.#serving;
+    try {
+      const serving = await this.#createServing(directory);
+      if (this.#disposed) return disposeServing(serving);
+      this.#life = { kind: "serving", serving };
+      const { info } = serving.model;
+      const loadMs = (performance.now() - startedMs).toFixed(0);
+      log.info(`Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${info.cpuLevel}.`);
+      this.#read(true);
+    } catch (cause) {
+      this.#life = { kind: "error", message: reasonOf(cause) };
+      log.warn(reasonOf(cause));
+      onStatusChanged();
+    }
+    if (before) disposeServing(before);
+  }
+
+  async #createServing(directory: string): Promise<Serving> {
+    const { log, storagePath, onStatusChanged, leastLogProb } = this.#options;
+    const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
+    const model = await engine.loadModel(directory, { threads: chooseThreads(this.#settings.threads) });
+    try {
+      const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
+      const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
+      const memory = new RepositoryMemory(
+        { model, tokenizer, store, log, onProgress: onStatusChanged, settleMs: SETTLE_MS, saveMs: SAVE_MS },
+        this.#memorySettings(model),
+      );
+      const completer = new Completer({
+        model,
+        tokenizer,
+        root: () => memory,
+        settings: () => this.#settings,
+        log,
+        ...(leastLogProb === undefined ? {} : { leastLogProb }),
+      });
+      return { model, tokenizer, memory, completer };
+    } catch (cause) {
+      model.dispose();
+      throw cause;
+    }
+  }
+
+  #read(fromDisk: boolean): void {
+    const serving = this.#serving;
+    if (!serving) return;
+    this.#reading = serving.memory.read(this.#memorySettings(serving.model), { fromDisk });
+  }
+
+  #memorySettings(model: Model): MemorySettings {
+    const { hybridRatio, attentionWindow, exclude } = this.#settings;
+    const ratio = hybridRatio ?? model.info.defaultHybridRatio;
+    return {
+      folders: this.#folders,
+      exclude,
+      stateHeads: Math.round(ratio * model.info.heads),
+      attentionWindow,
+    };
+  }
+
+  #modelName(model: Model): string {
+    const { parameters, quantization } = model.info;
+    const name = this.#settings.modelPath ? basename(this.#settings.modelPath) : "stateline";
+    return `${name} ${(parameters / 1e6).toFixed(1)}M ${quantization}`;
+  }
+}
+
+const NOTHING_READ = {
+  tokensRead: 0,
+  tokensTotal: 0,
+  stateBytes: 0,
+  kvBytes: 0,
+  tokensPerSecond: 0,
+  device: "",
+  model: "",
+} as const;
+
+function disposeServing({ completer, memory, model }: Serving): void {
+  completer.dispose();
+  memory.dispose();
+  model.dispose();
+}
+
+function differs(a: Settings, b: Settings, names: readonly (keyof Settings)[]): boolean {
+  return names.some((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+}
