@@ -11,7 +11,7 @@ using Argmax = size_t(size_t n, const float* x);
 // log(sum(exp(x))), so that a log-probability is x[i] minus it. |error| <= 1e-6 * (1 + |result|).
 using LogSumExp = float(size_t n, const float* x);
 
-// y = softmax(x / temperature), temperature > 0; y may be x. |error| <= 2e-6 relative.
+// y = softmax(x / temperature), temperature > 0; y may be x. |error| <= 1e-6.
 using Softmax = void(size_t n, const float* x, float temperature, float* y);
 
 namespace reference {

@@ -1,0 +1,52 @@
+#include "kernels/linear.h"
+
+#include "kernels/cpu/linear_float.h"
+#include "kernels/cpu/linear_int8.h"
+
+namespace stateline::kernels::STATELINE_LEVEL {
+
+Linear linear;
+
+namespace {
+
+// One core's rates on the machines we know: streaming weights from memory, and multiplying. Only
+// the decision to split depends on them.
+constexpr double kBytesPerNs = 12;
+constexpr double kFlopsPerNs = 4.0 * kLanes;
+
+double estimate_ns(const PackedMatrix& W, size_t m) {
+  const double streaming = static_cast<double>(W.bytes()) / kBytesPerNs;
+  const double multiplying = 2.0 * static_cast<double>(m * W.rows() * W.cols()) / kFlopsPerNs;
+  return streaming > multiplying ? streaming : multiplying;
+}
+
+// Splits the panels over the pool, in groups that one tile covers.
+template <class Product>
+void run_panels(ThreadPool& pool, const PackedMatrix& W, size_t m, const Product& product) {
+  const double cost = estimate_ns(W, m);
+  const size_t group = m == 1 ? Product::kDecodePanels : Product::kPanels;
+  const size_t groups = (W.panels() + group - 1) / group;
+  const size_t blocks = pool.blocks_for(groups, cost);
+  pool.run(blocks, cost, [&](size_t block) {
+    const size_t begin = groups * block / blocks * group;
+    const size_t end = smaller(groups * (block + 1) / blocks * group, W.panels());
+    product.panels(begin, end);
+  });
+}
+
+}  // namespace
+
+void linear(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx, float* y,
+            size_t ldy) {
+  if (m == 0 || W.rows() == 0) return;
+  switch (W.type()) {
+    case WeightType::f32:
+      return run_panels(pool, W, m, FloatProduct<F32Weights>(pool, W, x, m, ldx, y, ldy));
+    case WeightType::bf16:
+      return run_panels(pool, W, m, FloatProduct<Bf16Weights>(pool, W, x, m, ldx, y, ldy));
+    case WeightType::int8:
+      return run_panels(pool, W, m, Int8Product(pool, W, x, m, ldx, y, ldy));
+  }
+}
+
+}  // namespace stateline::kernels::STATELINE_LEVEL

@@ -1,0 +1,123 @@
+// The int8 road of `linear`: tokens quantised per row, exact int32 dot products, scaled back.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/cpu/int8_dot.h"
+#include "kernels/cpu/row_tiles.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/linear.h"
+
+namespace stateline::kernels::STATELINE_LEVEL {
+
+class Int8Product {
+ public:
+  static constexpr size_t kRows = kDotRows;
+  static constexpr size_t kPanels = kDotPanels;
+  static constexpr size_t kDecodePanels = kLanes >= 8 ? 4 : 2;
+
+  Int8Product(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx,
+              float* y, size_t ldy)
+      : W_(W), m_(m), y_(y), ldy_(ldy), k_(W.padded_cols()) {
+    std::byte* scratch = pool.scratch(m * (sizeof(float) + k_));
+    auto* scale = reinterpret_cast<float*>(scratch);
+    auto* packed = reinterpret_cast<int8_t*>(scale + m);
+    for_row_tiles<kRows>(m, [&](size_t t, size_t rows) {
+      for (size_t r = 0; r < rows; ++r) {
+        scale[t + r] = quantise(x + (t + r) * ldx, packed + t * k_ + r * 4, rows * 4);
+      }
+    });
+    scale_ = scale;
+    x_ = packed;
+  }
+
+  void panels(size_t begin, size_t end) const {
+    size_t p = begin;
+    if (m_ == 1) {
+      for (; p + kDecodePanels <= end; p += kDecodePanels) tile<1, kDecodePanels>(0, p);
+    } else {
+      for (; p + kPanels <= end; p += kPanels) all_rows<kPanels>(p);
+    }
+    for (; p < end; ++p) all_rows<1>(p);
+  }
+
+ private:
+  // Writes groups of four columns `stride` bytes apart; returns absmax / 127.
+  float quantise(const float* x, int8_t* out, size_t stride) const {
+    const size_t k = W_.cols();
+    Vec top = splat(0);
+    for_vectors(k, [&](size_t i, size_t n) { top = max(abs(load_up_to(x + i, n)), top); });
+    const float absmax = max_of(top);
+    const Vec inverse = splat(absmax > 0 ? 127.0f / absmax : 0.0f);
+    for_vectors(k, [&](size_t i, size_t n) {
+      float lanes[kLanes];
+      store(lanes, round(load_up_to(x + i, n) * inverse));
+      for (size_t group = 0; group < kLanes; group += 4) {
+        if (group >= n) break;
+        int8_t four[4];
+        for (size_t j = 0; j < 4; ++j)
+          four[j] = static_cast<int8_t>(static_cast<int>(lanes[group + j]) ^ kDotFlip);
+        std::memcpy(out + (i + group) / 4 * stride, four, 4);
+      }
+    });
+    return absmax / 127.0f;
+  }
+
+  template <size_t P>
+  void all_rows(size_t panel) const {
+    for_row_tiles<kRows>(m_, [&](size_t t, size_t rows) {
+      with_rows<kRows>(rows, [&](auto count) { tile<decltype(count)::value, P>(t, panel); });
+    });
+  }
+
+  template <size_t R, size_t P>
+  STATELINE_INLINE void tile(size_t t, size_t panel) const {
+    Dot sums[R][P * kDotParts];
+    STATELINE_UNROLL
+    for (size_t r = 0; r < R; ++r) {
+      STATELINE_UNROLL
+      for (size_t j = 0; j < P * kDotParts; ++j) sums[r][j] = dot_zero();
+    }
+    const int8_t* x = x_ + t * k_;
+    const auto* w = reinterpret_cast<const int8_t*>(W_.panel(panel));
+    const size_t stride = W_.panel_bytes();
+    for (size_t k = 0; k < k_; k += 4) {
+      STATELINE_UNROLL
+      for (size_t j = 0; j < P * kDotParts; ++j) {
+        const auto weights =
+            dot_weights(w + j / kDotParts * stride + k * kPanelRows + j % kDotParts * kDotBytes);
+        STATELINE_UNROLL
+        for (size_t r = 0; r < R; ++r) sums[r][j] = dot(sums[r][j], weights, x + (k * R + r * 4));
+      }
+    }
+    STATELINE_UNROLL
+    for (size_t r = 0; r < R; ++r) {
+      STATELINE_UNROLL
+      for (size_t p = 0; p < P; ++p) put(t + r, panel + p, sums[r] + p * kDotParts);
+    }
+  }
+
+  // One panel's sixteen outputs of one token.
+  STATELINE_INLINE void put(size_t row, size_t panel, const Dot* parts) const {
+    int32_t sums[kPanelRows];
+    STATELINE_UNROLL
+    for (size_t j = 0; j < kDotParts; ++j) dot_store(parts[j], sums + j * kDotBytes / 4);
+    float out[kPanelRows];
+    const size_t n = panel * kPanelRows;
+    for (size_t i = 0; i < kPanelRows; ++i) {
+      const int32_t exact = kDotFlip ? sums[i] - 128 * W_.row_sum()[n + i] : sums[i];
+      out[i] = static_cast<float>(exact) * scale_[row] * W_.scale()[n + i];
+    }
+    std::memcpy(y_ + row * ldy_ + n, out, smaller(kPanelRows, W_.rows() - n) * sizeof(float));
+  }
+
+  const PackedMatrix& W_;
+  const float* scale_;  // [m] absmax / 127
+  const int8_t* x_;     // [tiles][k/4][rows of the tile][4]
+  size_t m_;
+  float* y_;
+  size_t ldy_;
+  size_t k_;
+};
+
+}  // namespace stateline::kernels::STATELINE_LEVEL

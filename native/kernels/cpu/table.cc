@@ -1,0 +1,39 @@
+#include "kernels/kernels.h"
+
+namespace stateline::kernels::STATELINE_LEVEL {
+
+Linear linear;
+RmsNorm rms_norm;
+CausalConv causal_conv;
+SiluMul silu_mul;
+Add add;
+AddScaled add_scaled;
+SsdPrefill ssd_prefill;
+SsdStep ssd_step;
+Attention attention;
+Argmax argmax;
+LogSumExp log_sum_exp;
+Softmax softmax;
+
+#define STATELINE_QUOTE_(name) #name
+#define STATELINE_QUOTE(name) STATELINE_QUOTE_(name)
+
+extern const Kernels table;
+const Kernels table{
+    STATELINE_QUOTE(STATELINE_LEVEL),
+    linear,
+    rms_norm,
+    causal_conv,
+    silu_mul,
+    add,
+    add_scaled,
+    reference::discretise,  // a few numbers per token
+    ssd_prefill,
+    ssd_step,
+    attention,
+    argmax,
+    log_sum_exp,
+    softmax,
+};
+
+}  // namespace stateline::kernels::STATELINE_LEVEL

@@ -1,0 +1,151 @@
+// The operations that work row by row: norms, convolution, gates, sampling.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "testing.h"
+
+namespace stateline::kernels::testing {
+namespace {
+
+const size_t kWidths[] = {1, 3, 4, 15, 16, 17, 32, 64, 100, 257};
+
+TEST_CASE("rms_norm agrees with the reference, by rows and by heads, in place too") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t width : kWidths) {
+      CAPTURE(level->level);
+      CAPTURE(width);
+      Random random(static_cast<uint32_t>(width));
+      const size_t rows = 3, groups = 5, ld = groups * width + 2;
+      const std::vector<float> x = random.normals(rows * ld),
+                               weight = random.normals(groups * width);
+      std::vector<float> expected = x, actual = x;
+      reference::rms_norm(rows, groups, width, x.data(), ld, weight.data(), 1e-5f, expected.data(),
+                          ld);
+      level->rms_norm(rows, groups, width, actual.data(), ld, weight.data(), 1e-5f, actual.data(),
+                      ld);
+      CHECK(excess(expected, actual, [&](size_t i) { return 2e-6 * std::fabs(expected[i]); }) <= 0);
+    }
+  }
+}
+
+TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t channels : kWidths) {
+      CAPTURE(level->level);
+      CAPTURE(channels);
+      Random random(static_cast<uint32_t>(channels));
+      ThreadPool pool(2);
+      const size_t tokens = 37, ld = channels + 3;
+      const std::vector<float> x = random.normals(tokens * ld), bias = random.normals(channels);
+      const std::vector<float> weight = random.normals(kConvWidth * channels);
+      std::vector<float> expected_history(kConvHistory * channels), history = expected_history;
+      std::vector<float> expected(tokens * channels), actual(tokens * channels);
+      reference::causal_conv(pool, tokens, channels, x.data(), ld, weight.data(), bias.data(),
+                             expected_history.data(), expected.data(), channels);
+      for (size_t t = 0, count = 1; t < tokens; t += count, ++count) {
+        level->causal_conv(pool, std::min(count, tokens - t), channels, &x[t * ld], ld,
+                           weight.data(), bias.data(), history.data(), &actual[t * channels],
+                           channels);
+      }
+      CHECK(excess(expected, actual, [](size_t) { return 4e-6 * 4; }) <= 0);
+      CHECK(expected_history == history);
+    }
+  }
+}
+
+TEST_CASE("silu_mul, add and add_scaled agree with the reference") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t width : kWidths) {
+      CAPTURE(level->level);
+      CAPTURE(width);
+      Random random(static_cast<uint32_t>(width));
+      ThreadPool pool(2);
+      const size_t rows = 4, groups = 3, ld = groups * width + 1;
+      std::vector<float> gate = random.normals(rows * ld);
+      for (float& g : gate) g *= 30;  // both tails of the sigmoid
+      const std::vector<float> up = random.normals(rows * ld), scale = random.normals(groups);
+      std::vector<float> expected = gate, actual = gate;
+      reference::silu_mul(pool, rows, groups * width, gate.data(), ld, up.data(), ld,
+                          expected.data(), ld);
+      level->silu_mul(pool, rows, groups * width, actual.data(), ld, up.data(), ld, actual.data(),
+                      ld);
+      CHECK(excess(expected, actual,
+                   [&](size_t i) { return 1e-6 * std::fabs(expected[i]) + 1e-35; }) <= 0);
+
+      expected = actual = gate;
+      reference::add(rows, groups * width, up.data(), ld, expected.data(), ld);
+      level->add(rows, groups * width, up.data(), ld, actual.data(), ld);
+      CHECK(expected == actual);
+
+      reference::add_scaled(rows, groups, width, scale.data(), up.data(), ld, expected.data(), ld);
+      level->add_scaled(rows, groups, width, scale.data(), up.data(), ld, actual.data(), ld);
+      CHECK(excess(expected, actual,
+                   [&](size_t i) { return 2e-7 * (std::fabs(expected[i]) + 10); }) <= 0);
+    }
+  }
+}
+
+TEST_CASE("discretise keeps its precision at both ends of softplus") {
+  const std::vector<float> u{-30, -5, 0, 5, 30}, bias(5), A_log{0, 1, 2, -1, 0.5f};
+  std::vector<float> dt(5), a(5), log_dt(5);
+  kernels().discretise(1, 5, u.data(), 5, bias.data(), A_log.data(), dt.data(), a.data(),
+                       log_dt.data());
+  for (size_t h = 0; h < 5; ++h) {
+    const double exact = std::log1p(std::exp(static_cast<double>(u[h])));
+    CHECK(dt[h] == doctest::Approx(exact).epsilon(1e-6));
+    CHECK(a[h] == doctest::Approx(-std::exp(static_cast<double>(A_log[h])) * exact).epsilon(1e-6));
+    CHECK(log_dt[h] == doctest::Approx(std::log(std::max(exact, 1e-6))).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("softmax, log_sum_exp and argmax agree with the reference") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t n : {1, 2, 15, 16, 17, 100, 4096}) {
+      CAPTURE(level->level);
+      CAPTURE(n);
+      Random random(static_cast<uint32_t>(n));
+      std::vector<float> x = random.normals(n);
+      for (float& value : x) value *= 20;
+      std::vector<float> expected(n), actual(n);
+      reference::softmax(n, x.data(), 0.7f, expected.data());
+      level->softmax(n, x.data(), 0.7f, actual.data());
+      CHECK(excess(expected, actual, [](size_t) { return 1e-6; }) <= 0);
+      const float exact = reference::log_sum_exp(n, x.data());
+      CHECK(std::fabs(level->log_sum_exp(n, x.data()) - exact) <= 1e-6 * (1 + std::fabs(exact)));
+      CHECK(level->argmax(n, x.data()) == reference::argmax(n, x.data()));
+    }
+  }
+}
+
+TEST_CASE("argmax takes the first of equals and never a NaN") {
+  std::vector<float> x(40, 1.0f);
+  x[0] = NAN;
+  x[7] = x[23] = 2.0f;
+  x[39] = NAN;
+  for (const Kernels* level : available_kernels()) CHECK(level->argmax(x.size(), x.data()) == 7);
+}
+
+// silu_mul with an up of 1 shows exp: x / silu(x) - 1 = e^-x.
+TEST_CASE("the vector exponential keeps its stated error") {
+  for (const Kernels* level : levels()) {
+    CAPTURE(level->level);
+    std::vector<float> x, weights;
+    for (float value = -87.0f; value <= 0; value += 0.01f) x.push_back(value);
+    weights.resize(x.size());
+    x.back() = 0;
+    level->softmax(x.size(), x.data(), 1.0f, weights.data());
+    const double one = weights.back();
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (weights[i] < 1e-36f) continue;  // near the subnormals, which the division makes
+      worst =
+          std::max(worst, std::fabs(weights[i] / one / std::exp(static_cast<double>(x[i])) - 1));
+    }
+    CHECK(worst <= 6e-7);  // 3e-7 of exp, and the roundings of the normalisation
+  }
+}
+
+}  // namespace
+}  // namespace stateline::kernels::testing
