@@ -92,8 +92,8 @@ LayerWeights read_layer(WeightReader& read, const ModelConfig& config, std::size
   w.in_proj = read.matrix(layer + "mixer.in_proj.weight", config.in_proj_rows(), d);
   w.conv_weight = tap_major(read.vector(layer + "mixer.conv.weight", {C, kernels::kConvWidth}));
   w.conv_bias = read.vector(layer + "mixer.conv.bias", {C});
-  w.q_norm = read.vector(layer + "mixer.q_norm.weight", {H, K});
-  w.k_norm = read.vector(layer + "mixer.k_norm.weight", {H, K});
+  w.q_norm = read.vector(layer + "mixer.q_norm", {H, K});
+  w.k_norm = read.vector(layer + "mixer.k_norm", {H, K});
   w.dt_bias = read.vector(layer + "mixer.dt_bias", {H});
   w.D = read.vector(layer + "mixer.D", {H});
   w.query_scale = read.vector(layer + "mixer.temperature", {H});
@@ -103,7 +103,7 @@ LayerWeights read_layer(WeightReader& read, const ModelConfig& config, std::size
   w.down_proj = read.matrix(layer + "mlp.down_proj.weight", d, F);
   const std::vector<std::uint32_t>& order = config.head_switch_order[index];
   w.A_log = by_state_heads(read.vector(layer + "mixer.A_log", {kModes, H}), 1, order);
-  w.out_norm = by_state_heads(read.vector(layer + "mixer.out_norm.weight", {kModes, H, V}), V, order);
+  w.out_norm = by_state_heads(read.vector(layer + "mixer.out_norm", {kModes, H, V}), V, order);
   return w;
 }
 
