@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEFAULT_SETTINGS, validateSettings } from "../../protocol/settings.ts";
+import { prefixStart, suffixOf } from "../../server/completion/context.ts";
+import { mayContinue, shapeOf } from "../../server/completion/lines.ts";
+import { AdaptivePause, pause } from "../../server/completion/pause.ts";
+import { replacedLength } from "../../server/completion/replacedLength.ts";
+import { surroundingsOf } from "../../server/completion/request.ts";
+import { ShownCompletions } from "../../server/completion/shown.ts";
+import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
+import { isLanguageEnabled, reasonNotToAsk } from "../../server/completion/worthAsking.ts";
+
+const open = (text: string, relativePath = "a.ts", editedLine: number | undefined = 0) => ({
+  uri: `file:///${relativePath}`,
+  relativePath,
+  languageId: "typescript",
+  text,
+  editedLine,
+});
+
+test("settings: a bad one becomes its default and one sentence", () => {
+  const { settings, problems } = validateSettings({ hybridRatio: 2, threads: -1, maxLines: 3, unknown: 1 });
+  assert.deepEqual(settings, { ...DEFAULT_SETTINGS, maxLines: 3 });
+  assert.equal(problems.length, 2);
+  assert.match(problems[0] ?? "", /^The setting stateline\.hybridRatio is 2 but must be .*; null is used\.$/);
+});
+
+for (const raw of [undefined, null, [], 3, "x", { hybridRatio: Number.NaN }, { exclude: [1] }, { modelPath: null }]) {
+  test(`settings: ${JSON.stringify(raw)} gives the defaults`, () => {
+    assert.deepEqual(validateSettings(raw).settings, DEFAULT_SETTINGS);
+  });
+}
+
+const languageCases = [
+  ["python", ["*"], true],
+  ["python", ["!python"], false],
+  ["python", ["!markdown"], true],
+  ["python", ["typescript"], false],
+  ["python", [], false],
+  ["markdown", ["*", "!markdown"], false],
+] as const;
+for (const [id, languages, expected] of languageCases) {
+  test(`languages ${JSON.stringify(languages)} ${expected ? "include" : "exclude"} ${id}`, () => {
+    assert.equal(isLanguageEnabled(id, languages), expected);
+  });
+}
+
+const askCases: readonly [string, string, boolean, RegExp | undefined][] = [
+  ["at a line's end", "", false, undefined],
+  ["before closers", '"));', false, undefined],
+  ["inside a word", "bar", false, /word/],
+  ["inside a line", " + something long", false, /inside a line/],
+  ["inside a line, by key", " + something long", true, undefined],
+];
+for (const [name, lineAfter, manual, expected] of askCases) {
+  test(`asking ${name}`, () => {
+    const question = { languageId: "x", relativePath: "a.x", lineBefore: "", lineAfter, manual };
+    const reason = reasonNotToAsk(question, DEFAULT_SETTINGS);
+    if (expected) assert.match(reason ?? "", expected);
+    else assert.equal(reason, undefined);
+  });
+}
+
+test("secrets are not completed, even by key", () => {
+  const question = { languageId: "x", relativePath: "conf/.env.local", lineBefore: "", lineAfter: "", manual: true };
+  assert.match(reasonNotToAsk(question, DEFAULT_SETTINGS) ?? "", /secret/);
+});
+
+test("the cursor never cuts a surrogate pair, and CRLF is read as LF", () => {
+  const document = open("a\r\n🙂b");
+  assert.deepEqual(surroundingsOf({ document, offset: 4, manual: false, others: [] }), { before: "a\n", after: "🙂b" });
+});
+
+test("a selected suggestion counts as typed", () => {
+  const document = open("foo.ba;");
+  const selected = { text: "bar", startOffset: 4, endOffset: 6 };
+  const around = surroundingsOf({ document, offset: 6, manual: false, selected, others: [] });
+  assert.deepEqual(around, { before: "foo.bar", after: ";" });
+});
+
+const replacedCases: readonly [string, string, string, number][] = [
+  ["f(", "a, b)", ")", 1],
+  ["f(", "a, b);", ");", 2],
+  ["f(", "a, b", ")", 0],
+  ["f(g(", "x)", "))", 1],
+  ["f(g(", "x))", "))", 2],
+  ['print("', 'hi")', '")', 2],
+  ['print("', "hi", '")', 0],
+  ["f(", "g(x)", ")", 0],
+  ["if (x) {", "\n  a();\n}", "}", 1],
+  ["x = ", "1;", ";", 1],
+  ["x = ", "f(1)", "bar", 0],
+];
+for (const [before, text, right, expected] of replacedCases) {
+  test(`${JSON.stringify(before + text)} replaces ${expected} of ${JSON.stringify(right)}`, () => {
+    assert.equal(replacedLength(text, before, right), expected);
+  });
+}
+
+test("shape: one line by default, a block after its opener, statements by key", () => {
+  const shape = (before: string, after: string, manual = false) => shapeOf({ before, after }, manual).kind;
+  assert.equal(shape("const x = ", ""), "line");
+  assert.equal(shape("if (x) {", "}\n"), "block");
+  assert.equal(shape("if (x) {", " foo }\n"), "line");
+  assert.equal(shape("def f():\n    ", "\n"), "block");
+  assert.equal(shape("def f():\n    ", "\n    return 1\n"), "line");
+  assert.equal(shape("a()\n", ""), "line");
+  assert.equal(shape("a()\n", "", true), "statements");
+});
+
+test("a block goes on until it is left, statements until a blank line, both at most maxLines", () => {
+  const block = { kind: "block", indentation: 0 } as const;
+  assert.equal(mayContinue({ kind: "line" }, ["a"], 8), false);
+  assert.equal(mayContinue(block, ["if (x) {"], 8), true);
+  assert.equal(mayContinue(block, ["if (x) {", "  a"], 8), true);
+  assert.equal(mayContinue(block, ["if (x) {", "}"], 8), false);
+  assert.equal(mayContinue(block, ["if (x) {", "  a"], 2), false);
+  assert.equal(mayContinue({ kind: "statements", indentation: 0 }, ["a", ""], 8), false);
+});
+
+test("typing through a shown completion, and back, needs no engine", () => {
+  const shown = new ShownCompletions();
+  shown.add({ uri: "u", before: "const x = ", after: "\n}", text: "foo(1)" });
+  assert.equal(shown.remainder("u", { before: "const x = fo", after: "\n}" }), "o(1)");
+  assert.equal(shown.remainder("u", { before: "const x = ", after: "\n}" }), "foo(1)");
+  assert.equal(shown.remainder("u", { before: "const x = foo(", after: ")\n}" }), "1)");
+  assert.equal(shown.remainder("u", { before: "const x = fa", after: "\n}" }), undefined);
+  assert.equal(shown.remainder("u", { before: "const x = foo(1)", after: "\n}" }), undefined);
+  assert.equal(shown.remainder("u", { before: "const x = fo", after: "\n  y\n}" }), undefined);
+  assert.equal(shown.remainder("v", { before: "const x = fo", after: "\n}" }), undefined);
+});
+
+test("the prefix begins where it began one keystroke before, but for once in a block", () => {
+  const text = Array.from({ length: 400 }, (_, i) => `const value${i} = compute(${i}, "text");\n`).join("");
+  const starts = new Set<number>();
+  for (let end = 10_000; end < 11_000; end++) starts.add(prefixStart(text.slice(0, end)));
+  assert.ok(starts.size <= 2, `${starts.size} beginnings`);
+  for (const start of starts) assert.ok(start === 0 || text[start - 1] === "\n");
+  assert.equal(prefixStart("short"), 0);
+  const long = "x".repeat(20_000);
+  assert.ok(long.length - prefixStart(long) <= 4500);
+});
+
+test("the suffix leaves out what the editor closed, and is short", () => {
+  assert.equal(suffixOf(");\nnext();\n"), "\nnext();\n");
+  assert.equal(suffixOf(" + 1;\nnext();"), " + 1;\nnext();");
+  assert.equal(suffixOf(""), "");
+  assert.ok(suffixOf(`${"\nline".repeat(500)}`).length <= 1200);
+  assert.ok(suffixOf("y".repeat(5000)).length <= 1200);
+});
+
+test("snippets: imported documents, then edited ones of the language; secrets never", () => {
+  const document = open('import { a } from "./other";\n');
+  const others = [
+    open("const edited = 1;\n", "edited.ts"),
+    open("const other = 1;\n", "other.ts"),
+    open("SECRET=1\n", ".env"),
+    { ...open("unseen = 1\n", "unseen.ts"), editedLine: undefined },
+  ];
+  assert.deepEqual(chooseSnippets(document, others).map(({ relativePath }) => relativePath), ["edited.ts", "other.ts"]);
+});
+
+test("snippets do not change while the place stays", () => {
+  const choice = new SnippetChoice();
+  const document = open("x");
+  const first = choice.choose("place", document, [open("a\n", "b.ts")]);
+  assert.equal(choice.choose("place", document, [open("changed\n", "b.ts")]), first);
+  assert.notEqual(choice.choose("elsewhere", document, [open("changed\n", "b.ts")]), first);
+});
+
+test("the pause follows the latency within its bounds", () => {
+  const adaptive = new AdaptivePause();
+  for (let i = 0; i < 50; i++) adaptive.noteLatency(2000);
+  assert.equal(adaptive.lengthMs(0), 250);
+  for (let i = 0; i < 50; i++) adaptive.noteLatency(10);
+  assert.equal(adaptive.lengthMs(0), 15);
+  assert.equal(adaptive.lengthMs(77), 77);
+});
+
+test("a pause ends at once when it is cancelled", async () => {
+  const controller = new AbortController();
+  const waiting = pause(60_000, controller.signal);
+  controller.abort();
+  await assert.rejects(waiting, { name: "Cancelled" });
+});

@@ -1,0 +1,149 @@
+/** An engine without tensors: a state is the list of its tokens, and what is generated comes from a script. */
+import type {
+  AdvanceOptions,
+  Engine,
+  Generated,
+  GenerateOptions,
+  Model,
+  ModelInfo,
+  State,
+} from "../../../server/engine/engine.ts";
+import { Cancelled, throwIfCancelled } from "../../../server/engine/engine.ts";
+import type { Tokenizer } from "../../../server/engine/tokenizer.ts";
+
+export class FakeState implements State {
+  readonly tokens: readonly number[];
+  readonly stateHeads: number;
+  readonly stateBytes = 1024;
+  disposed = false;
+
+  constructor(tokens: readonly number[], stateHeads: number) {
+    this.tokens = tokens;
+    this.stateHeads = stateHeads;
+  }
+
+  get tokenCount(): number {
+    return this.tokens.length;
+  }
+
+  get kvBytes(): number {
+    return this.tokens.length * (8 - this.stateHeads);
+  }
+
+  dispose(): void {
+    this.disposed = true;
+  }
+}
+
+export class FakeModel implements Model {
+  readonly info: ModelInfo;
+  /** Counts of tokens of each advance. */
+  readonly advanced: number[] = [];
+  readonly states: FakeState[] = [];
+  /** Awaited before each job ends; a test holds it back to look at what happens meanwhile. */
+  gate: Promise<void> = Promise.resolve();
+  /** What follows a text; the text is that after the last <|fim_middle|>. */
+  script: (text: string) => string = () => "";
+  logProb = -0.1;
+  readonly #tokenizer: Tokenizer;
+
+  constructor(tokenizer: Tokenizer) {
+    this.#tokenizer = tokenizer;
+    this.info = {
+      vocabSize: tokenizer.vocabSize,
+      hiddenSize: 8,
+      layers: 1,
+      heads: 8,
+      parameters: 1_000_000,
+      weightBytes: 1_000_000,
+      quantization: "f32",
+      hash: "fake",
+      defaultHybridRatio: 0.75,
+      attentionWindow: 2048,
+      threads: 1,
+      cpuLevel: "none",
+    };
+  }
+
+  get living(): number {
+    return this.states.filter((state) => !state.disposed).length;
+  }
+
+  initialState(stateHeads: number): State {
+    return this.#create([], stateHeads);
+  }
+
+  async advance(from: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
+    const state = this.#take(from);
+    throwIfCancelled(options.signal);
+    await this.#wait(options.signal);
+    this.advanced.push(tokens.length);
+    return (options.checkpoints ?? [tokens.length]).map((count) =>
+      this.#create([...state.tokens, ...tokens.slice(0, count)], state.stateHeads),
+    );
+  }
+
+  async score(from: State, tokens: Int32Array): Promise<{ logProbs: Float32Array; state: State }> {
+    const state = this.#take(from);
+    return {
+      logProbs: new Float32Array(tokens.length).fill(this.logProb),
+      state: this.#create([...state.tokens, ...tokens], state.stateHeads),
+    };
+  }
+
+  async generate(from: State, options: GenerateOptions): Promise<Generated> {
+    const state = this.#take(from);
+    await this.#wait(options.signal);
+    const written = state.tokens.slice(state.tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
+    const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
+    future.push(this.#tokenizer.special.endOfText);
+    const stop = future.findIndex((token) => options.stopTokens.includes(token));
+    const end = Math.min(stop + 1, options.maxTokens);
+    const tokens = Int32Array.from(future.slice(0, end));
+    const first = tokens[0];
+    if (options.firstTokens && first !== undefined && !options.firstTokens.includes(first)) {
+      throw new Error(`The script does not keep to the first tokens: ${first}`);
+    }
+    const kept = end === stop + 1 ? tokens.slice(0, -1) : tokens;
+    return {
+      tokens,
+      logProbs: new Float32Array(tokens.length).fill(this.logProb),
+      state: this.#create([...state.tokens, ...kept], state.stateHeads),
+      reason: end === stop + 1 ? "stop" : "length",
+    };
+  }
+
+  async serialize(from: State): Promise<Uint8Array> {
+    const { tokens, stateHeads } = this.#take(from);
+    return Buffer.from(JSON.stringify({ tokens, stateHeads }));
+  }
+
+  async restore(bytes: Uint8Array): Promise<State> {
+    const { tokens, stateHeads } = JSON.parse(Buffer.from(bytes).toString());
+    return this.#create(tokens, stateHeads);
+  }
+
+  dispose(): void {}
+
+  #create(tokens: readonly number[], stateHeads: number): FakeState {
+    const state = new FakeState(tokens, stateHeads);
+    this.states.push(state);
+    return state;
+  }
+
+  #take(state: State): FakeState {
+    if (!(state instanceof FakeState) || state.disposed) throw new Error("The state is disposed of.");
+    return state;
+  }
+
+  async #wait(signal: AbortSignal | undefined): Promise<void> {
+    await this.gate;
+    if (signal?.aborted) throw new Cancelled();
+  }
+}
+
+export function fakeEngine(model: Model): Engine {
+  return { loadModel: async () => model };
+}
+
+export const silentLog = { debug: () => undefined, info: () => undefined, warn: () => undefined };
