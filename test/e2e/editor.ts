@@ -99,7 +99,7 @@ export class Editor {
 
   /** The cursor's line and the lines below that exist only as ghost text; waits until there is some. */
   async ghost(): Promise<readonly string[]> {
-    const lines = await this.page.waitForFunction(linesWithGhost);
+    const lines = await this.page.waitForFunction(settledLinesWithGhost);
     return (await lines.jsonValue()) as readonly string[];
   }
 
@@ -109,10 +109,11 @@ export class Editor {
     );
   }
 
-  /** "Ln 12, Col 3" of the status bar as a line number. */
-  async cursorLine(): Promise<number> {
+  /** "Ln 12, Col 3" of the status bar, both counted from 1. */
+  async cursor(): Promise<{ readonly line: number; readonly column: number }> {
     const text = await this.page.locator("#status\\.editor\\.selection").textContent();
-    return Number(/Ln (\d+)/.exec(text ?? "")?.[1]);
+    const [, line, column] = /Ln (\d+), Col (\d+)/.exec(text ?? "") ?? [];
+    return { line: Number(line), column: Number(column) };
   }
 
   async save(): Promise<void> {
@@ -154,15 +155,31 @@ function recordStatus(selector: string): void {
   });
 }
 
-/** Class names of ghost text vary with the version by what follows "ghost-text"; false while there is none. */
-function linesWithGhost(): readonly string[] | false {
-  const editor = document.querySelector(".editor-group-container.active .monaco-editor.focused");
-  if (!editor?.querySelector("[class*='ghost-text']")) return false;
-  const cursor = editor.querySelector<HTMLElement>(".cursors-layer .cursor");
-  const rows = [...editor.querySelectorAll<HTMLElement>(".view-lines .view-line")];
-  const row = rows.find(({ style }) => style.top === cursor?.style.top);
-  const below = [...editor.querySelectorAll(".view-zones .view-line")].filter((one) =>
-    one.querySelector("[class*='ghost-text']"),
-  );
-  return [row, ...below].map((one) => (one?.textContent ?? "").replaceAll("\u00a0", " "));
+/** The parts of ghost text are drawn over several frames: the lines count once half a second of frames agrees. */
+function settledLinesWithGhost(): readonly string[] | false {
+  const memory = window as unknown as { seen?: string; frames?: number };
+  const lines = linesWithGhost();
+  const seen = JSON.stringify(lines);
+  memory.frames = memory.seen === seen ? (memory.frames ?? 0) + 1 : 0;
+  memory.seen = seen;
+  return lines && memory.frames >= 30 ? lines : false;
+
+  /** Class names of ghost text vary with the version by what follows "ghost-text"; false while there is none. */
+  function linesWithGhost(): readonly string[] | false {
+    const editor = document.querySelector(".editor-group-container.active .monaco-editor.focused");
+    if (!editor?.querySelector("[class*='ghost-text']")) return false;
+    const cursor = editor.querySelector<HTMLElement>(".cursors-layer .cursor");
+    const rows = [...editor.querySelectorAll<HTMLElement>(".view-lines .view-line")];
+    const row = rows.find(({ style }) => style.top === cursor?.style.top);
+    const zones = [...editor.querySelectorAll(".view-zones .view-line")];
+    const below = zones.filter((line) => line.querySelector("[class*='ghost-text']"));
+    return [row, ...below].map((line) => (line ? visibleText(line) : "").replaceAll("\u00a0", " "));
+  }
+
+  /** What follows the cursor moves behind ghost text of several lines; its old place is there but not seen. */
+  function visibleText(line: Element): string {
+    const pieces = [...line.querySelectorAll("span > span")];
+    const isSeen = (piece: Element): boolean => getComputedStyle(piece).opacity !== "0";
+    return pieces.map((piece) => (isSeen(piece) ? (piece.textContent ?? "") : "")).join("");
+  }
 }

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { cache, root, run } from "./workbench.ts";
 
-/** The extension as it is in the tree, dist/ included: `./dev build` has to come first. */
+/** The extension as it is in the tree, after `./dev build`; STATELINE_VSIX names a package made elsewhere instead. */
 export function packageExtension(): string {
+  const given = process.env.STATELINE_VSIX;
+  if (given !== undefined) return given;
   for (const built of ["dist/extension.cjs", "dist/server.cjs", "dist/native/stateline.node"]) {
     if (!existsSync(join(root, built))) throw new Error(`${built} is not there; run ./dev build first.`);
   }
