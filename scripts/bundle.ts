@@ -29,13 +29,6 @@ await Promise.all([
     external: ["vscode"],
     target: "node20",
   }),
-  build({
-    ...common,
-    entryPoints: ["server/main.ts"],
-    outfile: "dist/server.cjs",
-    target: "node20",
-    // The shebang must stay the first line of the file.
-    banner: { js: `#!/usr/bin/env node\n${common.banner?.js}` },
-  }),
+  build({ ...common, entryPoints: ["server/main.ts"], outfile: "dist/server.cjs", target: "node20" }),
 ]);
 await chmod(`${root}/dist/server.cjs`, 0o755);
