@@ -13,7 +13,6 @@ import {
   STATUS_REQUEST,
   type Status,
 } from "../protocol/messages.ts";
-import { SETTINGS_SECTION } from "../protocol/settings.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
 import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
@@ -106,7 +105,8 @@ export class Client implements vscode.Disposable {
     try {
       await server.start();
       this.#setLife({ kind: "running", status: undefined });
-      this.#receive(server, await server.sendRequest<Status>(STATUS_REQUEST));
+      const status = await server.sendRequest<Status | null>(STATUS_REQUEST);
+      if (status !== null) this.#receive(server, status);
     } catch (error) {
       this.#crashed(server, `could not start: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -174,7 +174,6 @@ export class Client implements vscode.Disposable {
     const options: LanguageClientOptions = {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
       outputChannel: log,
-      synchronize: { configurationSection: SETTINGS_SECTION },
       initializationOptions: (): InitializationOptions => ({
         storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
         settings: rawSettings(),

@@ -80,10 +80,7 @@ export function readPercent(status: Status): number {
 /** The tooltip's table and the menu's summary: name and value of each figure that is known. */
 export function figures(status: Status, counts: Counts): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
-    [
-      "Repository",
-      `${formatCount(status.tokensRead)} of ${formatCount(Math.max(status.tokensTotal, status.tokensRead))} tokens read`,
-    ],
+    ["Repository", tokensRead(status)],
     ["State memory", `${formatBytes(status.stateBytes)}, whatever the repository's size`],
     ["Attention cache", formatBytes(status.kvBytes)],
     [
@@ -100,6 +97,13 @@ export function figures(status: Status, counts: Counts): readonly (readonly [nam
     ],
   ];
   return all.filter(([, value]) => value !== "");
+}
+
+function tokensRead(status: Status): string {
+  const read = formatCount(status.tokensRead);
+  return status.state === "reading"
+    ? `${read} of ${formatCount(status.tokensTotal)} tokens read`
+    : `${read} tokens read`;
 }
 
 export function formatCount(count: number): string {

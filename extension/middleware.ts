@@ -31,6 +31,9 @@ export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
         const isOurs = params.items.every((item) => item.section === SETTINGS_SECTION);
         return isOurs ? params.items.map(() => rawSettings()) : next(params, token);
       },
+      // A server that is being stopped is not told so: sending would start it again.
+      didChangeConfiguration: (sections, next) =>
+        readSettings().settings.enabled ? next(sections) : Promise.resolve(),
     },
   };
 }

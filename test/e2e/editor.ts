@@ -55,6 +55,12 @@ export class Editor {
     return (await hover.textContent()) ?? "";
   }
 
+  /** Looks at the first element that matches in whichever webview has one. */
+  async inWebview<Answer>(selector: string, look: (element: Element) => Answer): Promise<Answer> {
+    const frame = this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+    return frame.locator(selector).first().evaluate(look);
+  }
+
   async clickStatus(): Promise<readonly string[]> {
     await this.page.locator(STATUS).click();
     return this.#quickPickRows();

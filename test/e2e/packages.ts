@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { cache, root, run } from "./workbench.ts";
 
@@ -76,16 +76,22 @@ export function npmRepository(name: string, version: string): string {
   if (!existsSync(tarball)) {
     execFileSync("npm", ["pack", `${name}@${version}`, "--pack-destination", cache], { stdio: "ignore" });
   }
-  const directory = mkdtempSync(join(tmpdir(), `stateline-${name}-`));
+  const directory = newDirectory(name);
   execFileSync("tar", ["xzf", tarball, "-C", directory, "--strip-components=1"]);
   return commitAll(directory);
 }
 
 /** The small repository of test/e2e/repository, as a git repository of its own. */
 export function fixtureRepository(): string {
-  const directory = mkdtempSync(join(tmpdir(), "stateline-fixture-"));
+  const directory = newDirectory("sums");
   cpSync(join(root, "test/e2e/repository"), directory, { recursive: true });
   return commitAll(directory);
+}
+
+function newDirectory(name: string): string {
+  const directory = join(mkdtempSync(join(tmpdir(), "stateline-")), name);
+  mkdirSync(directory);
+  return directory;
 }
 
 function commitAll(directory: string): string {
@@ -97,7 +103,7 @@ function commitAll(directory: string): string {
 }
 
 export function removeRepository(directory: string): void {
-  rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  rmSync(dirname(directory), { recursive: true, force: true, maxRetries: 3 });
 }
 
 export function readText(...path: string[]): string {

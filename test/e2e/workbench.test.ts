@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, watch } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { Editor, launchBrowser } from "./editor.ts";
@@ -13,7 +13,7 @@ import {
   readText,
   removeRepository,
 } from "./packages.ts";
-import type { ResultLine } from "./suite/index.ts";
+import { resultsOf } from "./results.ts";
 import { cache, installWorkbench, Workbench } from "./workbench.ts";
 
 /** Keys do what they say: no list of suggestions takes them, nothing is saved or indented by itself. */
@@ -55,42 +55,13 @@ test("in the extension host", async (context) => {
     removeRepository(repository);
   });
   const editor = await Editor.open(browser, workbench.url(repository));
-  for (const result of await resultsOf(results)) {
+  for (const result of await resultsOf(results, SUITE_MS)) {
     await context.test(result.title, () => {
       if (result.error !== undefined) throw new Error(result.error);
     });
   }
   await editor.page.close();
 });
-
-/** Waits for the suite's last line; a suite that hangs yields what it had done. */
-async function resultsOf(path: string): Promise<readonly Extract<ResultLine, { title: string }>[]> {
-  const lines = (): ResultLine[] =>
-    existsSync(path)
-      ? readFileSync(path, "utf8")
-          .split("\n")
-          .filter(Boolean)
-          .map((line) => JSON.parse(line))
-      : [];
-  const isDone = (): boolean => lines().some((line) => "done" in line);
-  await new Promise<void>((resolve, reject) => {
-    const look = (): void => {
-      if (isDone()) finish(resolve);
-    };
-    const watcher = watch(dirname(path), (_, name) => name === basename(path) && look());
-    const timer = setTimeout(
-      () => finish(() => reject(new Error(`The suite did not end: ${JSON.stringify(lines())}`))),
-      SUITE_MS,
-    );
-    function finish(end: () => void): void {
-      watcher.close();
-      clearTimeout(timer);
-      end();
-    }
-    look();
-  });
-  return lines().filter((line) => "title" in line);
-}
 
 describe("in front of a person", () => {
   let repository: string;
@@ -194,11 +165,19 @@ describe("in front of a person", () => {
     await editor.statusSays(/Ready/);
   });
 
-  test("the walkthrough opens with its picture", async () => {
+  test("the walkthrough opens with its picture in the theme's colours", async () => {
+    await editor.page.setViewportSize({ width: 1400, height: 760 });
     await editor.page.keyboard.press("Control+b");
     await editor.runCommand("Stateline: Walkthrough");
     const page = editor.page.locator(".gettingStartedContainer", { hasText: "The repository, read once" });
     await page.waitFor();
+    // VS Code refuses style sheets in these pictures, so colours have to be attributes.
+    const fill = await editor.inWebview("svg text", (text) => getComputedStyle(text).fill);
+    assert.notEqual(fill, "rgb(0, 0, 0)");
     await editor.picture("walkthrough");
+  });
+
+  test("no message has troubled the person", async () => {
+    assert.deepEqual(await editor.page.locator(".notification-toast").allTextContents(), []);
   });
 });

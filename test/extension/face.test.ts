@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawFace, figures, formatBytes, readPercent, type Situation } from "../../extension/face.ts";
+import type { Status } from "../../protocol/messages.ts";
+
+const status: Status = {
+  state: "ready",
+  tokensRead: 48_210,
+  tokensTotal: 48_210,
+  stateBytes: 1_572_864,
+  kvBytes: 2048,
+  tokensPerSecond: 5120.4,
+  hybridRatio: 0.75,
+  device: "cpu (avx2, 2 threads)",
+  model: "stateline",
+};
+const calm: Situation = {
+  life: { kind: "running", status },
+  enabled: true,
+  language: { id: "python", completed: true },
+  snoozedUntilMs: undefined,
+  thinking: false,
+  nowMs: 1_000_000,
+};
+const running = (change: Partial<Status>): Situation["life"] => ({
+  kind: "running",
+  status: { ...status, ...change },
+});
+
+const cases: readonly { name: string; change: Partial<Situation>; kind: string; says: RegExp }[] = [
+  { name: "a quiet server", change: {}, kind: "ready", says: /48,210 tokens/ },
+  { name: "no editor open", change: { language: undefined }, kind: "ready", says: /Ready/ },
+  { name: "a request under way", change: { thinking: true }, kind: "thinking", says: /being written/ },
+  { name: "a server that starts", change: { life: { kind: "starting" } }, kind: "loading", says: /loading/ },
+  {
+    name: "a server that has said nothing",
+    change: { life: { kind: "running", status: undefined } },
+    kind: "loading",
+    says: /loading/,
+  },
+  {
+    name: "a model that loads",
+    change: { life: running({ state: "loading" }) },
+    kind: "loading",
+    says: /loading/,
+  },
+  {
+    name: "a read under way",
+    change: { life: running({ state: "reading", tokensRead: 63, tokensTotal: 100 }) },
+    kind: "reading",
+    says: /63 %/,
+  },
+  {
+    name: "an engine's error",
+    change: { life: running({ state: "error", message: "No model there." }) },
+    kind: "error",
+    says: /No model there/,
+  },
+  {
+    name: "a server given up",
+    change: { life: { kind: "failed", message: "It stopped 5 times." } },
+    kind: "error",
+    says: /5 times/,
+  },
+  {
+    name: "switched off, whatever else",
+    change: { enabled: false, life: { kind: "failed", message: "x" }, thinking: true },
+    kind: "off",
+    says: /off\./,
+  },
+  {
+    name: "a language switched off",
+    change: { language: { id: "markdown", completed: false } },
+    kind: "off",
+    says: /markdown/,
+  },
+  {
+    name: "a snooze with a started minute",
+    change: { snoozedUntilMs: 1_000_000 + 4 * 60_000 + 1 },
+    kind: "snoozed",
+    says: /5 min/,
+  },
+  { name: "a snooze that is over", change: { snoozedUntilMs: 999_999 }, kind: "ready", says: /Ready/ },
+];
+
+for (const { name, change, kind, says } of cases) {
+  test(`the status bar with ${name} is ${kind}`, () => {
+    const face = drawFace({ ...calm, ...change });
+    assert.equal(face.kind, kind);
+    assert.match(face.sentence, says);
+    assert.match(face.text, /^\$\([a-z~-]+\) Stateline/);
+  });
+}
+
+test("reading never says 100 %, nor less than nothing", () => {
+  assert.equal(readPercent({ ...status, tokensRead: 120, tokensTotal: 100 }), 99);
+  assert.equal(readPercent({ ...status, tokensRead: 5, tokensTotal: 0 }), 0);
+});
+
+test("figures that are not known yet are left out", () => {
+  const counts = { shown: 0, accepted: 0, acceptedCharacters: 0, lastLatencyMs: 0 };
+  const names = figures({ ...status, tokensPerSecond: 0, device: "", model: "" }, counts).map(
+    ([name]) => name,
+  );
+  assert.deepEqual(names, ["Repository", "State memory", "Attention cache", "Hybrid ratio", "This session"]);
+});
+
+test("bytes are said in the unit that fits", () => {
+  assert.deepEqual([512, 2048, 1_572_864].map(formatBytes), ["512 B", "2 KiB", "1.5 MiB"]);
+});
