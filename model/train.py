@@ -1,6 +1,7 @@
 """Trains the embedded model on this machine's CPU within a budget of minutes; resumes from its own checkpoint.
 
-Schedule: warm-up, stable, linear decay to zero, all in shares of the time budget (pauses do not count).
+Schedule: warm-up, stable, linear decay to zero over the last part of the time budget (pauses do not count). A run that
+resumes with a smaller budget begins to decay there and then, so a stable run can be ended at any time.
 Each few steps draw a hybrid ratio, so that one checkpoint serves all of them.
 """
 
@@ -22,7 +23,7 @@ from torch import Tensor
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-WARMUP_SHARE, DECAY_SHARE = 0.02, 0.4
+WARMUP_STEPS, DECAY_SHARE = 100, 0.4
 RATIO_STEPS = 8  # steps a drawn ratio is kept, so that state heads keep their state across segments
 LOG_STEPS, VALIDATE_STEPS, SAVE_S = 20, 400, 300.0
 CHECKPOINT = "checkpoint.pt"
@@ -41,11 +42,9 @@ def draw_state_heads(heads: int, default: int, rng: random.Random) -> int:
     return rng.randrange(heads + 1)
 
 
-def learning_rate_share(progress: float) -> float:
-    """0..1 of the peak rate at progress 0..1 of the budget."""
-    if progress < WARMUP_SHARE:
-        return max(progress / WARMUP_SHARE, 0.01)
-    return min(1.0, max(0.0, (1.0 - progress) / DECAY_SHARE))
+def learning_rate_share(progress: float, steps: int) -> float:
+    """0..1 of the peak rate at progress 0..1 of the budget, after so many steps."""
+    return min(1.0, (steps + 1) / WARMUP_STEPS, max(0.0, (1.0 - progress) / DECAY_SHARE))
 
 
 def make_optimizers(model: Stateline, rate: float) -> list[torch.optim.Optimizer]:
@@ -150,7 +149,7 @@ def train(args: argparse.Namespace) -> None:
         batch = next(source)
         memory = [m.detached(batch.reset) for m in memory] if memory else None
         loss, memory = training_step(model, batch.inputs, batch.labels, state_heads, memory)
-        share = learning_rate_share(done["seconds"] / budget)
+        share = learning_rate_share(done["seconds"] / budget, int(done["steps"]))
         optimise(model, optimizers, args.rate * share)
         took = min(time.monotonic() - begun, PAUSE_S)
         done = {
@@ -183,11 +182,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="training time, pauses not counted")
     parser.add_argument("--corpus", type=Path, default=ROOT / ".cache" / "corpus")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "train" / "v0")
-    parser.add_argument("--rows", type=int, default=4, help="repositories walked side by side")
+    parser.add_argument("--rows", type=int, default=8, help="repositories walked side by side")
     parser.add_argument(
-        "--length", type=int, default=1024, help="tokens a segment; the state is carried between"
+        "--length", type=int, default=512, help="tokens a segment; the state is carried between"
     )
-    parser.add_argument("--rate", type=float, default=4e-3, help="peak learning rate")
+    parser.add_argument("--rate", type=float, default=2.5e-3, help="peak learning rate")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     train(parser.parse_args())

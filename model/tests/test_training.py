@@ -68,10 +68,10 @@ def test_missing_corpus_says_what_to_run(tokenizer: Tokenizer, tmp_path: Path) -
 
 
 def test_schedule_warms_up_holds_and_decays_to_zero() -> None:
-    assert learning_rate_share(0) < 0.05
-    assert learning_rate_share(0.3) == 1
-    assert learning_rate_share(0.8) == pytest.approx(0.5)
-    assert learning_rate_share(1) == 0
+    assert learning_rate_share(0.001, steps=0) < 0.05
+    assert learning_rate_share(0.3, steps=1000) == 1
+    assert learning_rate_share(0.8, steps=1000) == pytest.approx(0.5)
+    assert learning_rate_share(1, steps=1000) == 0
 
 
 def test_every_ratio_is_drawn() -> None:
