@@ -17,7 +17,8 @@ class AddonData {
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 
-  // Keeps the engine until its thread has ended, so that nobody waits for it on the JavaScript thread.
+  // Keeps the engine until its thread has ended, so that nobody waits for it on the JavaScript
+  // thread.
   void keep(std::shared_ptr<engine::Engine> engine) { engines_.push_back(std::move(engine)); }
   void release(const engine::Engine* engine);
   // At the end of the environment: stops and joins all engines.

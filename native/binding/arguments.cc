@@ -33,8 +33,8 @@ std::string text(const Napi::Value& value, const std::string& name) {
 }
 
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name) {
-  const bool fits = value.IsTypedArray() &&
-                    value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;
   if (!fits) refuse(name, "an Int32Array");
   const auto array = value.As<Napi::Int32Array>();
   const std::size_t length = array.ElementLength();

@@ -49,10 +49,11 @@ class BackgroundWork : public Napi::AsyncWorker {
 
 // Settles `deferred` with to_value(env, work()), work() on another thread.
 template <typename Result, typename Work, typename ToValue>
-void run_in_background(Napi::Env env, Napi::Promise::Deferred deferred, Work work, ToValue to_value) {
+void run_in_background(Napi::Env env, Napi::Promise::Deferred deferred, Work work,
+                       ToValue to_value) {
   // The worker deletes itself once it has settled the promise.
-  auto worker = std::make_unique<BackgroundWork<Result, Work, ToValue>>(env, deferred, std::move(work),
-                                                                        std::move(to_value));
+  auto worker = std::make_unique<BackgroundWork<Result, Work, ToValue>>(
+      env, deferred, std::move(work), std::move(to_value));
   worker.release()->Queue();
 }
 

@@ -1,4 +1,5 @@
-// The door between C++ and JavaScript: no C++ exception passes it other than as an Error with a code.
+// The door between C++ and JavaScript: no C++ exception passes it other than as an Error with a
+// code.
 #pragma once
 
 #include <napi.h>
@@ -29,7 +30,8 @@ inline Napi::Error current_exception_to_js(Napi::Env env) {
   } catch (const Error& error) {
     return to_js(env, error);
   } catch (const std::bad_alloc&) {
-    return to_js(env, "There is not enough memory; close other programs and try again.", "OUT_OF_MEMORY");
+    return to_js(env, "There is not enough memory; close other programs and try again.",
+                 "OUT_OF_MEMORY");
   } catch (const std::exception& error) {
     return to_js(env, error.what(), "UNEXPECTED");
   }

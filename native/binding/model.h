@@ -33,7 +33,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   void release(Napi::Env env);
   Napi::Object wrap(Napi::Env env, engine::StatePtr state) const;
 
-  // Settles `deferred` with to_value(env, result) on the JavaScript thread, keeping this model alive.
+  // Settles `deferred` with to_value(env, result) on the JavaScript thread, keeping this model
+  // alive.
   template <typename Result, typename ToValue>
   engine::Reply<Result> reply(Napi::Env env, Napi::Promise::Deferred deferred, ToValue to_value);
   // Takes back what reply() arranged, when a job was refused before it was submitted.

@@ -34,7 +34,8 @@ Napi::Object NativeState::wrap(Napi::Env env, engine::StatePtr state,
 // Only wrap() has an External to give; JavaScript cannot make one of these.
 NativeState::NativeState(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!info[0].IsExternal())
-    throw Napi::TypeError::New(info.Env(), "States are made by a model's initialState, not by new.");
+    throw Napi::TypeError::New(info.Env(),
+                               "States are made by a model's initialState, not by new.");
   contents_ = std::move(*info[0].As<Napi::External<Contents>>().Data());
   info.This().As<Napi::Object>().TypeTag(&kTag);
   contents_.memory->report(info.Env());

@@ -13,7 +13,8 @@ namespace stateline::binding {
 class NativeState : public Napi::ObjectWrap<NativeState> {
  public:
   static Napi::Function define(Napi::Env env);
-  static Napi::Object wrap(Napi::Env env, engine::StatePtr state, std::shared_ptr<ExternalMemory> memory);
+  static Napi::Object wrap(Napi::Env env, engine::StatePtr state,
+                           std::shared_ptr<ExternalMemory> memory);
   // Throws Error if the value is no state or a disposed one.
   static engine::StatePtr from(const Napi::Value& value);
 

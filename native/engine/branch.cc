@@ -24,7 +24,8 @@ std::shared_ptr<const State> Branch::freeze() {
 
 void Branch::reserve(std::size_t tokens) {
   if (shape_.attention_heads() == 0) return;
-  const std::size_t pages = tokens / kPageTokens + 2;  // one more for the copy of a shared last page
+  const std::size_t pages =
+      tokens / kPageTokens + 2;  // one more for the copy of a shared last page
   memory_.pages.reserve(memory_.pages.size() + pages);
   page_data_.reserve(page_data_.size() + pages);
   spare_pages_.reserve(pages);

@@ -1,5 +1,6 @@
-// The mutable successor of a state, private to one job: the forward pass writes into it, and freeze()
-// makes a state of it. Pages are shared with the states it came from until they are written.
+// The mutable successor of a state, private to one job: the forward pass writes into it, and
+// freeze() makes a state of it. Pages are shared with the states it came from until they are
+// written.
 #pragma once
 
 #include <memory>
@@ -19,8 +20,8 @@ class Branch {
   // Allocates now what `tokens` further tokens will need, so that decoding them allocates nothing.
   void reserve(std::size_t tokens);
 
-  // Makes room for the next `tokens` tokens: pages exist and belong to this branch alone. Drops pages
-  // that the next token can no longer see.
+  // Makes room for the next `tokens` tokens: pages exist and belong to this branch alone. Drops
+  // pages that the next token can no longer see.
   void open(std::size_t tokens);
   // Counts them as read, after the forward pass wrote them.
   void close(std::size_t tokens);
@@ -30,7 +31,9 @@ class Branch {
   std::uint64_t token_count() const { return memory_.tokens; }
 
   float* ssm(std::size_t layer) { return memory_.ssm.floats() + layer * shape_.ssm_layer_floats(); }
-  float* conv(std::size_t layer) { return memory_.conv.floats() + layer * shape_.conv_layer_floats(); }
+  float* conv(std::size_t layer) {
+    return memory_.conv.floats() + layer * shape_.conv_layer_floats();
+  }
   float* hidden() { return memory_.hidden.floats(); }
 
   // Page pointers for the attention kernel; the first holds position first_position().

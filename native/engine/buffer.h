@@ -1,4 +1,5 @@
-// Memory of states: aligned for SIMD, zeroed, and counted, so that JavaScript's collector can be told.
+// Memory of states: aligned for SIMD, zeroed, and counted, so that JavaScript's collector can be
+// told.
 #pragma once
 
 #include <atomic>

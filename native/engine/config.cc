@@ -21,8 +21,9 @@ class Reader {
   Reader(const Json& json, const std::string& file) : json_(json), file_(file) {}
 
   [[noreturn]] void fail(const std::string& field, const std::string& what) const {
-    throw Error(ErrorCode::kInvalidModel, file_ + ": \"" + field + "\" " + what +
-                                              "; use a config.json exported together with the model.");
+    throw Error(ErrorCode::kInvalidModel,
+                file_ + ": \"" + field + "\" " + what +
+                    "; use a config.json exported together with the model.");
   }
 
   const Json& field(const std::string& name) const {
@@ -43,15 +44,15 @@ class Reader {
 
   double real(const std::string& name, double min, double max) const {
     const Json& value = field(name);
-    const bool fits =
-        value.is_number() && value.get<double>() >= min && value.get<double>() <= max;
-    if (!fits) fail(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+    const bool fits = value.is_number() && value.get<double>() >= min && value.get<double>() <= max;
+    if (!fits)
+      fail(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
     return value.get<double>();
   }
 
   // One permutation of 0..heads-1 a layer.
   std::vector<std::vector<std::uint32_t>> permutations(const std::string& name, std::size_t layers,
-                                                     std::size_t heads) const {
+                                                       std::size_t heads) const {
     const Json& rows = field(name);
     if (!rows.is_array() || rows.size() != layers) fail(name, "must have one list for each layer");
     std::vector<std::vector<std::uint32_t>> out;
@@ -79,8 +80,9 @@ class Reader {
 
 ModelConfig parse_config(std::span<const std::byte> text, const std::string& file) {
   if (text.size() > kMaxFileBytes) {
-    throw Error(ErrorCode::kInvalidModel,
-                file + ": is longer than 1 MB; use a config.json exported together with the model.");
+    throw Error(
+        ErrorCode::kInvalidModel,
+        file + ": is longer than 1 MB; use a config.json exported together with the model.");
   }
   const Json json = formats::parse_object(text, kMaxDepth, file, "the configuration");
   const Reader read(json, file);

@@ -12,7 +12,7 @@ namespace stateline::engine {
 
 struct ModelConfig {
   std::size_t vocab_size = 0;
-  std::size_t hidden_size = 0;        // d
+  std::size_t hidden_size = 0;  // d
   std::size_t layers = 0;
   std::size_t heads = 0;              // H
   std::size_t key_dim = 0;            // K
@@ -24,9 +24,9 @@ struct ModelConfig {
   // [layers][H]: the order in which heads turn from state to attention.
   std::vector<std::vector<std::uint32_t>> head_switch_order;
 
-  std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }       // C
-  std::size_t inner_size() const { return heads * value_dim; }                          // H*V
-  std::size_t in_proj_rows() const { return conv_channels() + inner_size() + heads; }   // q k v z dt
+  std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }      // C
+  std::size_t inner_size() const { return heads * value_dim; }                         // H*V
+  std::size_t in_proj_rows() const { return conv_channels() + inner_size() + heads; }  // q k v z dt
 };
 
 // Throws Error(kInvalidModel) with one sentence if a field is missing or out of bounds.

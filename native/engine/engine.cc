@@ -33,7 +33,8 @@ void check_sampling(const SamplingOptions& sampling) {
 Workbench::Workbench(const Model& m, unsigned threads)
     : model(m), pool(threads), forward(m, pool, kPrefillChunk), head(m, pool, kScoreRows) {}
 
-Engine::Engine(std::shared_ptr<const Model> model, unsigned threads, std::function<void()> on_stopped)
+Engine::Engine(std::shared_ptr<const Model> model, unsigned threads,
+               std::function<void()> on_stopped)
     : model_(std::move(model)),
       workbench_(*model_, threads),
       logits_pool_(1),
@@ -46,15 +47,16 @@ void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> che
   check_tokens(tokens, "advance: tokens");
   check_checkpoints(checkpoints, tokens.size());
   scheduler_.submit(std::make_unique<AdvanceJob>(workbench_, std::move(state), std::move(tokens),
-                                                 std::move(checkpoints), options, std::move(reply)));
+                                                 std::move(checkpoints), options,
+                                                 std::move(reply)));
 }
 
 void Engine::score(StatePtr state, Tokens tokens, const JobOptions& options,
                    Reply<ScoreResult> reply) {
   check_state(*state, "score");
   check_tokens(tokens, "score: tokens");
-  scheduler_.submit(std::make_unique<ScoreJob>(workbench_, std::move(state), std::move(tokens), options,
-                                               std::move(reply)));
+  scheduler_.submit(std::make_unique<ScoreJob>(workbench_, std::move(state), std::move(tokens),
+                                               options, std::move(reply)));
 }
 
 void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions& options,

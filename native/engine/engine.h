@@ -1,4 +1,5 @@
-// What a client asks of a loaded model: advance, score and generate as scheduled jobs, logits at once.
+// What a client asks of a loaded model: advance, score and generate as scheduled jobs, logits at
+// once.
 #pragma once
 
 #include <cstdint>
@@ -68,13 +69,15 @@ struct Workbench {
 class Engine {
  public:
   // `on_stopped` is called on the engine thread, as its last act after stop().
-  Engine(std::shared_ptr<const Model> model, unsigned threads, std::function<void()> on_stopped = [] {});
+  Engine(
+      std::shared_ptr<const Model> model, unsigned threads,
+      std::function<void()> on_stopped = [] {});
 
   const Model& model() const { return *model_; }
   unsigned threads() const { return workbench_.pool.threads(); }
 
-  // These throw Error(kInvalidArgument) at once if an argument does not fit; else the reply is called.
-  // `checkpoints`: ascending token counts, the last is tokens.size(); one state for each.
+  // These throw Error(kInvalidArgument) at once if an argument does not fit; else the reply is
+  // called. `checkpoints`: ascending token counts, the last is tokens.size(); one state for each.
   void advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
                const JobOptions& options, Reply<std::vector<StatePtr>> reply);
   // The first token after an empty state has no prediction: its log-probability is NaN.
@@ -96,8 +99,8 @@ class Engine {
 
   std::shared_ptr<const Model> model_;
   Workbench workbench_;
-  std::mutex logits_mutex_;           // guards the next two
-  kernels::ThreadPool logits_pool_;   // of the caller alone
+  std::mutex logits_mutex_;          // guards the next two
+  kernels::ThreadPool logits_pool_;  // of the caller alone
   LogitsHead logits_head_;
   Scheduler scheduler_;  // last: its thread ends before what it works with
 };

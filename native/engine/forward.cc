@@ -59,8 +59,8 @@ void Forward::run_layer(std::size_t layer, Branch& branch, std::size_t tokens,
   kernels_.rms_norm(L, H, K, qkv_.data(), C, w.q_norm.data(), eps, qkv_.data(), C);
   float* k = qkv_.data() + H * K;
   kernels_.rms_norm(L, H, K, k, C, w.k_norm.data(), eps, k, C);
-  kernels_.discretise(L, H, u_.data() + C + inner, rows, w.dt_bias.data(), w.A_log[state_heads].data(),
-                      dt_.data(), a_.data(), log_dt_.data());
+  kernels_.discretise(L, H, u_.data() + C + inner, rows, w.dt_bias.data(),
+                      w.A_log[state_heads].data(), dt_.data(), a_.data(), log_dt_.data());
 
   // The first heads of the switch order attend, the others keep a state.
   const std::uint32_t* order = config.head_switch_order[layer].data();
@@ -84,19 +84,31 @@ void Forward::run_layer(std::size_t layer, Branch& branch, std::size_t tokens,
   mlp(w, wanted, x);
 }
 
-void Forward::mix_state_heads(const std::uint32_t* heads, float* ssm,
-                              std::size_t count, std::size_t tokens) {
+void Forward::mix_state_heads(const std::uint32_t* heads, float* ssm, std::size_t count,
+                              std::size_t tokens) {
   if (count == 0) return;
   const ModelConfig& config = model_.config();
   const std::size_t H = config.heads, K = config.key_dim, V = config.value_dim,
                     C = config.conv_channels();
   const float* q = qkv_.data();
-  const kernels::SsdArguments arguments{
-      .tokens = tokens, .heads = count, .head = heads, .K = K, .V = V,
-      .q = q, .ldq = C, .k = q + H * K, .ldk = C, .v = q + 2 * H * K, .ldv = C,
-      .a = a_.data(), .dt = dt_.data(), .lda = H,
-      .scale = 1 / std::sqrt(static_cast<float>(K)),
-      .state = ssm, .y = y_.data(), .ldy = config.inner_size()};
+  const kernels::SsdArguments arguments{.tokens = tokens,
+                                        .heads = count,
+                                        .head = heads,
+                                        .K = K,
+                                        .V = V,
+                                        .q = q,
+                                        .ldq = C,
+                                        .k = q + H * K,
+                                        .ldk = C,
+                                        .v = q + 2 * H * K,
+                                        .ldv = C,
+                                        .a = a_.data(),
+                                        .dt = dt_.data(),
+                                        .lda = H,
+                                        .scale = 1 / std::sqrt(static_cast<float>(K)),
+                                        .state = ssm,
+                                        .y = y_.data(),
+                                        .ldy = config.inner_size()};
   (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(pool_, arguments);
 }
 
@@ -106,11 +118,14 @@ void Forward::write_pages(std::size_t layer, const std::uint32_t* heads, Branch&
   const ModelConfig& config = model_.config();
   const std::size_t H = config.heads, K = config.key_dim, V = config.value_dim,
                     C = config.conv_channels();
-  const std::size_t count = branch.shape().attention_heads(), slot_bytes = branch.shape().slot_bytes();
+  const std::size_t count = branch.shape().attention_heads(),
+                    slot_bytes = branch.shape().slot_bytes();
   const std::uint64_t begin = branch.token_count() - branch.first_position();
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t head = heads[i], offset = (layer * count + i) * slot_bytes;
-    const auto slot = [&](std::uint64_t at) { return branch.page_data()[at / kPageTokens] + offset; };
+    const auto slot = [&](std::uint64_t at) {
+      return branch.page_data()[at / kPageTokens] + offset;
+    };
     // With no token left in sight any base will do: only differences are ever used.
     double cumulative =
         begin == 0 ? 0 : kernels::last_cumulative(slot(begin - 1), (begin - 1) % kPageTokens);
@@ -123,21 +138,28 @@ void Forward::write_pages(std::size_t layer, const std::uint32_t* heads, Branch&
   }
 }
 
-void Forward::attend(std::size_t layer, const std::uint32_t* heads, Branch& branch, std::size_t tokens,
-                     std::size_t first_wanted) {
+void Forward::attend(std::size_t layer, const std::uint32_t* heads, Branch& branch,
+                     std::size_t tokens, std::size_t first_wanted) {
   const ModelConfig& config = model_.config();
   const StateShape& shape = branch.shape();
   const std::size_t C = config.conv_channels(), inner = config.inner_size();
   const kernels::AttentionArguments arguments{
-      .tokens = tokens - first_wanted, .heads = shape.attention_heads(), .head = heads,
-      .K = config.key_dim, .V = config.value_dim,
-      .q = &qkv_[first_wanted * C], .ldq = C,
+      .tokens = tokens - first_wanted,
+      .heads = shape.attention_heads(),
+      .head = heads,
+      .K = config.key_dim,
+      .V = config.value_dim,
+      .q = &qkv_[first_wanted * C],
+      .ldq = C,
       .query_scale = model_.layers()[layer].query_scale.data(),
-      .pages = branch.page_data().data(), .page_count = branch.page_data().size(),
+      .pages = branch.page_data().data(),
+      .page_count = branch.page_data().size(),
       .offset = layer * shape.attention_heads() * shape.slot_bytes(),
       .first_position = branch.first_position(),
-      .first_query = branch.token_count() + first_wanted, .window = shape.window,
-      .y = &y_[first_wanted * inner], .ldy = inner};
+      .first_query = branch.token_count() + first_wanted,
+      .window = shape.window,
+      .y = &y_[first_wanted * inner],
+      .ldy = inner};
   kernels_.attention(pool_, arguments);
 }
 
@@ -152,7 +174,10 @@ void Forward::mlp(const LayerWeights& w, std::size_t rows, float* x) {
 }
 
 LogitsHead::LogitsHead(const Model& model, kernels::ThreadPool& pool, std::size_t max_rows)
-    : model_(model), pool_(pool), max_rows_(max_rows), normed_(max_rows * model.config().hidden_size) {}
+    : model_(model),
+      pool_(pool),
+      max_rows_(max_rows),
+      normed_(max_rows * model.config().hidden_size) {}
 
 void LogitsHead::compute(const float* hidden, std::size_t rows, float* out) {
   assert(rows <= max_rows_);

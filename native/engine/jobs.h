@@ -13,8 +13,9 @@ inline constexpr std::size_t kScoreRows = 32;
 
 class AdvanceJob : public Job {
  public:
-  AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
-             const JobOptions& options, Reply<std::vector<StatePtr>> reply);
+  AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
+             std::vector<std::size_t> checkpoints, const JobOptions& options,
+             Reply<std::vector<StatePtr>> reply);
   bool run_chunk() override;
   void succeed() override { reply_.done(std::move(states_)); }
   void fail(const Error& error) override { reply_.failed(error); }
@@ -55,8 +56,8 @@ class ScoreJob : public Job {
 // One token a chunk. After the first chunk nothing is allocated until the result is made.
 class GenerateJob : public Job {
  public:
-  GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate, const JobOptions& options,
-              Reply<GenerateResult> reply);
+  GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
+              const JobOptions& options, Reply<GenerateResult> reply);
   bool run_chunk() override;
   void succeed() override { reply_.done(std::move(result_)); }
   void fail(const Error& error) override { reply_.failed(error); }

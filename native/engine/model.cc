@@ -73,7 +73,8 @@ std::vector<std::vector<float>> by_state_heads(const std::vector<float>& by_mode
   const std::size_t heads = switch_order.size();
   std::vector<std::vector<float>> out;
   for (std::size_t state_heads = 0; state_heads <= heads; ++state_heads) {
-    std::vector<float>& rows = out.emplace_back(by_mode.begin(), by_mode.begin() + static_cast<std::ptrdiff_t>(heads * width));
+    std::vector<float>& rows = out.emplace_back(
+        by_mode.begin(), by_mode.begin() + static_cast<std::ptrdiff_t>(heads * width));
     for (std::size_t i = 0; i < heads - state_heads; ++i) {
       const std::size_t head = switch_order[i];
       std::memcpy(&rows[head * width], &by_mode[(heads + head) * width], width * sizeof(float));
@@ -109,9 +110,12 @@ LayerWeights read_layer(WeightReader& read, const ModelConfig& config, std::size
 
 Quantization quantization_of(const PackedMatrix& matrix) {
   switch (matrix.type()) {
-    case WeightType::f32: return Quantization::kF32;
-    case WeightType::bf16: return Quantization::kBF16;
-    case WeightType::int8: return Quantization::kInt8;
+    case WeightType::f32:
+      return Quantization::kF32;
+    case WeightType::bf16:
+      return Quantization::kBF16;
+    case WeightType::int8:
+      return Quantization::kInt8;
   }
   return Quantization::kF32;
 }
@@ -120,9 +124,12 @@ Quantization quantization_of(const PackedMatrix& matrix) {
 
 const char* quantization_name(Quantization quantization) {
   switch (quantization) {
-    case Quantization::kF32: return "f32";
-    case Quantization::kBF16: return "bf16";
-    case Quantization::kInt8: return "int8";
+    case Quantization::kF32:
+      return "f32";
+    case Quantization::kBF16:
+      return "bf16";
+    case Quantization::kInt8:
+      return "int8";
   }
   return "f32";
 }
@@ -144,7 +151,8 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,
   const Safetensors file(directory / "model.safetensors");
   WeightReader read(file);
   const ModelConfig& config = model->config_;
-  model->embedding_ = read.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+  model->embedding_ =
+      read.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   model->final_norm_ = read.vector("model.norm.weight", {config.hidden_size});
   for (std::size_t i = 0; i < config.layers; ++i)
     model->layers_.push_back(read_layer(read, config, i));

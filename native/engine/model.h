@@ -15,16 +15,16 @@
 namespace stateline::engine {
 
 struct LayerWeights {
-  std::vector<float> norm1, norm2;      // [d]
-  kernels::PackedMatrix in_proj;        // [2 H K + 2 H V + H, d], rows q k v z dt
-  std::vector<float> conv_weight;       // [4, C], tap-major
-  std::vector<float> conv_bias;         // [C]
-  std::vector<float> q_norm, k_norm;    // [H, K]
-  std::vector<float> dt_bias, D;        // [H]
-  std::vector<float> query_scale;       // [H] exp(temperature) / sqrt(K)
-  kernels::PackedMatrix out_proj;       // [d, H V]
-  kernels::PackedMatrix gate_up_proj;   // [2 F, d], rows gate, up
-  kernels::PackedMatrix down_proj;      // [d, F]
+  std::vector<float> norm1, norm2;     // [d]
+  kernels::PackedMatrix in_proj;       // [2 H K + 2 H V + H, d], rows q k v z dt
+  std::vector<float> conv_weight;      // [4, C], tap-major
+  std::vector<float> conv_bias;        // [C]
+  std::vector<float> q_norm, k_norm;   // [H, K]
+  std::vector<float> dt_bias, D;       // [H]
+  std::vector<float> query_scale;      // [H] exp(temperature) / sqrt(K)
+  kernels::PackedMatrix out_proj;      // [d, H V]
+  kernels::PackedMatrix gate_up_proj;  // [2 F, d], rows gate, up
+  kernels::PackedMatrix down_proj;     // [d, F]
   // By the number of state heads (0..H), each head's row taken from its mode.
   std::vector<std::vector<float>> A_log;     // [H]
   std::vector<std::vector<float>> out_norm;  // [H, V]

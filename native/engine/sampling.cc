@@ -26,7 +26,8 @@ Sample Sampler::sample_all(std::span<const float> logits) {
 }
 
 // The log-probability is that of the constrained distribution.
-Sample Sampler::sample_allowed(std::span<const float> logits, std::span<const std::int32_t> allowed) {
+Sample Sampler::sample_allowed(std::span<const float> logits,
+                               std::span<const std::int32_t> allowed) {
   const auto logit = [&](std::int32_t id) { return logits[static_cast<std::size_t>(id)]; };
   std::int32_t best = allowed[0];
   for (const std::int32_t id : allowed)

@@ -25,12 +25,14 @@ ChunkOutcome run_chunk(Job& job) {
   } catch (const Error& error) {
     outcome.error = std::make_unique<Error>(error);
   } catch (const std::bad_alloc&) {
-    outcome.error = std::make_unique<Error>(
-        ErrorCode::kInvalidState, "There is not enough memory for this state; close other programs, "
-                                  "or set a higher hybrid ratio or a smaller attention window.");
+    outcome.error =
+        std::make_unique<Error>(ErrorCode::kInvalidState,
+                                "There is not enough memory for this state; close other programs, "
+                                "or set a higher hybrid ratio or a smaller attention window.");
   } catch (const std::exception& error) {
     outcome.error = std::make_unique<Error>(
-        ErrorCode::kInvalidState, std::string("The engine failed unexpectedly: ") + error.what() + ".");
+        ErrorCode::kInvalidState,
+        std::string("The engine failed unexpectedly: ") + error.what() + ".");
   }
   return outcome;
 }
@@ -89,9 +91,9 @@ Job* Scheduler::next() {
     return nullptr;
   }
   // The first of the most urgent: min_element keeps the order of arrival among equals.
-  const auto urgent = std::min_element(
-      jobs_.begin(), jobs_.end(),
-      [](const auto& a, const auto& b) { return a->priority() < b->priority(); });
+  const auto urgent =
+      std::min_element(jobs_.begin(), jobs_.end(),
+                       [](const auto& a, const auto& b) { return a->priority() < b->priority(); });
   return urgent->get();
 }
 

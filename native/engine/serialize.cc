@@ -11,11 +11,13 @@
 namespace stateline::engine {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "states are stored as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "states are stored as they lie in memory");
 
 constexpr char kMagic[8] = {'S', 'L', 'S', 'T', 'A', 'T', 'E', '1'};
 constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
-constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 53;  // JavaScript counts exactly up to here
+constexpr std::uint64_t kMaxTokens = std::uint64_t{1}
+                                     << 53;  // JavaScript counts exactly up to here
 
 struct Header {
   char magic[8];
@@ -31,8 +33,15 @@ static_assert(sizeof(Header) == 11 * sizeof(std::uint64_t));
 
 Header header_of(const State& state) {
   const StateShape& shape = state.shape();
-  Header header{{}, {state.model()[0], state.model()[1]}, shape.layers, shape.heads,
-                shape.state_heads, shape.key_dim, shape.value_dim, shape.hidden_size, shape.window,
+  Header header{{},
+                {state.model()[0], state.model()[1]},
+                shape.layers,
+                shape.heads,
+                shape.state_heads,
+                shape.key_dim,
+                shape.value_dim,
+                shape.hidden_size,
+                shape.window,
                 state.token_count()};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   return header;
@@ -45,8 +54,8 @@ StateShape read_shape(const Model& model, const Header& header) {
   if (header.model[0] != model.hash()[0] || header.model[1] != model.hash()[1])
     refuse("belongs to another model");
   if (header.state_heads > model.config().heads) refuse("has more heads than the model");
-  const StateShape shape = StateShape::of(
-      model.config(), static_cast<std::size_t>(header.state_heads), header.window);
+  const StateShape shape =
+      StateShape::of(model.config(), static_cast<std::size_t>(header.state_heads), header.window);
   const bool fits = header.layers == shape.layers && header.heads == shape.heads &&
                     header.key_dim == shape.key_dim && header.value_dim == shape.value_dim &&
                     header.hidden_size == shape.hidden_size;
@@ -106,7 +115,8 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
   take(memory.conv.bytes());
   take(memory.hidden.bytes());
   for (std::uint64_t i = 0; i < pages; ++i) {
-    take(memory.pages.emplace_back(std::make_shared<KvPage>(shape.page_bytes(), model.meter()))->bytes());
+    take(memory.pages.emplace_back(std::make_shared<KvPage>(shape.page_bytes(), model.meter()))
+             ->bytes());
   }
   memory.tokens = header.tokens;
   return std::make_shared<const State>(model.hash(), shape, std::move(memory));

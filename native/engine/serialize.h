@@ -11,8 +11,8 @@
 
 namespace stateline::engine {
 
-// Little-endian: "SLSTATE1", model hash, shape, token count (11 x u64); the recurrent memory, convolution
-// history, last hidden vector and pages as they lie in memory; XXH64 of all before.
+// Little-endian: "SLSTATE1", model hash, shape, token count (11 x u64); the recurrent memory,
+// convolution history, last hidden vector and pages as they lie in memory; XXH64 of all before.
 std::vector<std::byte> serialize(const State& state);
 
 // Throws Error(kInvalidState) unless the bytes are whole and of this very model.

@@ -6,11 +6,12 @@
 
 namespace stateline::engine {
 
-StateShape StateShape::of(const ModelConfig& config, std::size_t state_heads, std::uint64_t window) {
+StateShape StateShape::of(const ModelConfig& config, std::size_t state_heads,
+                          std::uint64_t window) {
   if (state_heads > config.heads) {
     throw Error(ErrorCode::kInvalidArgument,
-                "initialState: stateHeads is " + std::to_string(state_heads) + ", but the model has " +
-                    std::to_string(config.heads) + " heads; pass 0 to " +
+                "initialState: stateHeads is " + std::to_string(state_heads) +
+                    ", but the model has " + std::to_string(config.heads) + " heads; pass 0 to " +
                     std::to_string(config.heads) + ".");
   }
   return {config.layers,    config.heads,       state_heads, config.key_dim,
@@ -30,8 +31,11 @@ std::uint64_t StateShape::page_count(std::uint64_t tokens) const {
 }
 
 Memory Memory::zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter) {
-  return {Buffer(shape.ssm_bytes(), meter), Buffer(shape.conv_bytes(), meter),
-          Buffer(shape.hidden_size * sizeof(float), meter), {}, 0};
+  return {Buffer(shape.ssm_bytes(), meter),
+          Buffer(shape.conv_bytes(), meter),
+          Buffer(shape.hidden_size * sizeof(float), meter),
+          {},
+          0};
 }
 
 std::shared_ptr<const State> State::initial(const Model& model, std::size_t state_heads,

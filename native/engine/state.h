@@ -1,5 +1,6 @@
-// A state: the model's immutable memory after some tokens. Constant in size for heads in state mode;
-// heads in attention mode add pages of keys and values, shared between states, dropped behind the window.
+// A state: the model's immutable memory after some tokens. Constant in size for heads in state
+// mode; heads in attention mode add pages of keys and values, shared between states, dropped behind
+// the window.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ struct Memory {
   Buffer ssm;     // [layers, state heads, K, V]
   Buffer conv;    // [layers, 3, C]
   Buffer hidden;  // [d] last token's residual stream, so that logits need no second run
-  std::vector<std::shared_ptr<KvPage>> pages;  // [page_count(tokens)], the first is first_page(tokens)
+  std::vector<std::shared_ptr<KvPage>>
+      pages;  // [page_count(tokens)], the first is first_page(tokens)
   std::uint64_t tokens = 0;
 
   static Memory zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter);

@@ -21,11 +21,16 @@ class Error : public std::runtime_error {
 // The code as JavaScript sees it in `error.code`.
 inline const char* code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "INVALID_ARGUMENT";
-    case ErrorCode::kInvalidModel: return "INVALID_MODEL";
-    case ErrorCode::kInvalidState: return "INVALID_STATE";
-    case ErrorCode::kCancelled: return "CANCELLED";
-    case ErrorCode::kDisposed: return "DISPOSED";
+    case ErrorCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case ErrorCode::kInvalidModel:
+      return "INVALID_MODEL";
+    case ErrorCode::kInvalidState:
+      return "INVALID_STATE";
+    case ErrorCode::kCancelled:
+      return "CANCELLED";
+    case ErrorCode::kDisposed:
+      return "DISPOSED";
   }
   return "UNKNOWN";
 }

@@ -9,7 +9,8 @@ namespace stateline::formats {
 
 class MappedFile {
  public:
-  // Throws Error(kInvalidModel) naming the file if it cannot be opened, is no plain file or is empty.
+  // Throws Error(kInvalidModel) naming the file if it cannot be opened, is no plain file or is
+  // empty.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

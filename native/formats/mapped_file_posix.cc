@@ -38,7 +38,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (info.st_size <= 0) fail(path, "is empty");
   size_ = static_cast<std::size_t>(info.st_size);
   void* mapping = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
-  if (mapping == MAP_FAILED) fail(path, std::string("cannot be mapped (") + std::strerror(errno) + ")");
+  if (mapping == MAP_FAILED)
+    fail(path, std::string("cannot be mapped (") + std::strerror(errno) + ")");
   data_ = static_cast<const std::byte*>(mapping);
 }
 

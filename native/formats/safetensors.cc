@@ -77,7 +77,8 @@ Tensor read_entry(const std::string& file, const std::string& name, const Json& 
   const auto shape64 = read_integers(entry["shape"], kMaxRank, file, what + ": shape");
   const auto offsets = read_integers(entry["data_offsets"], 2, file, what + ": data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1]) fail(file, what + " has unordered offsets");
-  if (offsets[1] > data.size()) fail(file, what + " lies beyond the end of the file (is it cut off?)");
+  if (offsets[1] > data.size())
+    fail(file, what + " lies beyond the end of the file (is it cut off?)");
   std::vector<std::size_t> shape;
   for (const std::uint64_t size : shape64) {
     if (size > std::numeric_limits<std::size_t>::max()) fail(file, what + " is too large");
@@ -166,7 +167,8 @@ std::vector<float> Safetensors::require_f32(const std::string& name,
   if (tensor.dtype == DType::kI8) fail(name_, "tensor " + quoted(name) + " must be F32 or BF16");
   std::vector<float> values = to_f32(tensor);
   for (const float value : values)
-    if (!std::isfinite(value)) fail(name_, "tensor " + quoted(name) + " holds a value that is not finite");
+    if (!std::isfinite(value))
+      fail(name_, "tensor " + quoted(name) + " holds a value that is not finite");
   return values;
 }
 

@@ -1,5 +1,6 @@
-// The safetensors container (https://github.com/huggingface/safetensors#format): an 8-byte little-endian
-// header length, a JSON header, then raw tensors. Everything is checked before the first tensor is read.
+// The safetensors container (https://github.com/huggingface/safetensors#format): an 8-byte
+// little-endian header length, a JSON header, then raw tensors. Everything is checked before the
+// first tensor is read.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,118 @@
+// The engine against PyTorch: logits of test/golden for every number of state heads, two windows
+// and all chunk sizes. The files and their script are described in model/golden.py.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <fstream>
+#include <iterator>
+
+#include "engine_testing.h"
+
+namespace stateline::testing {
+namespace {
+
+const std::filesystem::path kGolden =
+    std::filesystem::path(__FILE__).parent_path() / "../../../test/golden";
+constexpr std::size_t kMaxChunk = 257;
+
+// golden.safetensors; it holds I32 tensors, which the engine's own reader has no business to
+// accept.
+class Golden {
+ public:
+  explicit Golden(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(stream), {});
+    REQUIRE(bytes_.size() > 8);
+    std::uint64_t length;
+    std::memcpy(&length, bytes_.data(), sizeof length);
+    header_ = nlohmann::json::parse(bytes_.substr(8, length));
+    data_ = 8 + length;
+  }
+
+  template <typename T>
+  std::vector<T> read(const std::string& name) const {
+    const std::size_t begin = header_.at(name).at("data_offsets")[0],
+                      end = header_.at(name).at("data_offsets")[1];
+    std::vector<T> values((end - begin) / sizeof(T));
+    std::memcpy(values.data(), bytes_.data() + data_ + begin, end - begin);
+    return values;
+  }
+
+ private:
+  std::string bytes_;
+  nlohmann::json header_;
+  std::size_t data_ = 0;
+};
+
+struct Run {
+  std::size_t state_heads, window, chunk;
+};
+
+// Logits at `positions` (ascending), the tokens being read in chunks.
+std::vector<float> logits_at(const Model& model, const Run& run, const Tokens& tokens,
+                             const std::vector<std::int32_t>& positions) {
+  kernels::ThreadPool pool(1);
+  engine::Forward forward(model, pool, kMaxChunk);
+  engine::LogitsHead head(model, pool, 1);
+  Branch branch(model, *State::initial(model, run.state_heads, run.window));
+  std::vector<float> out(positions.size() * model.config().vocab_size);
+  std::size_t next = 0;
+  for (std::size_t at = 0; at < tokens.size(); at += run.chunk) {
+    const std::size_t count = std::min(run.chunk, tokens.size() - at);
+    forward.advance(branch, std::span(tokens).subspan(at, count), engine::Forward::Wanted::kAll);
+    for (; next < positions.size() && static_cast<std::size_t>(positions[next]) < at + count;
+         ++next) {
+      const std::size_t row = static_cast<std::size_t>(positions[next]) - at;
+      head.compute(forward.hidden() + row * model.config().hidden_size, 1,
+                   &out[next * model.config().vocab_size]);
+    }
+  }
+  REQUIRE(next == positions.size());
+  return out;
+}
+
+// Chunk sizes 1..257 are dealt out over the ratios and windows, with the extremes for all of them.
+std::vector<std::size_t> chunks_for(std::size_t deal, std::size_t of) {
+  std::vector<std::size_t> chunks{1, 64, 256, 257};
+  for (std::size_t chunk = 2 + deal; chunk < kMaxChunk; chunk += of) chunks.push_back(chunk);
+  return chunks;
+}
+
+void check_case(const std::string& name, double tolerance) {
+  CAPTURE(name);
+  const Golden golden(kGolden / name / "golden.safetensors");
+  const auto model = Model::load(kGolden / name);
+  const auto tokens = golden.read<std::int32_t>("tokens");
+  const auto positions = golden.read<std::int32_t>("positions");
+  const std::size_t heads = model->config().heads;
+  double worst = 0;
+  for (std::size_t state_heads = 0; state_heads <= heads; ++state_heads) {
+    for (const std::size_t window : {std::size_t{320}, std::size_t{45}}) {
+      const auto wanted = golden.read<float>("logits." + std::to_string(state_heads) + "." +
+                                             std::to_string(window));
+      for (const std::size_t chunk :
+           chunks_for(2 * state_heads + (window == 45), 2 * (heads + 1))) {
+        CAPTURE(state_heads);
+        CAPTURE(window);
+        CAPTURE(chunk);
+        const auto logits = logits_at(*model, {state_heads, window, chunk}, tokens, positions);
+        const double error = relative_error(logits, wanted);
+        worst = std::max(worst, error);
+        CHECK(error <= tolerance);
+      }
+    }
+  }
+  MESSAGE(name << ": greatest relative error of a logit " << worst);
+}
+
+TEST_CASE("f32 logits agree with PyTorch within 1e-4 for all ratios, windows and chunks") {
+  check_case("tiny-f32", 1e-4);
+  check_case("tiny-shuffled-f32", 1e-4);
+}
+
+// Rounding an activation the other way moves a logit by a whole quantisation step, so the bound is
+// that of int8 itself, not of f32 sums.
+TEST_CASE("int8 logits agree with PyTorch's quantised model within 2e-2") {
+  check_case("tiny-int8", 2e-2);
+}
+
+}  // namespace
+}  // namespace stateline::testing

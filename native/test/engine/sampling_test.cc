@@ -1,0 +1,155 @@
+// Sampling and generation: what may come out, how often, and with which probability.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "engine/sampling.h"
+
+#include <set>
+
+#include "engine_testing.h"
+
+namespace stateline::testing {
+namespace {
+
+using engine::GenerateOptions;
+using engine::GenerateResult;
+using engine::Sample;
+using engine::Sampler;
+using engine::SamplingOptions;
+
+struct Fixture {
+  std::shared_ptr<const Model> model = load(Checkpoint(tiny_config(), 91));
+  Engine engine{model, 1};
+  StatePtr state = advance(engine, State::initial(*model, 2, 0),
+                           random_tokens(20, model->config().vocab_size, 92));
+
+  GenerateResult generate(const GenerateOptions& options) {
+    Waiting<GenerateResult> waiting;
+    engine.generate(state, options, {}, waiting.reply());
+    return waiting.get();
+  }
+};
+
+TEST_CASE_FIXTURE(Fixture,
+                  "probabilities are drawn as often as they say, and top-p cuts the tail") {
+  std::vector<float> logits(model->config().vocab_size, -INFINITY);
+  const double p[] = {0.5, 0.25, 0.15, 0.1};
+  for (std::size_t i = 0; i < 4; ++i) logits[3 * i] = static_cast<float>(std::log(p[i])) + 5;
+  constexpr int kDraws = 20'000;
+  for (const float top_p : {1.0f, 0.7f}) {
+    Sampler sampler({.temperature = 1, .top_p = top_p, .seed = 7}, *model);
+    std::map<std::int32_t, int> drawn;
+    for (int i = 0; i < kDraws; ++i) {
+      const Sample sample = sampler.sample(logits);
+      ++drawn[sample.token];
+      CHECK(sample.log_prob ==
+            doctest::Approx(std::log(p[sample.token / 3])).epsilon(1e-4));  // unfiltered, always
+    }
+    const double kept = top_p == 1.0f ? 1 : 0.75;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double wanted = top_p == 1.0f || i < 2 ? p[i] / kept : 0;
+      const double share = drawn[static_cast<std::int32_t>(3 * i)] / double{kDraws};
+      CHECK(std::fabs(share - wanted) <= 0.015);
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "no logits lead outside the vocabulary") {
+  const std::size_t vocab = model->config().vocab_size;
+  const std::vector<std::int32_t> allowed{3, 5};
+  for (const float value : {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f}) {
+    const std::vector<float> logits(vocab, value);
+    for (const float temperature : {0.0f, 1e-6f, 1.0f, 1e6f}) {
+      Sampler sampler({.temperature = temperature, .top_p = 0.5f, .seed = 1}, *model);
+      const std::int32_t any = sampler.sample(logits).token;
+      const std::int32_t constrained = sampler.sample(logits, allowed).token;
+      CHECK((any >= 0 && static_cast<std::size_t>(any) < vocab));
+      CHECK((constrained == 3 || constrained == 5));
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after each advance") {
+  const GenerateResult result =
+      generate({.max_tokens = 40, .sampling = {}, .stop_tokens = {}, .first_tokens = {}});
+  REQUIRE(result.tokens.size() == 40);
+  CHECK_FALSE(result.stopped);
+  CHECK(result.state->token_count() == state->token_count() + 40);
+  StatePtr at = state;
+  for (std::size_t i = 0; i < result.tokens.size(); ++i) {
+    const std::vector<float> logits = engine.logits(*at);
+    const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    REQUIRE(result.tokens[i] == best);
+    at = advance(engine, at, {result.tokens[i]});
+  }
+  CHECK(state_error(*result.state, *at) == 0);
+  // score() agrees with the probabilities that generate() reported.
+  Waiting<engine::ScoreResult> waiting;
+  engine.score(state, result.tokens, {}, waiting.reply());
+  const engine::ScoreResult scored = waiting.get();
+  CHECK(relative_error(scored.log_probs, result.log_probs) <= 1e-4);
+  CHECK(state_error(*scored.state, *at) <= 1e-4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stop token ends the text and stays out of the state") {
+  const GenerateResult free =
+      generate({.max_tokens = 20, .sampling = {}, .stop_tokens = {}, .first_tokens = {}});
+  const std::int32_t stop = free.tokens[10];
+  const auto first = std::find(free.tokens.begin(), free.tokens.end(), stop) - free.tokens.begin();
+  const GenerateResult result =
+      generate({.max_tokens = 20, .sampling = {}, .stop_tokens = {stop}, .first_tokens = {}});
+  CHECK(result.stopped);
+  REQUIRE(result.tokens.size() == static_cast<std::size_t>(first) + 1);
+  CHECK(result.tokens.back() == stop);
+  CHECK(result.state->token_count() == state->token_count() + static_cast<std::uint64_t>(first));
+}
+
+TEST_CASE_FIXTURE(Fixture, "only allowed ids come first, with the constrained probability") {
+  const std::set<std::int32_t> allowed{4, 9, 17};
+  std::set<std::int32_t> seen;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const GenerateResult result =
+        generate({.max_tokens = 2,
+                  .sampling = {.temperature = 3, .top_p = 1, .seed = seed},
+                  .stop_tokens = {},
+                  .first_tokens = {17, 4, 9, 4}});
+    CHECK(allowed.contains(result.tokens[0]));
+    seen.insert(result.tokens[0]);
+  }
+  CHECK(seen == allowed);
+  const GenerateResult forced =
+      generate({.max_tokens = 1, .sampling = {}, .stop_tokens = {}, .first_tokens = {33}});
+  CHECK(forced.tokens[0] == 33);
+  CHECK(forced.log_probs[0] == doctest::Approx(0));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a seed repeats its text, another does not") {
+  const auto text = [&](std::uint64_t seed) {
+    return generate({.max_tokens = 30,
+                     .sampling = {.temperature = 1, .top_p = 0.95f, .seed = seed},
+                     .stop_tokens = {},
+                     .first_tokens = {}})
+        .tokens;
+  };
+  CHECK(text(1) == text(1));
+  CHECK(text(1) != text(2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "nonsensical options are refused") {
+  const auto refuses = [&](const GenerateOptions& options) {
+    CHECK_THROWS_AS(generate(options), Error);
+  };
+  const SamplingOptions sound;
+  refuses(
+      {.max_tokens = 1, .sampling = {.temperature = -1}, .stop_tokens = {}, .first_tokens = {}});
+  refuses(
+      {.max_tokens = 1, .sampling = {.temperature = NAN}, .stop_tokens = {}, .first_tokens = {}});
+  refuses({.max_tokens = 1, .sampling = {.top_p = 0}, .stop_tokens = {}, .first_tokens = {}});
+  refuses({.max_tokens = 1, .sampling = {.top_p = 1.5f}, .stop_tokens = {}, .first_tokens = {}});
+  refuses({.max_tokens = 1, .sampling = sound, .stop_tokens = {-1}, .first_tokens = {}});
+  refuses({.max_tokens = 1, .sampling = sound, .stop_tokens = {}, .first_tokens = {1000}});
+  CHECK(
+      generate({.max_tokens = 0, .sampling = sound, .stop_tokens = {}, .first_tokens = {}}).state ==
+      state);
+}
+
+}  // namespace
+}  // namespace stateline::testing
