@@ -1,0 +1,67 @@
+/** Runs the benches one after another and writes docs/benchmarks/NAME.json: figures, machine, commit, command. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describeCommit, describeMachine } from "./bench/machine.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+interface Bench {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** From the program's standard output to the figures. */
+  readonly read: (output: string) => unknown;
+}
+
+const json = (output: string): unknown => JSON.parse(output.slice(output.search(/^[[{]/m)));
+const lines = (output: string): unknown => output.trimEnd().split("\n");
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
+  latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
+  kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
+  contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
+};
+
+function run(name: string, bench: Bench): boolean {
+  const machine = describeMachine();
+  const begin = performance.now();
+  const { stdout, status } = spawnSync(bench.command, bench.args, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 64 << 20,
+  });
+  if (status !== 0) {
+    console.error(`${name}: failed with ${status}\n${stdout ?? ""}`);
+    return false;
+  }
+  const folder = join(root, "docs", "benchmarks");
+  mkdirSync(folder, { recursive: true });
+  const record = {
+    command: `./dev bench ${name}`,
+    commit: describeCommit(root),
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    seconds: Math.round((performance.now() - begin) / 1000),
+    results: bench.read(stdout),
+  };
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(record, null, 1)}\n`);
+  console.log(`${name}: docs/benchmarks/${name}.json`);
+  return true;
+}
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHES);
+for (const name of names) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    console.error(`No bench is called ${name}; there are ${Object.keys(BENCHES).join(", ")}.`);
+    process.exitCode = 2;
+  } else if (!existsSync(join(root, bench.args[0] ?? "")) && bench.command === process.execPath) {
+    console.error(`${name}: ${bench.args[0]} is not there.`);
+    process.exitCode = 1;
+  } else if (!run(name, bench)) {
+    process.exitCode = 1;
+  }
+}
