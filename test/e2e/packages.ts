@@ -10,12 +10,8 @@ import { cache, root, run } from "./workbench.ts";
 export function packageExtension(): string {
   const given = process.env.STATELINE_VSIX;
   if (given !== undefined) return given;
-  for (const built of ["dist/extension.cjs", "dist/server.cjs", "dist/native/stateline.node"]) {
-    if (!existsSync(join(root, built))) throw new Error(`${built} is not there; run ./dev build first.`);
-  }
-  const vsix = join(cache, "stateline.vsix");
-  packageVsix(root, vsix);
-  return vsix;
+  run(root, process.execPath, [join(root, "scripts", "package.ts")]);
+  return join(root, "dist", `stateline-${process.platform}-${process.arch}.vsix`);
 }
 
 /** The suite as one file; the extension host finds mocha in the project's own node_modules above it. */
@@ -81,10 +77,14 @@ export function npmRepository(name: string, version: string): string {
   return commitAll(directory);
 }
 
-/** The small repository of test/e2e/repository, as a git repository of its own. */
-export function fixtureRepository(): string {
+/** The small repository of test/e2e/repository, as a git repository of its own, with settings of its own if given. */
+export function fixtureRepository(settings?: Readonly<Record<string, unknown>>): string {
   const directory = newDirectory("sums");
   cpSync(join(root, "test/e2e/repository"), directory, { recursive: true });
+  if (settings) {
+    mkdirSync(join(directory, ".vscode"));
+    writeFileSync(join(directory, ".vscode", "settings.json"), JSON.stringify(settings));
+  }
   return commitAll(directory);
 }
 

@@ -16,12 +16,16 @@ import {
 import { resultsOf } from "./results.ts";
 import { cache, installWorkbench, Workbench } from "./workbench.ts";
 
+const TAB_SIZE = 2;
+
 /** Keys do what they say: no list of suggestions takes them, nothing is saved or indented by itself. */
 const PERSON_SETTINGS = {
   "workbench.colorTheme": "Default Dark Modern",
   "javascript.validate.enable": false,
   "files.autoSave": "off",
   "editor.autoIndent": "none",
+  "editor.detectIndentation": false,
+  "editor.tabSize": TAB_SIZE,
   "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
   "editor.suggestOnTriggerCharacters": false,
   "editor.parameterHints.enabled": false,
@@ -111,10 +115,7 @@ describe("in front of a person", () => {
       const written = readText(repository, file)
         .split("\n")
         .slice(first - 1, first - 1 + shown.length);
-      assert.deepEqual(
-        written.map((one) => one.trimEnd()),
-        shown.map((one) => one.trimEnd()),
-      );
+      assert.deepEqual(written.map(asShown), shown.map(asShown));
     });
   }
 
@@ -130,7 +131,7 @@ describe("in front of a person", () => {
     assert.deepEqual(after.line, before.line);
     assert.ok(after.column > before.column, "nothing was taken");
     const written = readText(repository, "lib/application.js").split("\n")[after.line - 1] ?? "";
-    const taken = written.slice(0, after.column - 1);
+    const taken = asShown(written).slice(0, after.column - 1);
     assert.ok(shown?.startsWith(taken), `${taken} does not begin ${shown}`);
   });
 
@@ -180,4 +181,34 @@ describe("in front of a person", () => {
   test("no message has troubled the person", async () => {
     assert.deepEqual(await editor.page.locator(".notification-toast").allTextContents(), []);
   });
+});
+
+/** A line as the screen has it: tabs reach the next stop, and blanks at the end are not seen. */
+function asShown(line: string): string {
+  let shown = "";
+  for (const character of line) {
+    shown += character === "\t" ? " ".repeat(TAB_SIZE - (shown.length % TAB_SIZE)) : character;
+  }
+  return shown.trimEnd();
+}
+
+test("a workspace that is not trusted cannot name the model's folder; a trusted one can", async (context) => {
+  const repository = fixtureRepository({ "stateline.modelPath": "/nowhere/at/all" });
+  const workbench = await Workbench.start({
+    profile: join(cache, "profile-trust"),
+    extensions: [extension],
+    settings: { ...PERSON_SETTINGS, "security.workspace.trust.startupPrompt": "never" },
+    trust: "ask",
+  });
+  context.after(async () => {
+    await workbench.stop();
+    removeRepository(repository);
+  });
+  const editor = await Editor.open(browser, workbench.url(repository));
+  await editor.statusSays(/Ready/);
+  await editor.runCommand("Workspaces: Manage Workspace Trust");
+  await editor.page.getByRole("button", { name: "Trust", exact: true }).click();
+  await editor.statusSays(/nowhere/);
+  await editor.picture("status-bar-error");
+  await editor.page.close();
 });
