@@ -27,7 +27,7 @@ export class FrameFilter extends Transform {
   }
 
   #passFrames(): void {
-    let buffer = Buffer.concat(this.#parts);
+    let buffer: Buffer = Buffer.concat(this.#parts);
     this.#neededBytes = 0;
     for (;;) {
       const headerEnd = buffer.indexOf(SEPARATOR);

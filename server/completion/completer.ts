@@ -148,6 +148,7 @@ export class Completer {
     if (!manual && generation.firstLineLogProb < least) {
       return { text: "", nothing: `too unsure (${generation.firstLineLogProb.toFixed(2)} nats a token)` };
     }
+    if (generation.text.trim() === "") return { text: "", nothing: "the line is complete" };
     const { text, droppedBy } = clean(generation.text, { ...around, shape });
     return droppedBy ? { text, nothing: `nothing was left by the rule "${droppedBy}"` } : { text };
   }

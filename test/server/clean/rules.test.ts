@@ -66,7 +66,9 @@ const cases: readonly Case[] = [
   { rule: blank, name: "drops white space", text: " \n\t", expected: "" },
 ];
 
-for (const { rule, name, before = "", after = "", shape = { kind: "line" }, text, expected } of cases) {
+const line: Shape = { kind: "line" };
+
+for (const { rule, name, before = "", after = "", shape = line, text, expected } of cases) {
   test(`${rule.name} ${name}`, () => assert.equal(rule(text, { before, after, shape }), expected));
 }
 
@@ -84,7 +86,7 @@ test("the pipeline lets nothing broken through, whatever comes in", () => {
   const pick = () => alphabet[(value = (value * 48271) % 2147483647) % alphabet.length] ?? "";
   const make = () => Array.from({ length: 30 }, pick).join("");
   for (let round = 0; round < 2000; round++) {
-    const shape: Shape = ([{ kind: "line" }, block, statements] as const)[round % 3] ?? block;
+    const shape: Shape = [line, block, statements][round % 3] ?? block;
     const { text } = clean(make(), { before: make(), after: make(), shape });
     assert.doesNotMatch(text, /[\uFFFD\0\r]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|[ \t]$|\n$/);
     assert.ok(text === "" || text.trim() !== "");

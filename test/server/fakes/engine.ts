@@ -96,14 +96,12 @@ export class FakeModel implements Model {
     await this.#wait(options.signal);
     const written = state.tokens.slice(state.tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
     const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
+    const allowed = options.firstTokens;
+    if (allowed && !allowed.includes(future[0] ?? -1)) future.splice(0, future.length, allowed[0] ?? 0);
     future.push(this.#tokenizer.special.endOfText);
     const stop = future.findIndex((token) => options.stopTokens.includes(token));
     const end = Math.min(stop + 1, options.maxTokens);
     const tokens = Int32Array.from(future.slice(0, end));
-    const first = tokens[0];
-    if (options.firstTokens && first !== undefined && !options.firstTokens.includes(first)) {
-      throw new Error(`The script does not keep to the first tokens: ${first}`);
-    }
     const kept = end === stop + 1 ? tokens.slice(0, -1) : tokens;
     return {
       tokens,

@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+/** Stateline in a terminal: reads a repository, then completes at a place or what is typed. The same road as in an editor. */
+import { stat } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { parseArgs, styleText } from "node:util";
+import type { CompletionFigures } from "../../protocol/messages.ts";
+import { validateSettings } from "../../protocol/settings.ts";
+import type { CompletionAnswer, OpenDocument } from "../completion/request.ts";
+import { type Log, reasonOf } from "../log.ts";
+import { pathInside } from "../repository/sources.ts";
+import { defaultCacheFolder } from "../repository/stateStore.ts";
+import { Stateline } from "../stateline.ts";
+import { findPlace, type Place } from "./position.ts";
+import { ProgressBar } from "./progressBar.ts";
+
+const HELP = `Reads a repository into Stateline's state and completes code from it.
+
+Usage: complete [options] [repository]
+  --at FILE:LINE:COLUMN   complete there (counted from 1) and end; without it: type code, see its completion
+  --ratio R               hybrid ratio, 0 (all attention) to 1 (all state)
+  --window N              attention window in tokens, 0 = unbounded
+  --threads N             0 = physical cores, at most 4
+  --lines N               most lines of a completion
+  --model FOLDER          another model than the embedded one
+  --no-cache              read everything anew and keep nothing on disk
+  --verbose               also show what is skipped
+  --help
+`;
+
+/** The arguments make no sense; the message is one sentence. */
+class UsageError extends Error {
+  override name = "UsageError";
+}
+
+const OPTIONS = {
+  at: { type: "string" },
+  ratio: { type: "string" },
+  window: { type: "string" },
+  threads: { type: "string" },
+  lines: { type: "string" },
+  model: { type: "string" },
+  "no-cache": { type: "boolean" },
+  verbose: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+main(process.argv.slice(2)).catch((cause: unknown) => {
+  process.stderr.write(`${reasonOf(cause)}\n`);
+  process.exitCode = 2;
+});
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  if (values.help) return void process.stdout.write(HELP);
+  if (positionals.length > 1) throw new UsageError("Name one repository at most; --help says more.");
+  const root = resolve(positionals[0] ?? ".");
+  if (!(await stat(root).catch(() => undefined))?.isDirectory()) throw new UsageError(`There is no folder ${root}.`);
+  const place = values.at === undefined ? undefined : await findPlace(values.at);
+  const stateline = await start(root, values);
+  try {
+    if (place) await completeAt(stateline, root, place);
+    else await converse(stateline);
+    await stateline.flush();
+  } finally {
+    stateline.dispose();
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  } catch (cause) {
+    throw new UsageError(`${reasonOf(cause).split(". ", 1)[0]}; --help says more.`, { cause });
+  }
+}
+
+type Values = ReturnType<typeof parse>["values"];
+
+async function start(root: string, values: Values): Promise<Stateline> {
+  const numeric = (value: string | undefined) => (value === undefined ? undefined : Number(value));
+  const { settings, problems } = validateSettings({
+    hybridRatio: numeric(values.ratio),
+    attentionWindow: numeric(values.window),
+    threads: numeric(values.threads),
+    maxLines: numeric(values.lines),
+    modelPath: values.model,
+  });
+  if (problems[0]) throw new UsageError(problems[0]);
+  const bar = new ProgressBar(process.stderr);
+  const stateline: Stateline = new Stateline({
+    settings,
+    folders: [root],
+    storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
+    log: terminalLog(values.verbose === true),
+    onStatusChanged: () => bar.show(stateline.status),
+  });
+  await stateline.start();
+  await stateline.settled();
+  bar.end();
+  const { state, message } = stateline.status;
+  if (state === "error") throw new Error(message ?? "The engine cannot be used.");
+  return stateline;
+}
+
+function terminalLog(verbose: boolean): Log {
+  const write = (line: string) => void process.stderr.write(`${line}\n`);
+  const silent = () => undefined;
+  return { debug: silent, info: verbose ? write : silent, warn: write };
+}
+
+async function completeAt(stateline: Stateline, root: string, { path, text, offset }: Place): Promise<void> {
+  const document = documentOf(pathInside(root, resolve(path)) ?? path, text);
+  const answer = await stateline.complete({ document, offset, manual: true, others: [] });
+  const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
+  process.stdout.write(`${shown(text.slice(lineStart, offset), answer)}\n`);
+  process.stdout.write(`${figuresLine(stateline)}\n`);
+}
+
+async function converse(stateline: Stateline): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
+  process.stdout.write(`${sizes(stateline)}\nType code; \\n is a line break; an empty line begins anew; Ctrl-D ends.\n`);
+  let before = "";
+  terminal.prompt();
+  for await (const line of terminal) {
+    before = line === "" ? "" : before + line.replaceAll("\\n", "\n");
+    if (line !== "") {
+      const document = documentOf("scratch.ts", before);
+      const answer = await stateline.complete({ document, offset: before.length, manual: true, others: [] });
+      process.stdout.write(`${shown(before, answer)}\n${figuresLine(stateline)}\n`);
+      before += answer?.insertText ?? "";
+    }
+    terminal.prompt();
+  }
+}
+
+function documentOf(relativePath: string, text: string): OpenDocument {
+  const languageId = extname(relativePath).slice(1) || "plaintext";
+  return { uri: `file:///${relativePath}`, relativePath, languageId, text, editedLine: undefined };
+}
+
+function shown(before: string, answer: CompletionAnswer | undefined): string {
+  if (!answer) return `${before}${styleText("dim", " (no completion)")}`;
+  return `${before}${process.stdout.isTTY ? styleText("green", answer.insertText) : answer.insertText}`;
+}
+
+function sizes(stateline: Stateline): string {
+  const { tokensRead, tokensPerSecond, stateBytes, kvBytes, hybridRatio, device, model } = stateline.status;
+  return `${model}, ${device}, hybrid ratio ${hybridRatio}; ${tokensRead} tokens read, ${tokensPerSecond} tokens/s, state ${stateBytes} bytes, kv ${kvBytes} bytes`;
+}
+
+function figuresLine(stateline: Stateline): string {
+  const figures: CompletionFigures | null = stateline.lastCompletion;
+  if (!figures) return sizes(stateline);
+  const { msToFirstToken, msTotal, tokensAdvanced, tokensDecoded, nothing } = figures;
+  const times = `first line ${msToFirstToken.toFixed(1)} ms, total ${msTotal.toFixed(1)} ms, ${tokensAdvanced} tokens advanced, ${tokensDecoded} decoded`;
+  return styleText("dim", `[${sizes(stateline)}; ${times}${nothing ? `; ${nothing}` : ""}]`);
+}

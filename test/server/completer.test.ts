@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEFAULT_SETTINGS, type Settings } from "../../protocol/settings.ts";
+import { Completer } from "../../server/completion/completer.ts";
+import type { CompletionRequest } from "../../server/completion/request.ts";
+import { FakeModel, silentLog } from "./fakes/engine.ts";
+import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
+
+/** The model knows one text and writes it on from wherever it is. */
+async function setUp(known: string, settings: Partial<Settings> = {}) {
+  const tokenizer = await fakeTokenizer();
+  const model = new FakeModel(tokenizer);
+  model.script = (text) => (known.startsWith(text) ? known.slice(text.length) : "");
+  const state = model.initialState(6);
+  const completer = new Completer({
+    model,
+    tokenizer,
+    root: () => ({ state, generation: 0 }),
+    settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
+    log: silentLog,
+  });
+  return { model, completer };
+}
+
+/** The cursor is at "|". */
+function ask(marked: string, options: Partial<CompletionRequest> = {}): CompletionRequest {
+  const offset = marked.indexOf("|");
+  const text = marked.slice(0, offset) + marked.slice(offset + 1);
+  const document = { uri: "file:///a.ts", relativePath: "a.ts", languageId: "typescript", text, editedLine: 0 };
+  return { document, offset, manual: false, others: [], ...options };
+}
+
+test("a line is completed to its end", async () => {
+  const { completer } = await setUp("const value = compute(1);\nnext();\n");
+  const answer = await completer.complete(ask("const value = |"));
+  assert.deepEqual(answer, { id: 1, insertText: "compute(1);", replaceStart: 14, replaceEnd: 14 });
+});
+
+test("a word that is being typed is healed", async () => {
+  const { completer } = await setUp("returned;\n");
+  assert.equal((await completer.complete(ask("retu|")))?.insertText, "rned;");
+});
+
+test("closers that the editor put there are replaced when they are written again", async () => {
+  const { completer } = await setUp("call(first, second);\n");
+  const answer = await completer.complete(ask("call(first|);"));
+  assert.equal(answer?.insertText, ", second);");
+  assert.deepEqual([answer?.replaceStart, answer?.replaceEnd], [10, 12]);
+});
+
+test("a block is completed to its closer, not beyond, and not beyond maxLines", async () => {
+  const known = "if (x) {\n  a();\n  b();\n}\nmore();\n";
+  const { completer } = await setUp(known);
+  assert.equal((await completer.complete(ask("if (x) {|")))?.insertText, "\n  a();\n  b();\n}");
+  const short = await setUp(known, { maxLines: 2 });
+  assert.equal((await short.completer.complete(ask("if (x) {|")))?.insertText, "\n  a();");
+});
+
+test("a further character advances at most five tokens, ten deleted ones at most 64", async () => {
+  const line = "function computeTotal(values: number[], scale: number) {\n";
+  const { completer } = await setUp("nothing known");
+  const text = line.repeat(20);
+  for (let typed = 0; typed < 30; typed++) {
+    await completer.complete(ask(`${text}const result${"abcdefghijklmnopqrstuvwxyz_123".slice(0, typed)}|`));
+    if (typed > 0) assert.ok((completer.lastFigures?.tokensAdvanced ?? 99) <= 5, `${typed}: ${completer.lastFigures?.tokensAdvanced}`);
+  }
+  for (const deleted of [10, 20, 30, 40]) {
+    await completer.complete(ask(`${`${text}const resultabcdefghijklmnopqrstuvwxyz_12`.slice(0, -deleted)}|`));
+    assert.ok((completer.lastFigures?.tokensAdvanced ?? 99) <= 64);
+  }
+});
+
+test("typing through what was shown asks the engine nothing", async () => {
+  const { completer, model } = await setUp("const value = compute(1);\n");
+  await completer.complete(ask("const value = |"));
+  const before = model.advanced.length;
+  assert.equal((await completer.complete(ask("const value = com|")))?.insertText, "pute(1);");
+  assert.equal(model.advanced.length, before);
+  assert.equal(completer.lastFigures?.tokensAdvanced, 0);
+  assert.equal(completer.lastFigures?.tokensDecoded, 0);
+});
+
+test("a newer request for the document cancels the older; another document's does not", async () => {
+  const { completer, model } = await setUp("const value = compute(1);\n");
+  let release = () => {};
+  model.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const older = completer.complete(ask("const |"));
+  const other = completer.complete({
+    ...ask("const value = |"),
+    document: { ...ask("const value = |").document, uri: "file:///b.ts" },
+  });
+  const newer = completer.complete(ask("const value|"));
+  release();
+  assert.equal(await older, undefined);
+  assert.equal((await newer)?.insertText, " = compute(1);");
+  assert.equal((await other)?.insertText, "compute(1);");
+});
+
+test("a cancelled request gives nothing, before and while it runs", async () => {
+  const { completer } = await setUp("const value = compute(1);\n");
+  assert.equal(await completer.complete(ask("const |"), AbortSignal.abort()), undefined);
+  const controller = new AbortController();
+  const running = completer.complete(ask("const |"), controller.signal);
+  controller.abort();
+  assert.equal(await running, undefined);
+});
+
+test("an unsure completion is only offered by key", async () => {
+  const { completer, model } = await setUp("const value = compute(1);\n");
+  model.logProb = -3;
+  assert.equal(await completer.complete(ask("const value = |")), undefined);
+  assert.match(completer.lastFigures?.nothing ?? "", /unsure/);
+  assert.equal((await completer.complete(ask("const value = |", { manual: true })))?.insertText, "compute(1);");
+});
+
+test("a selected suggestion is continued, and its range replaced", async () => {
+  const { completer } = await setUp("value.returned(1);\n");
+  const selected = { text: "returned", startOffset: 6, endOffset: 8 };
+  const answer = await completer.complete(ask("value.re|", { selected }));
+  assert.deepEqual(answer, { id: 1, insertText: "returned(1);", replaceStart: 6, replaceEnd: 8 });
+});
+
+test("the document's line ends are kept", async () => {
+  const { completer } = await setUp("if (x) {\n  a();\n}\n");
+  assert.equal((await completer.complete(ask("if (x) {|\r\n")))?.insertText, "\r\n  a();\r\n}");
+});
+
+test("a failing engine fails one request, not the next", async () => {
+  const { completer, model } = await setUp("const value = compute(1);\n");
+  const { generate } = model;
+  model.generate = async () => {
+    throw new Error("out of memory");
+  };
+  await assert.rejects(completer.complete(ask("const value = |")), /out of memory/);
+  model.generate = generate;
+  assert.equal((await completer.complete(ask("const value = |")))?.insertText, "compute(1);");
+});
+
+test("no state is left over", async () => {
+  const { completer, model } = await setUp("if (x) {\n  a();\n  b();\n}\n");
+  await completer.complete(ask("if (x) {|"));
+  await completer.complete(ask("if (x) {\n  a();|"));
+  const living = model.living;
+  completer.dispose();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(living < 60);
+  assert.equal(model.living, 1);
+});
