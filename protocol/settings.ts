@@ -81,7 +81,9 @@ export function validateSettings(raw: unknown): ValidatedSettings {
   if (typeof raw !== "object" || Array.isArray(raw)) {
     return {
       settings: DEFAULT_SETTINGS,
-      problems: [`The section "${SETTINGS_SECTION}" must be an object with named settings; the defaults are used.`],
+      problems: [
+        `The section "${SETTINGS_SECTION}" must be an object with named settings; the defaults are used.`,
+      ],
     };
   }
   const settings: Record<string, unknown> = { ...DEFAULT_SETTINGS };

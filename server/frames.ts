@@ -32,7 +32,8 @@ export class FrameFilter extends Transform {
     for (;;) {
       const headerEnd = buffer.indexOf(SEPARATOR);
       if (headerEnd < 0) {
-        if (buffer.length > MOST_HEADER_BYTES) buffer = this.#resynchronise(buffer, "a header without an end");
+        if (buffer.length > MOST_HEADER_BYTES)
+          buffer = this.#resynchronise(buffer, "a header without an end");
         break;
       }
       const header = buffer.toString("latin1", 0, headerEnd);

@@ -93,7 +93,11 @@ export class LanguageServer {
     return {
       serverInfo: { name: "Stateline", version: packageVersion() },
       capabilities: {
-        textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: { includeText: false } },
+        textDocumentSync: {
+          openClose: true,
+          change: TextDocumentSyncKind.Incremental,
+          save: { includeText: false },
+        },
         inlineCompletionProvider: true,
         executeCommandProvider: { commands: [ACCEPTED_COMMAND] },
         workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
@@ -122,7 +126,9 @@ export class LanguageServer {
         await client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
       }
       if (registersWatchers) {
-        await client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: "**/*" }] });
+        await client.register(DidChangeWatchedFilesNotification.type, {
+          watchers: [{ globPattern: "**/*" }],
+        });
       }
       if (hasFolders) workspace.onDidChangeWorkspaceFolders(() => void this.#foldersChanged());
     } catch (cause) {
@@ -164,7 +170,10 @@ export class LanguageServer {
     }
   }
 
-  async #complete(params: InlineCompletionParams, token: CancellationToken): Promise<InlineCompletionItem[] | null> {
+  async #complete(
+    params: InlineCompletionParams,
+    token: CancellationToken,
+  ): Promise<InlineCompletionItem[] | null> {
     const document = this.#documents.get(params.textDocument.uri);
     if (!document || !this.#stateline) return null;
     this.#documents.noteUse(document.uri);
@@ -200,7 +209,9 @@ export class LanguageServer {
 
   #execute({ command, arguments: [accepted] = [] }: ExecuteCommandParams): null {
     if (command !== ACCEPTED_COMMAND) return null;
-    this.#log.info(`Accepted: completion ${Number(accepted?.id)}, ${Number(accepted?.characters)} characters.`);
+    this.#log.info(
+      `Accepted: completion ${Number(accepted?.id)}, ${Number(accepted?.characters)} characters.`,
+    );
     return null;
   }
 
@@ -271,6 +282,10 @@ function itemOf(answer: CompletionAnswer, document: TextDocument): InlineComplet
     insertText,
     filterText: insertText,
     range: { start: document.positionAt(replaceStart), end: document.positionAt(replaceEnd) },
-    command: { title: "Accepted", command: ACCEPTED_COMMAND, arguments: [{ id, characters: insertText.length }] },
+    command: {
+      title: "Accepted",
+      command: ACCEPTED_COMMAND,
+      arguments: [{ id, characters: insertText.length }],
+    },
   };
 }

@@ -30,18 +30,23 @@ const SAVE_ON_EXIT_MS = 2000;
 main(process.argv.slice(2));
 
 function main(args: readonly string[]): void {
-  if (args.includes("--help") || args.includes("-h")) return void process.stdout.write(HELP);
-  if (args.includes("--version")) return void process.stdout.write(`${packageVersion()}\n`);
-  if (args.includes("--node-ipc")) return serveIpc();
-  if (args.includes("--stdio")) return serveStdio();
-  process.stderr.write(`Say how to talk to the editor: --stdio or --node-ipc.\n\n${HELP}`);
-  process.exitCode = 2;
+  if (args.includes("--help") || args.includes("-h")) process.stdout.write(HELP);
+  else if (args.includes("--version")) process.stdout.write(`${packageVersion()}\n`);
+  else if (args.includes("--node-ipc")) serveIpc();
+  else if (args.includes("--stdio")) serveStdio();
+  else {
+    process.stderr.write(`Say how to talk to the editor: --stdio or --node-ipc.\n\n${HELP}`);
+    process.exitCode = 2;
+  }
 }
 
 function serveStdio(): void {
   let log: Log | undefined;
   const frames = new FrameFilter((line) => log?.warn(line));
-  const server = serve(new StreamMessageReader(process.stdin.pipe(frames)), new StreamMessageWriter(process.stdout));
+  const server = serve(
+    new StreamMessageReader(process.stdin.pipe(frames)),
+    new StreamMessageWriter(process.stdout),
+  );
   log = server.log;
   // The client closed the pipe, or died; a broken pipe shows as an error of the output.
   frames.once("end", () => void exitWhenSaved(server.languageServer));

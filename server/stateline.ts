@@ -148,7 +148,9 @@ export class Stateline {
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
-      log.info(`Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${info.cpuLevel}.`);
+      log.info(
+        `Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${info.cpuLevel}.`,
+      );
       this.#read(true);
     } catch (cause) {
       this.#life = { kind: "error", message: reasonOf(cause) };

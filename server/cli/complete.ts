@@ -55,7 +55,8 @@ async function main(args: string[]): Promise<void> {
   if (values.help) return void process.stdout.write(HELP);
   if (positionals.length > 1) throw new UsageError("Name one repository at most; --help says more.");
   const root = resolve(positionals[0] ?? ".");
-  if (!(await stat(root).catch(() => undefined))?.isDirectory()) throw new UsageError(`There is no folder ${root}.`);
+  if (!(await stat(root).catch(() => undefined))?.isDirectory())
+    throw new UsageError(`There is no folder ${root}.`);
   const place = values.at === undefined ? undefined : await findPlace(values.at);
   const stateline = await start(root, values);
   try {
@@ -119,7 +120,9 @@ async function completeAt(stateline: Stateline, root: string, { path, text, offs
 
 async function converse(stateline: Stateline): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
-  process.stdout.write(`${sizes(stateline)}\nType code; \\n is a line break; an empty line begins anew; Ctrl-D ends.\n`);
+  process.stdout.write(
+    `${sizes(stateline)}\nType code; \\n is a line break; an empty line begins anew; Ctrl-D ends.\n`,
+  );
   let before = "";
   terminal.prompt();
   for await (const line of terminal) {

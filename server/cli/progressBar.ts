@@ -20,9 +20,14 @@ export class ProgressBar {
     const figures = `${tokensRead} of ${tokensTotal} tokens, ${tokensPerSecond} tokens/s`;
     if (this.#output.isTTY) {
       const full = Math.round((percent * BAR_CHARACTERS) / 100);
-      this.#output.write(`\r\x1b[K${"█".repeat(full)}${"░".repeat(BAR_CHARACTERS - full)} ${percent}% ${figures}`);
+      this.#output.write(
+        `\r\x1b[K${"█".repeat(full)}${"░".repeat(BAR_CHARACTERS - full)} ${percent}% ${figures}`,
+      );
       this.#isDrawn = true;
-    } else if (percent >= this.#lastPercent + STEP_WITHOUT_TERMINAL || (percent === 100 && this.#lastPercent < 100)) {
+    } else if (
+      percent >= this.#lastPercent + STEP_WITHOUT_TERMINAL ||
+      (percent === 100 && this.#lastPercent < 100)
+    ) {
       this.#output.write(`reading: ${percent}% ${figures}\n`);
       this.#lastPercent = percent;
     }

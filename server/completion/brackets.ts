@@ -99,7 +99,8 @@ const SCANNED_CHARACTERS = 20_000;
 export function scannerAfter(before: string): BracketScanner {
   const scanner = new BracketScanner();
   // From a line's beginning, since a string does not reach over it.
-  const start = before.length <= SCANNED_CHARACTERS ? 0 : before.indexOf("\n", before.length - SCANNED_CHARACTERS);
+  const start =
+    before.length <= SCANNED_CHARACTERS ? 0 : before.indexOf("\n", before.length - SCANNED_CHARACTERS);
   scanner.scan(before.slice(Math.max(0, start)));
   return scanner;
 }

@@ -75,7 +75,12 @@ export class Completer {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       const startedMs = performance.now();
-      return await this.#attempt({ request, around: surroundingsOf(request), startedMs, signal: controller.signal });
+      return await this.#attempt({
+        request,
+        around: surroundingsOf(request),
+        startedMs,
+        signal: controller.signal,
+      });
     } catch (cause) {
       if (cause instanceof Cancelled) return undefined;
       throw cause;
@@ -187,7 +192,13 @@ export class Completer {
   }
 }
 
-function wantsMore(text: string, around: Surroundings, shape: Shape, maxLines: number, begunMs: number): boolean {
+function wantsMore(
+  text: string,
+  around: Surroundings,
+  shape: Shape,
+  maxLines: number,
+  begunMs: number,
+): boolean {
   if (performance.now() - begunMs > MOST_LINES_MS) return false;
   // The last line is only begun: the line feed and perhaps its indentation.
   const lines = (lineBefore(around.before) + text).split("\n").slice(0, -1);

@@ -23,7 +23,8 @@ export class ShownCompletions {
       if (shown.uri !== uri || around.before.length < shown.before.length) continue;
       if (!around.before.startsWith(shown.before) || !sameSuffix(shown.after, around.after)) continue;
       const typed = around.before.slice(shown.before.length);
-      if (shown.text.length > typed.length && shown.text.startsWith(typed)) return shown.text.slice(typed.length);
+      if (shown.text.length > typed.length && shown.text.startsWith(typed))
+        return shown.text.slice(typed.length);
     }
     return undefined;
   }

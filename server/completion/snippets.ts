@@ -36,7 +36,10 @@ export function chooseSnippets(document: OpenDocument, others: readonly OpenDocu
   const isImported = (other: OpenDocument) => imports.includes(posix.parse(other.relativePath).name);
   return others
     .filter((other) => other.uri !== document.uri && !isSecret(other.relativePath))
-    .filter((other) => isImported(other) || (other.languageId === document.languageId && other.editedLine !== undefined))
+    .filter(
+      (other) =>
+        isImported(other) || (other.languageId === document.languageId && other.editedLine !== undefined),
+    )
     .sort((a, b) => Number(isImported(b)) - Number(isImported(a)))
     .slice(0, MOST_SNIPPETS)
     .reverse()
@@ -48,7 +51,9 @@ function importLines(text: string): string {
   return text
     .slice(0, 8000)
     .split("\n")
-    .filter((line) => /^\s*(import|from|use|using|#include|require|const .*require\(|export .* from)\b/.test(line))
+    .filter((line) =>
+      /^\s*(import|from|use|using|#include|require|const .*require\(|export .* from)\b/.test(line),
+    )
     .join("\n");
 }
 

@@ -30,7 +30,11 @@ type NativeGenerate = Omit<GenerateOptions, "signal"> & NativeJob;
 interface NativeModel {
   readonly info: ModelInfo;
   initialState(stateHeads: number, attentionWindow: number): State;
-  advance(state: State, tokens: Int32Array, options: NativeJob & { checkpoints?: number[] }): Promise<State[]>;
+  advance(
+    state: State,
+    tokens: Int32Array,
+    options: NativeJob & { checkpoints?: number[] },
+  ): Promise<State[]>;
   score(
     state: State,
     tokens: Int32Array,

@@ -121,21 +121,24 @@ async function readTokenizerFile(path: string): Promise<string> {
 
 function parseTokenizerFile(text: string): TokenizerFile {
   const file = JSON.parse(text) as Partial<Record<string, unknown>> | null;
-  const model = file?.["model"] as Partial<Record<string, unknown>> | null | undefined;
-  if (typeof model !== "object" || model === null || (model["type"] ?? "BPE") !== "BPE") {
+  const model = file?.model as Partial<Record<string, unknown>> | null | undefined;
+  if (typeof model !== "object" || model === null || (model.type ?? "BPE") !== "BPE") {
     throw new Error("it is not a BPE tokenizer.");
   }
-  const vocab = model["vocab"];
+  const vocab = model.vocab;
   if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) {
     throw new Error("its vocabulary is not a table of tokens and ids.");
   }
-  if (!Array.isArray(model["merges"])) throw new Error("its merges are not a list.");
-  const added = file?.["added_tokens"];
+  if (!Array.isArray(model.merges)) throw new Error("its merges are not a list.");
+  const added = file?.added_tokens;
   const wellFormed =
     Array.isArray(added) &&
     added.every(
       (token) =>
-        typeof token === "object" && token !== null && Number.isInteger(token.id) && typeof token.content === "string",
+        typeof token === "object" &&
+        token !== null &&
+        Number.isInteger(token.id) &&
+        typeof token.content === "string",
     );
   if (!wellFormed) throw new Error("its added tokens are not a list of ids and contents.");
   return file as unknown as TokenizerFile;
@@ -170,7 +173,9 @@ function tableOfBytes(file: TokenizerFile, vocabSize: number): Uint8Array[] {
   const specialIds = new Set(file.added_tokens.map((token) => token.id));
   for (const [token, id] of Object.entries(file.model.vocab)) {
     if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-      throw new Error(`its token ${JSON.stringify(token)} has id ${id}, but the model has ${vocabSize} tokens.`);
+      throw new Error(
+        `its token ${JSON.stringify(token)} has id ${id}, but the model has ${vocabSize} tokens.`,
+      );
     }
     if (!specialIds.has(id)) table[id] = bytesOfToken(token) ?? NO_BYTES;
   }

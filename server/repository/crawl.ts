@@ -44,7 +44,9 @@ interface Walk {
 async function enter(walk: Walk, folder: string, outer: IgnoreRules, depth: number): Promise<void> {
   const { root, options, files } = walk;
   const entries = await readFolder(walk, folder);
-  const rules = entries.some((entry) => entry.name === ".gitignore") ? await outer.entering(root, folder) : outer;
+  const rules = entries.some((entry) => entry.name === ".gitignore")
+    ? await outer.entering(root, folder)
+    : outer;
   for (const entry of entries) {
     if (options.signal?.aborted || files.length >= MOST_FILES) return;
     const relativePath = folder + entry.name;

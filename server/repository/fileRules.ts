@@ -16,7 +16,15 @@ const SECRETS: readonly RegExp[] = [
   /^\.?(aws|azure|gcloud)$/,
 ];
 
-const SECRET_FOLDERS: ReadonlySet<string> = new Set([".ssh", ".aws", ".gnupg", ".azure", ".kube", ".docker", ".secrets"]);
+const SECRET_FOLDERS: ReadonlySet<string> = new Set([
+  ".ssh",
+  ".aws",
+  ".gnupg",
+  ".azure",
+  ".kube",
+  ".docker",
+  ".secrets",
+]);
 
 const FOREIGN_FOLDERS: ReadonlySet<string> = new Set([
   ...[".git", ".hg", ".svn", ".jj", "node_modules", "bower_components", "__pycache__", "site-packages"],

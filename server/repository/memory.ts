@@ -174,7 +174,12 @@ export class RepositoryMemory {
       streamHash: "",
       onBatch: ({ state, tokens }) => {
         const tokensPerSecond = (tokens * 1000) / (performance.now() - startedMs);
-        this.#report({ reading: true, tokensRead: tokens, tokensTotal: estimate.total(tokens), tokensPerSecond });
+        this.#report({
+          reading: true,
+          tokensRead: tokens,
+          tokensTotal: estimate.total(tokens),
+          tokensPerSecond,
+        });
         if (!publishes || tokens - publishedTokens < PUBLISH_EVERY_TOKENS) return false;
         publishedTokens = tokens;
         this.#publish(state, false);
@@ -198,7 +203,9 @@ export class RepositoryMemory {
     const stored = folders.length > 0 ? await store?.load(this.#storeKey()) : undefined;
     if (!stored) return false;
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
-    const recorded = new Map(stored.reading.files.map((record) => [`${record.folder}:${record.path}`, record.hash]));
+    const recorded = new Map(
+      stored.reading.files.map((record) => [`${record.folder}:${record.path}`, record.hash]),
+    );
     const known: KnownFiles = new Map();
     const changed: string[] = [];
     for (const file of files) {
@@ -210,7 +217,11 @@ export class RepositoryMemory {
       if (hash !== read.hash) changed.push(file.path);
     }
     const gone = recorded.size - known.size;
-    if (changed.length + gone > Math.max(1, Math.min(FEW_FILES, recorded.size / 2), recorded.size * MOST_CHANGED_SHARE)) return false;
+    if (
+      changed.length + gone >
+      Math.max(1, Math.min(FEW_FILES, recorded.size / 2), recorded.size * MOST_CHANGED_SHARE)
+    )
+      return false;
     try {
       const state = await model.restore(stored.bytes);
       if (state.stateHeads !== this.#settings.stateHeads) throw new Error("it has another hybrid ratio");
@@ -265,7 +276,11 @@ export class RepositoryMemory {
     this.#streamHash = read.streamHash;
     this.#publish(read.state, false);
     const tokensRead = this.#progress.tokensRead + read.tokens;
-    this.#report({ ...this.#progress, tokensRead, tokensTotal: Math.max(tokensRead, this.#progress.tokensTotal) });
+    this.#report({
+      ...this.#progress,
+      tokensRead,
+      tokensTotal: Math.max(tokensRead, this.#progress.tokensTotal),
+    });
     log.info(`Read the new text of ${file.relativePath}: ${read.tokens} tokens.`);
     this.#saveLater();
   }

@@ -42,7 +42,11 @@ function isIntroduction(file: SourceFile): boolean {
 /** 0 documents and data, 1 tests, 2 code: what is read later is remembered better. */
 function kindOf(file: SourceFile): number {
   if (/\.(md|rst|adoc|txt|json|ya?ml|toml|ini|cfg|csv|xml|html?)$/i.test(file.relativePath)) return 0;
-  return /(^|\/)(tests?|__tests__|spec|examples?|fixtures?)\/|[._-](test|spec)\.\w+$|(^|\/)test_/i.test(file.relativePath) ? 1 : 2;
+  return /(^|\/)(tests?|__tests__|spec|examples?|fixtures?)\/|[._-](test|spec)\.\w+$|(^|\/)test_/i.test(
+    file.relativePath,
+  )
+    ? 1
+    : 2;
 }
 
 function depthOf(file: SourceFile): number {

@@ -67,7 +67,10 @@ async function advanceBatch(
   return { state, tokens: last.tokens + batch.length, streamHash: chainHash(last.streamHash, batch) };
 }
 
-async function* inBatches(stream: AsyncIterable<readonly number[]>, budget: number): AsyncGenerator<Int32Array> {
+async function* inBatches(
+  stream: AsyncIterable<readonly number[]>,
+  budget: number,
+): AsyncGenerator<Int32Array> {
   let pending: number[] = [];
   let left = budget;
   for await (const tokens of stream) {

@@ -89,7 +89,11 @@ async function replaceFile(path: string, content: string | Uint8Array): Promise<
 
 function parseReading(text: string): StoredReading | undefined {
   const raw = JSON.parse(text) as Partial<StoredReading & { version: number }> | null;
-  if (raw?.version !== VERSION || typeof raw.streamHash !== "string" || !/^[0-9a-f]{64}$/.test(raw.streamHash)) {
+  if (
+    raw?.version !== VERSION ||
+    typeof raw.streamHash !== "string" ||
+    !/^[0-9a-f]{64}$/.test(raw.streamHash)
+  ) {
     return undefined;
   }
   if (!Number.isSafeInteger(raw.tokensRead) || !Array.isArray(raw.files)) return undefined;
@@ -103,7 +107,8 @@ function parseReading(text: string): StoredReading | undefined {
 /** For clients that name no storage of their own. */
 export function defaultCacheFolder(): string {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (process.platform === "win32") return join(LOCALAPPDATA ?? join(homedir(), "AppData", "Local"), "stateline");
+  if (process.platform === "win32")
+    return join(LOCALAPPDATA ?? join(homedir(), "AppData", "Local"), "stateline");
   if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "stateline");
   return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "stateline");
 }

@@ -14,7 +14,11 @@ export function fileHeader(tokenizer: Tokenizer, relativePath: string): number[]
 }
 
 /** Tokens of a whole file with its header. */
-export async function fileTokens(tokenizer: Tokenizer, relativePath: string, text: string): Promise<number[]> {
+export async function fileTokens(
+  tokenizer: Tokenizer,
+  relativePath: string,
+  text: string,
+): Promise<number[]> {
   const tokens = fileHeader(tokenizer, relativePath);
   for (const piece of cutAtLines(text, PIECE_CHARACTERS)) {
     for (const token of tokenizer.encode(piece)) tokens.push(token);

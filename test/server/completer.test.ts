@@ -26,7 +26,13 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
 function ask(marked: string, options: Partial<CompletionRequest> = {}): CompletionRequest {
   const offset = marked.indexOf("|");
   const text = marked.slice(0, offset) + marked.slice(offset + 1);
-  const document = { uri: "file:///a.ts", relativePath: "a.ts", languageId: "typescript", text, editedLine: 0 };
+  const document = {
+    uri: "file:///a.ts",
+    relativePath: "a.ts",
+    languageId: "typescript",
+    text,
+    editedLine: 0,
+  };
   return { document, offset, manual: false, others: [], ...options };
 }
 
@@ -62,10 +68,16 @@ test("a further character advances at most five tokens, ten deleted ones at most
   const text = line.repeat(20);
   for (let typed = 0; typed < 30; typed++) {
     await completer.complete(ask(`${text}const result${"abcdefghijklmnopqrstuvwxyz_123".slice(0, typed)}|`));
-    if (typed > 0) assert.ok((completer.lastFigures?.tokensAdvanced ?? 99) <= 5, `${typed}: ${completer.lastFigures?.tokensAdvanced}`);
+    if (typed > 0)
+      assert.ok(
+        (completer.lastFigures?.tokensAdvanced ?? 99) <= 5,
+        `${typed}: ${completer.lastFigures?.tokensAdvanced}`,
+      );
   }
   for (const deleted of [10, 20, 30, 40]) {
-    await completer.complete(ask(`${`${text}const resultabcdefghijklmnopqrstuvwxyz_12`.slice(0, -deleted)}|`));
+    await completer.complete(
+      ask(`${`${text}const resultabcdefghijklmnopqrstuvwxyz_12`.slice(0, -deleted)}|`),
+    );
     assert.ok((completer.lastFigures?.tokensAdvanced ?? 99) <= 64);
   }
 });
@@ -112,7 +124,10 @@ test("an unsure completion is only offered by key", async () => {
   model.logProb = -3;
   assert.equal(await completer.complete(ask("const value = |")), undefined);
   assert.match(completer.lastFigures?.nothing ?? "", /unsure/);
-  assert.equal((await completer.complete(ask("const value = |", { manual: true })))?.insertText, "compute(1);");
+  assert.equal(
+    (await completer.complete(ask("const value = |", { manual: true })))?.insertText,
+    "compute(1);",
+  );
 });
 
 test("a selected suggestion is continued, and its range replaced", async () => {

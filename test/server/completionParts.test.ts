@@ -25,7 +25,16 @@ test("settings: a bad one becomes its default and one sentence", () => {
   assert.match(problems[0] ?? "", /^The setting stateline\.hybridRatio is 2 but must be .*; null is used\.$/);
 });
 
-for (const raw of [undefined, null, [], 3, "x", { hybridRatio: Number.NaN }, { exclude: [1] }, { modelPath: null }]) {
+for (const raw of [
+  undefined,
+  null,
+  [],
+  3,
+  "x",
+  { hybridRatio: Number.NaN },
+  { exclude: [1] },
+  { modelPath: null },
+]) {
   test(`settings: ${JSON.stringify(raw)} gives the defaults`, () => {
     assert.deepEqual(validateSettings(raw).settings, DEFAULT_SETTINGS);
   });
@@ -62,13 +71,22 @@ for (const [name, lineAfter, manual, expected] of askCases) {
 }
 
 test("secrets are not completed, even by key", () => {
-  const question = { languageId: "x", relativePath: "conf/.env.local", lineBefore: "", lineAfter: "", manual: true };
+  const question = {
+    languageId: "x",
+    relativePath: "conf/.env.local",
+    lineBefore: "",
+    lineAfter: "",
+    manual: true,
+  };
   assert.match(reasonNotToAsk(question, DEFAULT_SETTINGS) ?? "", /secret/);
 });
 
 test("the cursor never cuts a surrogate pair, and CRLF is read as LF", () => {
   const document = open("a\r\n🙂b");
-  assert.deepEqual(surroundingsOf({ document, offset: 4, manual: false, others: [] }), { before: "a\n", after: "🙂b" });
+  assert.deepEqual(surroundingsOf({ document, offset: 4, manual: false, others: [] }), {
+    before: "a\n",
+    after: "🙂b",
+  });
 });
 
 test("a selected suggestion counts as typed", () => {
@@ -157,7 +175,10 @@ test("snippets: imported documents, then edited ones of the language; secrets ne
     open("SECRET=1\n", ".env"),
     { ...open("unseen = 1\n", "unseen.ts"), editedLine: undefined },
   ];
-  assert.deepEqual(chooseSnippets(document, others).map(({ relativePath }) => relativePath), ["edited.ts", "other.ts"]);
+  assert.deepEqual(
+    chooseSnippets(document, others).map(({ relativePath }) => relativePath),
+    ["edited.ts", "other.ts"],
+  );
 });
 
 test("snippets do not change while the place stays", () => {

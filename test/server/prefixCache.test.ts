@@ -39,10 +39,13 @@ test("deleting advances nothing for the last tokens, at most a step before them"
 });
 
 test("random edits always give the state of exactly these tokens, from few states", async () => {
-  const seed = Number(process.env["SEED"] ?? Date.now());
+  const seed = Number(process.env.SEED ?? Date.now());
   console.log(`seed ${seed}`);
   let value = seed % 2147483647 || 1;
-  const random = (below: number) => (value = (value * 48271) % 2147483647) % below;
+  const random = (below: number) => {
+    value = (value * 48271) % 2147483647;
+    return value % below;
+  };
   const { model, root, cache } = await setUp();
   let tokens = path(300);
   for (let round = 0; round < 200; round++) {
@@ -64,7 +67,10 @@ test("what a cancelled request has read is not lost", async () => {
     if (model.advanced.length === 3) controller.abort();
     return await advance(...job);
   };
-  await assert.rejects(cache.advance(() => root, path(2000), controller.signal), { name: "Cancelled" });
+  await assert.rejects(
+    cache.advance(() => root, path(2000), controller.signal),
+    { name: "Cancelled" },
+  );
   assert.equal((await cache.advance(() => root, path(2000), never)).tokensAdvanced, 2000 - 3 * 256);
 });
 

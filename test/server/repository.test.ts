@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -10,7 +19,7 @@ import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
 import { readText } from "../../server/repository/readText.ts";
 import { StateStore } from "../../server/repository/stateStore.ts";
 import { cutAtLines } from "../../server/repository/stream.ts";
-import { FakeModel, FakeState, silentLog } from "./fakes/engine.ts";
+import { FakeModel, type FakeState, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
 function folder(t: TestContext, files: Readonly<Record<string, string | Buffer>> = {}): string {
@@ -79,11 +88,25 @@ test("nested .gitignore files, .git/info/exclude and the setting are respected",
     "node_modules/m/index.js": "m",
     "excluded/f.ts": "f",
   });
-  assert.deepEqual(await found(root, ["excluded/"]), [".gitignore", "a.ts", "keep.log", "sub/.gitignore", "sub/d.ts", "sub/out/e.py"]);
+  assert.deepEqual(await found(root, ["excluded/"]), [
+    ".gitignore",
+    "a.ts",
+    "keep.log",
+    "sub/.gitignore",
+    "sub/d.ts",
+    "sub/out/e.py",
+  ]);
 });
 
 test("one changed file is judged as the crawl judges it", async (t) => {
-  const root = folder(t, { ".gitignore": "out/\n", "a.ts": "a", "out/b.ts": "b", "s/.gitignore": "c.ts", "s/c.ts": "c", ".env": "E" });
+  const root = folder(t, {
+    ".gitignore": "out/\n",
+    "a.ts": "a",
+    "out/b.ts": "b",
+    "s/.gitignore": "c.ts",
+    "s/c.ts": "c",
+    ".env": "E",
+  });
   const options = { exclude: [], log: silentLog };
   assert.equal((await findFile(root, "a.ts", options))?.relativePath, "a.ts");
   for (const path of ["out/b.ts", "s/c.ts", ".env", "gone.ts", "node_modules/x.js", "s"]) {
@@ -137,19 +160,43 @@ test("a long file is read from its beginning, whole lines of it", async (t) => {
   assert.ok(read.kind === "text" && read.truncated && read.text.endsWith(";\n") && read.text.length <= 65536);
 });
 
-const source = (relativePath: string, modifiedMs = 0, sizeBytes = 100) => ({ path: `/r/${relativePath}`, relativePath, sizeBytes, modifiedMs });
+const source = (relativePath: string, modifiedMs = 0, sizeBytes = 100) => ({
+  path: `/r/${relativePath}`,
+  relativePath,
+  sizeBytes,
+  modifiedMs,
+});
 
 test("order: introductions, documents, tests, code, then the latest changed", () => {
   const ordered = inReadingOrder([
-    source("src/b.ts"), source("src/a.ts"), source("test/a.test.ts"), source("docs/x.md"), source("README.md"),
-    source("package.json"), source("src/latest.ts", 99),
+    source("src/b.ts"),
+    source("src/a.ts"),
+    source("test/a.test.ts"),
+    source("docs/x.md"),
+    source("README.md"),
+    source("package.json"),
+    source("src/latest.ts", 99),
   ]).map((file) => file.relativePath);
-  assert.deepEqual(ordered, ["README.md", "package.json", "docs/x.md", "test/a.test.ts", "src/a.ts", "src/b.ts", "src/latest.ts"]);
+  assert.deepEqual(ordered, [
+    "README.md",
+    "package.json",
+    "docs/x.md",
+    "test/a.test.ts",
+    "src/a.ts",
+    "src/b.ts",
+    "src/latest.ts",
+  ]);
 });
 
 test("budget: documents and tests are left out before code, introductions never", () => {
-  const kept = withinBudget([source("README.md"), source("docs/x.md"), source("test/a.test.ts"), source("src/a.ts")], 200);
-  assert.deepEqual(kept.map((file) => file.relativePath), ["README.md", "src/a.ts"]);
+  const kept = withinBudget(
+    [source("README.md"), source("docs/x.md"), source("test/a.test.ts"), source("src/a.ts")],
+    200,
+  );
+  assert.deepEqual(
+    kept.map((file) => file.relativePath),
+    ["README.md", "src/a.ts"],
+  );
 });
 
 test("pieces join to the text and are cut between lines only", () => {
@@ -164,10 +211,23 @@ async function memoryOf(roots: string[], storage?: string, overrides: Partial<Me
   const tokenizer = await fakeTokenizer();
   const model = new FakeModel(tokenizer);
   const lines: string[] = [];
-  const log = { debug: () => undefined, info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
+  const log = {
+    debug: () => undefined,
+    info: (line: string) => lines.push(line),
+    warn: (line: string) => lines.push(line),
+  };
   const store = storage ? new StateStore(storage, log) : undefined;
   const settings = { folders: roots, exclude: [], stateHeads: 6, attentionWindow: 2048 };
-  const context = { model, tokenizer, store, log, onProgress: () => undefined, settleMs: 60_000, saveMs: 60_000, ...overrides };
+  const context = {
+    model,
+    tokenizer,
+    store,
+    log,
+    onProgress: () => undefined,
+    settleMs: 60_000,
+    saveMs: 60_000,
+    ...overrides,
+  };
   const memory = new RepositoryMemory(context, settings);
   const text = () => tokenizer.decode((memory.state as FakeState).tokens);
   return { memory, model, settings, tokenizer, lines, text };
@@ -178,7 +238,10 @@ test("memory: folder after folder, each with its name, in one stream", async (t)
   const two = folder(t, { "b.ts": "const b;\n" });
   const { memory, settings, text, tokenizer } = await memoryOf([one, two]);
   await memory.read(settings, { fromDisk: false });
-  assert.match(text(), /^stateline-repository-\w+\nREADME\.md\nhello\na\.ts\nconst a;\nstateline-repository-\w+\nb\.ts\nconst b;\n$/);
+  assert.match(
+    text(),
+    /^stateline-repository-\w+\nREADME\.md\nhello\na\.ts\nconst a;\nstateline-repository-\w+\nb\.ts\nconst b;\n$/,
+  );
   const { tokens } = memory.state as FakeState;
   assert.equal(tokens[0], tokenizer.special.repoName);
   assert.equal(tokens.filter((token) => token === tokenizer.special.fileSep).length, 3);
@@ -234,10 +297,14 @@ test("memory: a reading is given up for a newer one", async (t) => {
 });
 
 test("memory: during the first reading completions start from its beginning", async (t) => {
-  const files = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`f${i}.ts`, `const v${i} = ${"xyz ".repeat(500)};\n`]));
+  const files = Object.fromEntries(
+    Array.from({ length: 30 }, (_, i) => [`f${i}.ts`, `const v${i} = ${"xyz ".repeat(500)};\n`]),
+  );
   const root = folder(t, files);
   const counts = new Set<number>();
-  const started = await memoryOf([root], undefined, { onProgress: () => counts.add(started.memory?.state.tokenCount ?? 0) });
+  const started = await memoryOf([root], undefined, {
+    onProgress: () => counts.add(started.memory?.state.tokenCount ?? 0),
+  });
   await started.memory.read(started.settings, { fromDisk: false });
   assert.ok(counts.size > 2, [...counts].join());
   assert.equal(started.model.living, 1);
@@ -253,7 +320,10 @@ test("memory: a restart restores the state and appends what changed since", asyn
   writeFileSync(join(root, "b.ts"), "const changed;\n");
   const second = await memoryOf([root], storage);
   await second.memory.read(second.settings, { fromDisk: true });
-  assert.ok(second.lines.some((line) => line.startsWith("Restored")), second.lines.join("\n"));
+  assert.ok(
+    second.lines.some((line) => line.startsWith("Restored")),
+    second.lines.join("\n"),
+  );
   assert.match(second.text(), /const c;\n.*b\.ts\nconst changed;\n$/s);
   assert.equal(second.model.advanced.length, 1);
   await second.memory.settled();
@@ -263,7 +333,10 @@ test("memory: a restart restores the state and appends what changed since", asyn
 const damages: readonly [string, (path: string) => void][] = [
   ["its description is no JSON", (path) => writeFileSync(path, "{")],
   ["its description is of another version", (path) => writeFileSync(path, '{"version":99}')],
-  ["its description names a path", (path) => writeFileSync(path, '{"version":1,"streamHash":"../../x","tokensRead":1,"files":[]}')],
+  [
+    "its description names a path",
+    (path) => writeFileSync(path, '{"version":1,"streamHash":"../../x","tokensRead":1,"files":[]}'),
+  ],
 ];
 for (const [name, damage] of damages) {
   test(`memory: a saved state is read anew when ${name}`, async (t) => {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, decodeWhole, incompleteTailLength } from "../../server/engine/utf8.ts";
-import { fakeTokenizer, loadFrom, type TokenizerFile, tokenizerFile, vocabSizeOf } from "./fakes/tokenizerFile.ts";
+import {
+  fakeTokenizer,
+  loadFrom,
+  type TokenizerFile,
+  tokenizerFile,
+  vocabSizeOf,
+} from "./fakes/tokenizerFile.ts";
 
 test("any text comes back unchanged", async () => {
   const tokenizer = await fakeTokenizer();
@@ -35,20 +41,36 @@ const hostile: readonly [string, (file: TokenizerFile) => unknown, RegExp][] = [
   ["another kind of model", (file) => ({ ...file, model: { ...file.model, type: "Unigram" } }), /not a BPE/],
   ["no vocabulary", (file) => ({ ...file, model: { ...file.model, vocab: [] } }), /vocabulary/],
   ["no merges", (file) => ({ ...file, model: { ...file.model, merges: "a b" } }), /merges/],
-  ["an id beyond the model", (file) => {
-    file.model.vocab["Ġevil"] = 1e9;
-    return file;
-  }, /has id 1000000000/],
-  ["a fractional id", (file) => {
-    file.model.vocab["Ġevil"] = 1.5;
-    return file;
-  }, /has id 1\.5/],
-  ["a special token that is missing", (file) => ({ ...file, added_tokens: file.added_tokens.slice(0, 3) }), /fim_middle/],
+  [
+    "an id beyond the model",
+    (file) => {
+      file.model.vocab.Ġevil = 1e9;
+      return file;
+    },
+    /has id 1000000000/,
+  ],
+  [
+    "a fractional id",
+    (file) => {
+      file.model.vocab.Ġevil = 1.5;
+      return file;
+    },
+    /has id 1\.5/,
+  ],
+  [
+    "a special token that is missing",
+    (file) => ({ ...file, added_tokens: file.added_tokens.slice(0, 3) }),
+    /fim_middle/,
+  ],
   ["added tokens that are no list", (file) => ({ ...file, added_tokens: { 0: "x" } }), /added tokens/],
-  ["a byte that is missing", (file) => {
-    delete file.model.vocab["x"];
-    return file;
-  }, /single bytes/],
+  [
+    "a byte that is missing",
+    (file) => {
+      delete file.model.vocab.x;
+      return file;
+    },
+    /single bytes/,
+  ],
   ["an unknown pre-tokenizer", (file) => ({ ...file, pre_tokenizer: { type: "Evil" } }), /cannot be used/],
   ["null", () => null, /not a BPE/],
 ];
@@ -83,7 +105,8 @@ test("merges that would make a special token out of text are refused", async () 
 
 test("half a code point is never decoded", () => {
   const bytes = Buffer.from("a🙂");
-  for (let length = 1; length < bytes.length; length++) assert.equal(decodeWhole(bytes.subarray(0, length)), "a");
+  for (let length = 1; length < bytes.length; length++)
+    assert.equal(decodeWhole(bytes.subarray(0, length)), "a");
   assert.equal(decodeWhole(bytes), "a🙂");
   assert.equal(incompleteTailLength(Buffer.from("é").subarray(0, 1)), 1);
   assert.equal(incompleteTailLength(Buffer.from([0x80, 0x80])), 0);

@@ -5,7 +5,16 @@ import { join } from "node:path";
 import { BYTE_CHARACTERS } from "../../../server/engine/byteAlphabet.ts";
 import { loadTokenizer, type Tokenizer } from "../../../server/engine/tokenizer.ts";
 
-const SPECIAL = ["endoftext", "fim_prefix", "fim_suffix", "fim_middle", "repo_name", "file_sep", "fim_pad", "reserved_0"];
+const SPECIAL = [
+  "endoftext",
+  "fim_prefix",
+  "fim_suffix",
+  "fim_middle",
+  "repo_name",
+  "file_sep",
+  "fim_pad",
+  "reserved_0",
+];
 const WORDS = ["return", "Ġreturn", "returned", "Ġvalue", "const", "function", "ĠĠĠĠ", "ĊĠĠĠĠ", ");", "()"];
 
 export interface TokenizerFile {
@@ -30,7 +39,12 @@ export function tokenizerFile(): TokenizerFile {
       add(word.slice(0, end));
     }
   }
-  const split = { type: "Split", pattern: { Regex: " ?[\\p{L}_]+|\\n[ \\t]*|[ \\t\\r]+|[^\\s\\p{L}_]{1,8}" }, behavior: "Isolated", invert: false };
+  const split = {
+    type: "Split",
+    pattern: { Regex: " ?[\\p{L}_]+|\\n[ \\t]*|[ \\t\\r]+|[^\\s\\p{L}_]{1,8}" },
+    behavior: "Isolated",
+    invert: false,
+  };
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
   const pre_tokenizer = { type: "Sequence", pretokenizers: [split, bytes] };
   return { added_tokens, pre_tokenizer, model: { type: "BPE", vocab, merges } };
