@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "kernels/processor.h"
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>  // _mm_pause
 #endif
@@ -13,16 +15,21 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr double kWakeUpNs = 30e3;      // futex wake to first instruction, in a virtual machine
-constexpr double kBlockNs = 20e3;       // a claim costs ~0.1 us; below this blocks only add traffic
+// Waking costs the caller a system call (~5 us); the helper comes some 50 us later, and then stays
+// awake for what follows. A helper that is awake already joins within 1 us.
+constexpr double kWorthWakingNs = 30e3;
+constexpr double kWorthSharingNs = 10e3;
+constexpr double kBlockNs = 4e3;        // a claim costs ~0.2 us; shorter blocks only add traffic
 constexpr microseconds kSlowJoin{200};  // longer than any block lasts: the helper lost its core
 constexpr int kSlowJoinsBeforeRest = 3;
-constexpr int kCleanJoinsToForget = 50;
-constexpr milliseconds kFirstRest{10};
-constexpr milliseconds kLongestRest{320};
+constexpr int kCleanJoinsToForget = 20;
+constexpr milliseconds kFirstRest{4};
+constexpr milliseconds kLongestRest{32};
 constexpr microseconds kHelperPatience{
     20};  // a helper looks this long for the next job before it sleeps
-constexpr microseconds kHelperSlice{500};   // below the kernel's shortest time slice (~0.75 ms)
+constexpr microseconds kHelperSlice{
+    2500};                               // below what Linux grants at once beside another (~3-4 ms)
+constexpr microseconds kLostCore{1000};  // no block lasts as long: the helper was away meanwhile
 constexpr uint32_t kCallerPatience = 2000;  // polls (~20 us) for a claimed block before the futex
 constexpr std::align_val_t kAlignment{64};
 
@@ -79,37 +86,54 @@ bool ThreadPool::claim(size_t* block, void** object, BlockFunction::Call* call) 
   return false;
 }
 
+bool ThreadPool::in_the_way() {
+  const int processor = current_processor();
+  if (processor < 0 || processor != caller_processor_.load(std::memory_order_relaxed)) return false;
+  return !leave_processor(processor) ||
+         current_processor() == caller_processor_.load(std::memory_order_relaxed);
+}
+
+// One helper's share of a job.
+void ThreadPool::work_while_useful() {
+  thread_local Clock::time_point slice_begin{}, last_seen{};
+  if (Clock::now() - last_seen > kLostCore) slice_begin = Clock::now();
+  size_t block;
+  void* object;
+  BlockFunction::Call call;
+  while (!in_the_way() && claim(&block, &object, &call)) {
+    call(object, block);
+    finished_.fetch_add(1, std::memory_order_acq_rel);
+    finished_.notify_one();
+    const Clock::time_point now = Clock::now();
+    if (now - last_seen > kLostCore) slice_begin = now;
+    last_seen = now;
+    if (now - slice_begin > kHelperSlice) {  // better here than inside a block
+      std::this_thread::yield();
+      slice_begin = last_seen = Clock::now();
+    }
+  }
+}
+
 void ThreadPool::help() {
   uint32_t seen = epoch_.load(std::memory_order_acquire);
-  Clock::time_point slice_begin = Clock::now();
   while (!stopping_.load(std::memory_order_acquire)) {
-    size_t block;
-    void* object;
-    BlockFunction::Call call;
-    while (claim(&block, &object, &call)) {
-      call(object, block);
-      finished_.fetch_add(1, std::memory_order_acq_rel);
-      finished_.notify_one();
-      if (Clock::now() - slice_begin > kHelperSlice) {  // better here than inside a block
-        std::this_thread::yield();
-        slice_begin = Clock::now();
-      }
-    }
+    work_while_useful();
+    watching_.fetch_add(1, std::memory_order_relaxed);
     const Clock::time_point idle_since = Clock::now();
     while (epoch_.load(std::memory_order_acquire) == seen &&
            Clock::now() - idle_since < kHelperPatience) {
       pause_cpu();
     }
-    if (epoch_.load(std::memory_order_acquire) == seen) {
-      epoch_.wait(seen, std::memory_order_acquire);
-      slice_begin = Clock::now();
-    }
+    watching_.fetch_sub(1, std::memory_order_relaxed);
+    epoch_.wait(seen, std::memory_order_acquire);  // returns at once if there is news already
     seen = epoch_.load(std::memory_order_acquire);
   }
 }
 
 bool ThreadPool::worth_splitting(size_t blocks, double cost_ns) {
-  if (helpers_.empty() || blocks < 2 || cost_ns < 2 * kWakeUpNs) return false;
+  const bool awake = watching_.load(std::memory_order_relaxed) > 0;
+  if (helpers_.empty() || blocks < 2 || cost_ns < (awake ? kWorthSharingNs : kWorthWakingNs))
+    return false;
   return slow_joins_ < kSlowJoinsBeforeRest || Clock::now() >= rest_until_;
 }
 
@@ -134,6 +158,7 @@ void ThreadPool::run(size_t blocks, double cost_ns, BlockFunction function) {
     for (size_t block = 0; block < blocks; ++block) function.call()(function.object(), block);
     return;
   }
+  caller_processor_.store(current_processor(), std::memory_order_relaxed);
   finished_.store(0, std::memory_order_relaxed);
   blocks_.store(static_cast<uint32_t>(blocks), std::memory_order_relaxed);
   object_.store(function.object(), std::memory_order_relaxed);
@@ -141,9 +166,7 @@ void ThreadPool::run(size_t blocks, double cost_ns, BlockFunction function) {
   const uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
   ticket_.store(generation << 32 | blocks, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
-  const size_t wanted =
-      std::min({helpers_.size(), blocks - 1, static_cast<size_t>(cost_ns / kWakeUpNs)});
-  for (size_t i = 0; i < wanted; ++i) epoch_.notify_one();
+  for (size_t i = 0; i < std::min(helpers_.size(), blocks - 1); ++i) epoch_.notify_one();
 
   uint32_t own = 0;
   size_t block;

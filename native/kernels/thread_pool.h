@@ -36,6 +36,9 @@ class BlockFunction {
 // Why it looks as it does: a language server shares its cores with compilers and editors, so a
 // helper may lose its core at any moment.
 //  - The caller always works; it waits only for blocks that a helper has already claimed.
+//  - A helper that finds itself on the caller's core takes nothing and moves elsewhere: there it
+//  would
+//    only stop the caller in order to do the caller's work.
 //  - A helper gives up its time slice between blocks, so that it is rarely descheduled inside one.
 //  - If the caller still waits long for helpers repeatedly, they are left asleep for a while.
 //  - Work that is shorter than a wake-up is not split at all.
@@ -55,7 +58,7 @@ class ThreadPool {
   void run(size_t blocks, double cost_ns, BlockFunction function);
 
   // How many blocks an operation of `units` equal parts should have: enough to balance, and each
-  // long enough (~20 us) to be worth a claim.
+  // long enough (~4 us) to be worth a claim.
   size_t blocks_for(size_t units, double cost_ns) const;
 
   // Uninitialised memory of the caller, 64-byte aligned, valid until the next scratch() call.
@@ -70,6 +73,8 @@ class ThreadPool {
   };
 
   void help();
+  void work_while_useful();
+  bool in_the_way();
   bool claim(size_t* block, void** object, BlockFunction::Call* call);
   bool worth_splitting(size_t blocks, double cost_ns);
   void judge_wait(Clock::time_point begin, Clock::time_point end);
@@ -86,8 +91,11 @@ class ThreadPool {
   std::atomic<void*> object_{nullptr};
   std::atomic<BlockFunction::Call> call_{nullptr};
 
+  std::atomic<int> caller_processor_{-1};
+
   alignas(64) std::atomic<uint32_t> epoch_{0};     // moves when there is work; helpers sleep on it
   alignas(64) std::atomic<uint32_t> finished_{0};  // blocks finished by helpers in this job
+  std::atomic<uint32_t> watching_{0};  // helpers awake without work
   std::atomic<bool> stopping_{false};
   std::atomic<bool> in_use_{false};
 

@@ -11,7 +11,7 @@ namespace {
 
 // One core's rates on the machines we know: streaming weights from memory, and multiplying. Only
 // the decision to split depends on them.
-constexpr double kBytesPerNs = 12;
+constexpr double kBytesPerNs = 45;
 constexpr double kFlopsPerNs = 4.0 * kLanes;
 
 double estimate_ns(const PackedMatrix& W, size_t m) {

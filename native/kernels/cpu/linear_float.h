@@ -36,6 +36,8 @@ struct Bf16Weights {
 
 template <class Weights>
 class FloatProduct {
+  static constexpr double kPackNs = 0.3;  // per element; only the decision to split depends on it
+
  public:
   // Rows by panels of the largest tile: its sums, weights and one broadcast just fit the registers.
   static constexpr size_t kRows = kLanes == 16 ? 12 : kLanes == 8 ? 6 : kFused ? 6 : 2;
@@ -50,8 +52,11 @@ class FloatProduct {
       return;
     }
     auto* packed = reinterpret_cast<float*>(pool.scratch(m * k_ * sizeof(float)));
-    for_row_tiles<kRows>(
-        m, [&](size_t t, size_t rows) { interleave(x + t * ldx, ldx, rows, packed + t * k_); });
+    const size_t tiles = (m + kRows - 1) / kRows;
+    pool.run(tiles, static_cast<double>(m * k_) * kPackNs, [&](size_t tile) {
+      const size_t t = tile * kRows;
+      interleave(x + t * ldx, ldx, smaller(kRows, m - t), packed + t * k_);
+    });
     x_ = packed;
   }
 

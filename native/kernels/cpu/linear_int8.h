@@ -11,6 +11,8 @@
 namespace stateline::kernels::STATELINE_LEVEL {
 
 class Int8Product {
+  static constexpr double kPackNs = 0.5;  // per element; only the decision to split depends on it
+
  public:
   static constexpr size_t kRows = kDotRows;
   static constexpr size_t kPanels = kDotPanels;
@@ -22,7 +24,9 @@ class Int8Product {
     std::byte* scratch = pool.scratch(m * (sizeof(float) + k_));
     auto* scale = reinterpret_cast<float*>(scratch);
     auto* packed = reinterpret_cast<int8_t*>(scale + m);
-    for_row_tiles<kRows>(m, [&](size_t t, size_t rows) {
+    const size_t tiles = (m + kRows - 1) / kRows;
+    pool.run(tiles, static_cast<double>(m * k_) * kPackNs, [&](size_t tile) {
+      const size_t t = tile * kRows, rows = smaller(kRows, m - t);
       for (size_t r = 0; r < rows; ++r) {
         scale[t + r] = quantise(x + (t + r) * ldx, packed + t * k_ + r * 4, rows * 4);
       }
