@@ -10,7 +10,9 @@ const CHROMIUM_ARGUMENTS = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 ];
 const STATUS = "#stateline\\.stateline\\.stateline\\.status";
+const ROW = ".quick-input-list .monaco-list-row";
 const TIMEOUT_MS = 60_000;
+const GHOST_TIMEOUT_MS = 8000;
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -61,9 +63,17 @@ export class Editor {
     return frame.locator(selector).first().evaluate(look);
   }
 
+  /** Opens the menu; answers its entries. */
   async clickStatus(): Promise<readonly string[]> {
     await this.page.locator(STATUS).click();
-    return this.#quickPickRows();
+    const rows = this.page.locator(ROW);
+    await rows.first().waitFor();
+    return rows.allTextContents();
+  }
+
+  /** Clicks the entry of the open list that has this text. */
+  async choose(text: string): Promise<void> {
+    await this.page.locator(ROW, { hasText: text }).click();
   }
 
   async runCommand(title: string): Promise<void> {
@@ -97,16 +107,20 @@ export class Editor {
     await this.page.keyboard.press("End");
   }
 
-  /** Types and waits for ghost text; answers the whole lines that the screen then shows, ghost included. */
-  async typeUntilGhost(text: string): Promise<readonly string[]> {
-    await this.page.keyboard.type(text);
-    return this.ghost();
-  }
-
-  /** The cursor's line and the lines below that exist only as ghost text; waits until there is some. */
-  async ghost(): Promise<readonly string[]> {
-    const lines = await this.page.waitForFunction(settledLinesWithGhost);
-    return (await lines.jsonValue()) as readonly string[];
+  /**
+   * Types piece by piece until ghost text appears, since a model may well have nothing to say at one place;
+   * answers the whole lines that the screen then shows: the cursor's, ghost included, and those that are all ghost.
+   */
+  async typeUntilGhost(pieces: readonly string[]): Promise<readonly string[]> {
+    for (const piece of pieces) {
+      await this.page.keyboard.type(piece);
+      const lines = await this.page
+        .waitForFunction(settledLinesWithGhost, undefined, { timeout: GHOST_TIMEOUT_MS })
+        .then((handle) => handle.jsonValue())
+        .catch(() => false as const);
+      if (lines) return lines;
+    }
+    throw new Error(`No ghost text appeared after any of ${JSON.stringify(pieces)}.`);
   }
 
   async ghostIsGone(): Promise<void> {
@@ -136,12 +150,6 @@ export class Editor {
     );
     await this.page.screenshot({ path, caret: "initial" });
     return path;
-  }
-
-  async #quickPickRows(): Promise<readonly string[]> {
-    const rows = this.page.locator(".quick-input-list .monaco-list-row");
-    await rows.first().waitFor();
-    return rows.allTextContents();
   }
 }
 

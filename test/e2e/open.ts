@@ -8,7 +8,7 @@ const folder = resolve(process.argv[2] ?? ".");
 installWorkbench((line) => console.log(`· ${line}`));
 const workbench = await Workbench.start({
   profile: join(cache, "profile-open"),
-  extensions: [await packageExtension()],
+  extensions: [packageExtension()],
   settings: {},
   trust: "everything",
 });

@@ -98,15 +98,31 @@ describe("in front of a person", () => {
       name: "a new function",
       file: "lib/utils.js",
       line: undefined,
-      text: "\nfunction compileLimit(val) {\n  if (typeof ",
+      pieces: ["\nfunction compileLimit(val) {\n  if (typeof ", "val ", "=== ", "'function') {\n    return "],
     },
-    { name: "a function's middle", file: "lib/request.js", line: 73, text: "\n  if (typeof " },
-    { name: "a new method", file: "lib/response.js", line: 74, text: "\n\nres.statusText = function " },
+    {
+      name: "a function's middle",
+      file: "lib/request.js",
+      line: 73,
+      pieces: ["\n  if (typeof ", "lc ", "!== ", "'string') {\n    throw ", "new TypeError("],
+    },
+    {
+      name: "a new method",
+      file: "lib/response.js",
+      line: 74,
+      pieces: [
+        "\n\nres.statusText = function ",
+        "statusText(",
+        "code) {\n  if (",
+        "!Number.",
+        "isInteger(code)) {\n    throw ",
+      ],
+    },
   ] as const;
-  for (const { name, file, line, text } of places) {
+  for (const { name, file, line, pieces } of places) {
     test(`ghost text in ${name}, and Tab makes the document what was shown`, async () => {
       await editor.openFile(file, line);
-      const shown = await editor.typeUntilGhost(text);
+      const shown = await editor.typeUntilGhost(pieces);
       const first = (await editor.cursor()).line;
       await editor.picture(`ghost-text-${basename(file, ".js")}`);
       await editor.page.keyboard.press("Tab");
@@ -121,7 +137,13 @@ describe("in front of a person", () => {
 
   test("accepting a word takes the beginning of what was shown", async () => {
     await editor.openFile("lib/application.js");
-    const [shown] = await editor.typeUntilGhost("\napp.listen = function listen () {\n  var server = http.");
+    const pieces = [
+      "\napp.listenLater = function listenLater() {\n  var server = ",
+      "http.",
+      "createServer(",
+      "this)\n  var args = ",
+    ];
+    const [shown] = await editor.typeUntilGhost(pieces);
     const before = await editor.cursor();
     await editor.page.keyboard.press("Control+ArrowRight");
     await editor.page.keyboard.press("Escape");
@@ -156,6 +178,17 @@ describe("in front of a person", () => {
     }
     await editor.picture("status-bar-menu");
     await editor.page.keyboard.press("Escape");
+  });
+
+  test("a snooze from the menu shows in the status bar, and the menu wakes up again", async () => {
+    await editor.clickStatus();
+    await editor.choose("Snooze");
+    await editor.choose("15 minutes");
+    await editor.statusSays(/Snoozed for 15 min/);
+    await editor.picture("status-bar-snoozed");
+    await editor.clickStatus();
+    await editor.choose("Wake up");
+    await editor.statusSays(/Ready/);
   });
 
   test("off is seen in the status bar, and on again", async () => {
@@ -209,6 +242,7 @@ test("a workspace that is not trusted cannot name the model's folder; a trusted 
   await editor.runCommand("Workspaces: Manage Workspace Trust");
   await editor.page.getByRole("button", { name: "Trust", exact: true }).click();
   await editor.statusSays(/nowhere/);
+  await editor.page.keyboard.press("Escape");
   await editor.picture("status-bar-error");
   await editor.page.close();
 });
