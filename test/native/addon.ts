@@ -1,0 +1,93 @@
+/** The built addon as the tests use it, and the small models of test/golden. */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export type Priority = "completion" | "background";
+
+export interface NativeState {
+  readonly tokenCount: number;
+  readonly stateBytes: number;
+  readonly kvBytes: number;
+  readonly stateHeads: number;
+  dispose(): void;
+}
+
+export interface NativeCancellation {
+  cancel(): void;
+  readonly cancelled: boolean;
+}
+
+export interface JobOptions {
+  priority: Priority;
+  cancellation?: NativeCancellation;
+}
+
+export interface GenerateOptions extends JobOptions {
+  maxTokens: number;
+  temperature: number;
+  topP: number;
+  seed: number;
+  stopTokens: Int32Array;
+  firstTokens?: Int32Array;
+}
+
+export interface NativeModel {
+  readonly info: { vocabSize: number; heads: number; hash: string; quantization: string; threads: number };
+  initialState(stateHeads: number, attentionWindow: number): NativeState;
+  advance(
+    state: NativeState,
+    tokens: Int32Array,
+    options: JobOptions & { checkpoints?: number[] },
+  ): Promise<NativeState[]>;
+  score(
+    state: NativeState,
+    tokens: Int32Array,
+    options: JobOptions,
+  ): Promise<{ logProbs: Float32Array; state: NativeState }>;
+  generate(
+    state: NativeState,
+    options: GenerateOptions,
+  ): Promise<{ tokens: Int32Array; logProbs: Float32Array; state: NativeState; reason: "stop" | "length" }>;
+  logits(state: NativeState): Float32Array;
+  serialize(state: NativeState): Promise<Uint8Array>;
+  restore(bytes: Uint8Array): Promise<NativeState>;
+  dispose(): void;
+}
+
+export interface NativeAddon {
+  cpuLevel(): string;
+  loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
+  Cancellation: new () => NativeCancellation;
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** STATELINE_ADDON names another build of the addon, for example one with sanitizers. */
+export const addonPath = process.env.STATELINE_ADDON ?? join(root, "dist/native/stateline.node");
+export const addon = createRequire(import.meta.url)(addonPath) as NativeAddon;
+export const goldenPath = (name: string): string => join(root, "test/golden", name);
+
+export const loadTiny = (threads = 1): Promise<NativeModel> =>
+  addon.loadModel(goldenPath("tiny-f32"), { threads });
+
+/** Deterministic ids below `vocabSize` (a linear congruential walk). */
+export function someTokens(count: number, vocabSize: number, seed = 1): Int32Array {
+  let x = seed;
+  return Int32Array.from({ length: count }, () => {
+    x = (Math.imul(x, 1103515245) + 12345) >>> 0;
+    return (x >>> 8) % vocabSize;
+  });
+}
+
+/** The one state of an advance without checkpoints. */
+export async function advance(
+  model: NativeModel,
+  state: NativeState,
+  tokens: Int32Array,
+  options: JobOptions = { priority: "completion" },
+): Promise<NativeState> {
+  const [after] = await model.advance(state, tokens, options);
+  if (after === undefined) throw new Error("advance gave no state");
+  return after;
+}

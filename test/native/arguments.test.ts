@@ -1,0 +1,102 @@
+/** What JavaScript may hand to the addon by mistake: each is refused with a sentence, none crashes. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { addon, advance, loadTiny, type NativeModel, type NativeState } from "./addon.ts";
+
+type Loose = Record<string, (...values: unknown[]) => unknown>;
+const completion = { priority: "completion" } as const;
+const invalid = { code: "INVALID_ARGUMENT" };
+
+async function withModel(use: (model: NativeModel, state: NativeState) => Promise<void>): Promise<void> {
+  const model = await loadTiny();
+  await use(model, await advance(model, model.initialState(2, 64), Int32Array.of(1, 2, 3)));
+  model.dispose();
+}
+
+test("token ids must be in the vocabulary", () =>
+  withModel(async (model, state) => {
+    for (const id of [-1, 101, 2 ** 31 - 1, -(2 ** 31)]) {
+      const message = new RegExp(`tokens\\[1\\] is ${id}, but ids go from 0 to 100`);
+      await assert.rejects(model.advance(state, Int32Array.of(0, id), completion), { ...invalid, message });
+      await assert.rejects(model.score(state, Int32Array.of(0, id), completion), { ...invalid, message });
+    }
+  }));
+
+test("arguments of the wrong kind are refused", () =>
+  withModel(async (model, state) => {
+    const loose = model as unknown as Loose;
+    const nonsense: unknown[] = [undefined, null, 1, "x", [], {}, Symbol("s"), () => 0, new Float32Array(2)];
+    for (const value of nonsense) {
+      await assert.rejects(async () => loose.advance?.(value, Int32Array.of(1), completion), invalid);
+      await assert.rejects(async () => loose.advance?.(state, value, completion), invalid);
+      await assert.rejects(async () => loose.advance?.(state, Int32Array.of(1), value), invalid);
+      await assert.rejects(async () => loose.generate?.(state, value), invalid);
+      await assert.rejects(async () => loose.restore?.(value), invalid);
+      await assert.rejects(async () => loose.serialize?.(value), invalid);
+      assert.throws(() => loose.logits?.(value), invalid);
+      if (typeof value !== "number") assert.throws(() => loose.initialState?.(value, 0), invalid);
+      const options = { priority: "completion", cancellation: value };
+      if (value !== undefined)
+        await assert.rejects(async () => loose.advance?.(state, Int32Array.of(1), options), invalid);
+    }
+    await assert.rejects((addon as unknown as { loadModel(): Promise<void> }).loadModel(), invalid);
+  }));
+
+test("numbers out of bounds are refused", () =>
+  withModel(async (model, state) => {
+    for (const heads of [-1, 5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60])
+      assert.throws(() => model.initialState(heads, 0), invalid);
+    for (const window of [-1, 0.5, Number.NaN, 2 ** 60])
+      assert.throws(() => model.initialState(2, window), invalid);
+    const tokens = Int32Array.of(1, 2, 3);
+    for (const checkpoints of [[], [1], [3, 1, 3], [4], [1.5, 3], [-1, 3]])
+      await assert.rejects(model.advance(state, tokens, { ...completion, checkpoints }), invalid);
+    const sound = { ...completion, maxTokens: 1, temperature: 0, topP: 1, seed: 0, stopTokens: tokens };
+    for (const wrong of [
+      { maxTokens: -1 },
+      { maxTokens: Number.NaN },
+      { temperature: -1 },
+      { temperature: Number.NaN },
+      { topP: 0 },
+      { topP: 2 },
+      { seed: -1 },
+      { seed: 0.5 },
+      { stopTokens: Int32Array.of(101) },
+      { firstTokens: new Int32Array() },
+      { firstTokens: Int32Array.of(-1) },
+    ])
+      await assert.rejects(model.generate(state, { ...sound, ...wrong }), invalid);
+    await assert.rejects(model.generate(model.initialState(2, 0), sound), invalid);
+    assert.throws(() => model.logits(model.initialState(2, 0)), invalid);
+    for (const threads of [-1, 65, 1.5])
+      await assert.rejects(addon.loadModel("nowhere", { threads }), invalid);
+  }));
+
+test("an empty text leaves the state as it is", () =>
+  withModel(async (model, state) => {
+    const same = await advance(model, state, new Int32Array());
+    assert.equal(same.tokenCount, 3);
+    assert.deepEqual(model.logits(same), model.logits(state));
+  }));
+
+test("the caller may change its array after the call", () =>
+  withModel(async (model, state) => {
+    const tokens = Int32Array.of(4, 5, 6);
+    const job = advance(model, state, tokens);
+    tokens.fill(0);
+    assert.deepEqual(
+      model.logits(await job),
+      model.logits(await advance(model, state, Int32Array.of(4, 5, 6))),
+    );
+  }));
+
+test("impostors of the addon's classes are refused", () =>
+  withModel(async (model, state) => {
+    const impostor = Object.create(Object.getPrototypeOf(state)) as NativeState;
+    assert.throws(() => model.logits(impostor), invalid);
+    assert.throws(() => impostor.tokenCount);
+    const State = state.constructor as new () => NativeState;
+    assert.throws(() => new State(), TypeError);
+    const Model = model.constructor as new () => NativeModel;
+    assert.throws(() => new Model(), TypeError);
+  }));
