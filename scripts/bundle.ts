@@ -1,11 +1,12 @@
 /** Bundles the extension and the server into dist/, each one CommonJS file that needs nothing from node_modules. */
-import { chmod } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
+import { thirdPartyNotices } from "./notices.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-const common: BuildOptions = {
+const common = {
   absWorkingDir: root,
   bundle: true,
   platform: "node",
@@ -13,14 +14,15 @@ const common: BuildOptions = {
   minify: true,
   sourcemap: "linked",
   sourcesContent: false,
-  legalComments: "linked",
+  legalComments: "none",
+  metafile: true,
   logLevel: "warning",
   // The sources say import.meta.url; CommonJS says __filename.
   banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   define: { "import.meta.url": "__importMetaUrl" },
-};
+} satisfies BuildOptions;
 
-await Promise.all([
+const bundles = await Promise.all([
   // VS Code 1.100, the oldest that package.json admits, runs extensions on Node 20.
   build({
     ...common,
@@ -31,4 +33,6 @@ await Promise.all([
   }),
   build({ ...common, entryPoints: ["server/main.ts"], outfile: "dist/server.cjs", target: "node20" }),
 ]);
+const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+await writeFile(`${root}/dist/THIRD-PARTY-NOTICES.txt`, thirdPartyNotices(root, inputs));
 await chmod(`${root}/dist/server.cjs`, 0o755);
