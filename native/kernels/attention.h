@@ -72,11 +72,16 @@ struct AttentionArguments {
   uint64_t window;  // each query sees its last `window` positions, itself included; 0 = all
   float* y;         // [L, H, V], token stride ldy; only the named heads are written; apart from q
   size_t ldy;
+  // [H] upper bounds of |k_j|, or null. With them, pages whose decay leaves them less than e^-25 of
+  // a query's weight are passed over (2048 such keys weigh 3e-8 together: below f32). For keys that
+  // are normalised and then scaled by a weight w [K] the bound is sqrt(K) * max |w|.
+  const float* key_bound = nullptr;
 };
 
 // s_ij = query_scale * q_i . k_j + (cumulative_i - cumulative_j) + log_dt_j over the window,
 // y_i = softmax_j(s_ij) v_j. Forgetting Transformer, arXiv 2503.02130, eq. 5-7, with online softmax
-// (FlashAttention, arXiv 2205.14135, alg. 1). |error| <= 2e-5 * max |v|.
+// (FlashAttention, arXiv 2205.14135, alg. 1) from the newest page to the oldest. |error| <= 2e-5 *
+// max |v|.
 using Attention = void(ThreadPool& pool, const AttentionArguments& arguments);
 
 namespace reference {

@@ -13,6 +13,15 @@ function(stateline_tests library)
 endfunction()
 
 stateline_tests(stateline_kernels test/kernels/*.cc)
+# Only an optimised build inlines what the levels must not share.
+if(CMAKE_NM AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STATELINE_SANITIZE)
+  foreach(level ${stateline_levels})
+    add_test(NAME level_symbols_${level} COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLEVEL=${level}
+      "-DOBJECTS=$<JOIN:$<TARGET_OBJECTS:stateline_${level}>,,>"
+      -P ${CMAKE_CURRENT_SOURCE_DIR}/test/kernels/level_symbols.cmake)
+  endforeach()
+endif()
+
 if(TARGET stateline_engine)
   stateline_tests(stateline_engine test/engine/*.cc)
 endif()

@@ -13,7 +13,8 @@ Attention attention;
 
 namespace {
 
-constexpr float kMasked = -1e30f;  // far below any score, yet a difference of two is finite
+constexpr float kMasked = -1e30f;     // far below any score, yet a difference of two is finite
+constexpr float kNegligible = 25.0f;  // e^-25 of a query's weight, see key_bound
 constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
 
 // R neighbouring queries of one head, walked once over the pages with a running softmax.
@@ -32,10 +33,14 @@ class QueryTile {
     const size_t h = s.head[index];
     const Vec scale = splat(s.query_scale[h]);
     for (size_t r = 0; r < R; ++r) {  // rows past the last query repeat it and are not stored
+      Vec squares = splat(0);
       const float* q = s.q + (token + smaller(r, count_ - 1)) * s.ldq + h * s.K;
       for_vectors(s.K, [&](size_t c, size_t n) {
-        store_up_to(queries_ + r * s.K + c, load_up_to(q + c, n) * scale, n);
+        const Vec scaled = load_up_to(q + c, n) * scale;
+        store_up_to(queries_ + r * s.K + c, scaled, n);
+        squares = mul_add(scaled, scaled, squares);
       });
+      if (s.key_bound != nullptr) reach_[r] = std::sqrt(sum(squares)) * s.key_bound[h];
       top_[r] = kMasked;
       total_[r] = 0;
     }
@@ -47,7 +52,7 @@ class QueryTile {
     const uint64_t last = first + count_ - 1;
     const SlotView own = slot(page_of(first));
     reference_ = own.cumulative[first % kPageTokens];
-    for (size_t p = page_of(oldest(first)); p <= page_of(last); ++p) page(p, last);
+    for (size_t p = page_of(last) + 1; p > page_of(oldest(first)); --p) page(p - 1, last);
     for (size_t r = 0; r < count_; ++r) {
       float* y = s_.y + (token_ + r) * s_.ldy + s_.head[index_] * s_.V;
       const Vec inverse = splat(1.0f / total_[r]);
@@ -79,6 +84,7 @@ class QueryTile {
     for (size_t j = 0; j < written; ++j) {
       bias[j] = static_cast<float>(reference_ - keys.cumulative[j]) + keys.log_dt[j];
     }
+    if (negligible(bias)) return;
     alignas(64) float scores[R * kPageTokens];
     for (size_t j = 0; j < kPageTokens; j += kTileCols) {
       auto tile = zero_tile<R>();
@@ -88,6 +94,18 @@ class QueryTile {
     float shrink[R];
     for (size_t r = 0; r < R; ++r) shrink[r] = weigh(r, scores + r * kPageTokens, bias, begin);
     add_values(scores, shrink, keys.v, written);
+  }
+
+  // Whether no query of the tile can give any key of the page a weight that shows.
+  bool negligible(const float* bias) const {
+    if (s_.key_bound == nullptr) return false;
+    Vec best = load(bias);
+    for (size_t j = kLanes; j < kPageTokens; j += kLanes) best = max(load(bias + j), best);
+    const float most = max_of(best) + kNegligible;
+    for (size_t r = 0; r < R; ++r) {
+      if (most + reach_[r] > top_[r]) return false;
+    }
+    return true;
   }
 
   // Turns a row of products into weights e^(s - top), masked; returns what earlier sums shrink by.
@@ -136,6 +154,7 @@ class QueryTile {
   size_t index_, token_, count_, Vp_;
   double reference_ = 0;
   float top_[R], total_[R];
+  float reach_[R];  // the greatest product that the query can have with any key
   alignas(64) float queries_[R * kMaxKeyDim];  // [R, K], times query_scale
   alignas(64) float out_[R * kMaxValueDim];    // [R, Vp]
 };
