@@ -73,12 +73,10 @@ export class StatusBar implements vscode.Disposable {
       enabledCommands: ["stateline.menu", "stateline.showLog", "stateline.openSettings"],
     };
     const { life } = this.#client;
-    if (life.kind === "running" && life.status !== undefined) {
+    if (life.kind === "running" && life.status !== undefined && life.status.state !== "error") {
       const rows = figures(life.status, this.#meter.counts).map(([name, value]) => `| ${name} | ${value} |`);
       tooltip.appendMarkdown(`| | |\n|:--|:--|\n${rows.join("\n")}\n\n`);
-      if (life.status.state !== "error" && life.status.message) {
-        tooltip.appendMarkdown(`$(warning) ${life.status.message}\n\n`);
-      }
+      if (life.status.message) tooltip.appendMarkdown(`$(warning) ${life.status.message}\n\n`);
     }
     tooltip.appendMarkdown(
       "---\n\n[Menu](command:stateline.menu) · [Settings](command:stateline.openSettings) · [Log](command:stateline.showLog)",

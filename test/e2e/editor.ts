@@ -52,7 +52,7 @@ export class Editor {
 
   async hoverStatus(): Promise<string> {
     await this.page.locator(STATUS).hover();
-    const hover = this.page.locator(".monaco-hover:visible", { hasText: "Hybrid ratio" });
+    const hover = this.page.locator(".monaco-hover:visible", { hasText: "Settings" });
     await hover.waitFor();
     return (await hover.textContent()) ?? "";
   }

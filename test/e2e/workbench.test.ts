@@ -242,7 +242,11 @@ test("a workspace that is not trusted cannot name the model's folder; a trusted 
   await editor.runCommand("Workspaces: Manage Workspace Trust");
   await editor.page.getByRole("button", { name: "Trust", exact: true }).click();
   await editor.statusSays(/nowhere/);
+  const message = editor.page.locator(".notification-toast");
+  await message.waitFor();
   await editor.page.keyboard.press("Escape");
+  await message.waitFor({ state: "hidden" });
+  assert.match(await editor.hoverStatus(), /nowhere/);
   await editor.picture("status-bar-error");
   await editor.page.close();
 });
