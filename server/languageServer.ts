@@ -10,6 +10,8 @@ import {
   type InlineCompletionItem,
   type InlineCompletionParams,
   InlineCompletionTriggerKind,
+  MessageType,
+  ShowMessageNotification,
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
@@ -154,9 +156,7 @@ export class LanguageServer {
     const raw = this.#client.answersConfiguration ? await this.#pullSettings() : this.#pushedSettings;
     const { settings, problems } = validateSettings(raw);
     for (const problem of problems) {
-      if (this.#toldProblems.has(problem)) continue;
-      this.#toldProblems.add(problem);
-      this.#connection.window.showWarningMessage(problem);
+      this.#tell(MessageType.Warning, problem);
     }
     return settings;
   }
@@ -207,6 +207,13 @@ export class LanguageServer {
     };
   }
 
+  /** Each sentence once in the server's life. A plain notification: nothing waits for the person to close it. */
+  #tell(type: MessageType, message: string): void {
+    if (this.#toldProblems.has(message)) return;
+    this.#toldProblems.add(message);
+    void this.#connection.sendNotification(ShowMessageNotification.type, { type, message });
+  }
+
   #execute({ command, arguments: [accepted] = [] }: ExecuteCommandParams): null {
     if (command !== ACCEPTED_COMMAND) return null;
     this.#log.info(
@@ -230,9 +237,8 @@ export class LanguageServer {
     if (!status) return;
     void this.#connection.sendNotification(STATUS_CHANGED_NOTIFICATION, status);
     if (this.#client.showsProgress) this.#progress.follow(status);
-    if (status.state === "error" && status.message && !this.#toldProblems.has(status.message)) {
-      this.#toldProblems.add(status.message);
-      this.#connection.window.showErrorMessage(status.message);
+    if (status.state === "error" && status.message) {
+      this.#tell(MessageType.Error, status.message);
     }
   }
 }

@@ -107,7 +107,7 @@ async function start(root: string, values: Values): Promise<Stateline> {
 function terminalLog(verbose: boolean): Log {
   const write = (line: string) => void process.stderr.write(`${line}\n`);
   const silent = () => undefined;
-  return { debug: silent, info: verbose ? write : silent, warn: write };
+  return { debug: silent, info: verbose ? write : silent, warn: verbose ? write : silent };
 }
 
 async function completeAt(stateline: Stateline, root: string, { path, text, offset }: Place): Promise<void> {
