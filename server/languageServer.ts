@@ -24,12 +24,12 @@ import {
   STATUS_REQUEST,
 } from "../protocol/messages.ts";
 import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
+import { type ClientFacts, factsOf, foldersOf, NO_CLIENT, pathsOf } from "./clientFacts.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { filePathOf, OpenDocuments } from "./documents.ts";
 import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { ReadingProgress } from "./readingProgress.ts";
-import { defaultCacheFolder } from "./repository/stateStore.ts";
 import { Stateline } from "./stateline.ts";
 
 /** Between two status notifications. */
@@ -68,7 +68,7 @@ export class LanguageServer {
     connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? null);
     connection.onRequest(LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
     connection.onRequest(REREAD_REQUEST, () => {
-      this.#stateline?.reread();
+      void this.#stateline?.reread();
       return null;
     });
     const { all } = this.#documents;
@@ -241,45 +241,6 @@ export class LanguageServer {
       this.#tell(MessageType.Error, status.message);
     }
   }
-}
-
-interface ClientFacts {
-  readonly answersConfiguration: boolean;
-  readonly registersConfiguration: boolean;
-  readonly registersWatchers: boolean;
-  readonly hasFolders: boolean;
-  readonly showsProgress: boolean;
-  readonly storagePath: string;
-}
-
-const NO_CLIENT: ClientFacts = {
-  answersConfiguration: false,
-  registersConfiguration: false,
-  registersWatchers: false,
-  hasFolders: false,
-  showsProgress: false,
-  storagePath: defaultCacheFolder(),
-};
-
-function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
-  const { workspace, window } = capabilities;
-  return {
-    answersConfiguration: workspace?.configuration === true,
-    registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
-    registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
-    hasFolders: workspace?.workspaceFolders === true,
-    showsProgress: window?.workDoneProgress === true,
-    storagePath: typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder(),
-  };
-}
-
-function foldersOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
-  if (workspaceFolders) return pathsOf(workspaceFolders.map(({ uri }) => uri));
-  return rootUri ? pathsOf([rootUri]) : [];
-}
-
-function pathsOf(uris: readonly string[]): string[] {
-  return uris.map(filePathOf).filter((path) => path !== undefined);
 }
 
 function itemOf(answer: CompletionAnswer, document: TextDocument): InlineCompletionItem {

@@ -76,7 +76,9 @@ export class Stateline {
     this.#read(true);
   }
 
-  reread(): void {
+  /** After an error: tries the model again. */
+  async reread(): Promise<void> {
+    if (this.#life.kind === "error") return await this.start();
     this.#read(false);
   }
 

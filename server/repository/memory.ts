@@ -5,9 +5,9 @@ import type { Model, State } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { compare, type KnownFiles } from "./comparison.ts";
 import { isForeignFolder } from "./fileRules.ts";
 import { readInto } from "./reading.ts";
-import { readText } from "./readText.ts";
 import {
   BYTES_PER_TOKEN,
   findWorkspaceFile,
@@ -15,9 +15,9 @@ import {
   type SourceOptions,
   tokenise,
   tokenStream,
-  type WorkspaceFile,
 } from "./sources.ts";
 import type { StateStore } from "./stateStore.ts";
+import { TokenEstimate } from "./tokenEstimate.ts";
 
 const BUDGET_TOKENS = 1_000_000;
 /** While the first reading goes on, completions start from what is read so far, renewed at this step. */
@@ -55,8 +55,6 @@ export interface MemoryContext {
   /** Pause after the state changed until it is saved. */
   readonly saveMs: number;
 }
-
-type KnownFiles = Map<string, { readonly file: WorkspaceFile; readonly hash: string }>;
 
 export class RepositoryMemory {
   readonly #context: MemoryContext;
@@ -158,7 +156,7 @@ export class RepositoryMemory {
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
     if (signal.aborted) throw new Cancelled();
     const known: KnownFiles = new Map();
-    const estimate = new TokenEstimate(files);
+    const estimate = new TokenEstimate(files, BUDGET_TOKENS);
     this.#report({ ...this.#progress, tokensTotal: estimate.total(0) });
     const startedMs = performance.now();
     // Until the first reading is done there is nothing better than its beginning.
@@ -203,25 +201,8 @@ export class RepositoryMemory {
     const stored = folders.length > 0 ? await store?.load(this.#storeKey()) : undefined;
     if (!stored) return false;
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
-    const recorded = new Map(
-      stored.reading.files.map((record) => [`${record.folder}:${record.path}`, record.hash]),
-    );
-    const known: KnownFiles = new Map();
-    const changed: string[] = [];
-    for (const file of files) {
-      if (signal.aborted) throw new Cancelled();
-      const read = await readText(file.path);
-      if (read.kind === "skipped") continue;
-      const hash = recorded.get(`${file.folder}:${file.relativePath}`);
-      if (hash) known.set(file.path, { file, hash });
-      if (hash !== read.hash) changed.push(file.path);
-    }
-    const gone = recorded.size - known.size;
-    if (
-      changed.length + gone >
-      Math.max(1, Math.min(FEW_FILES, recorded.size / 2), recorded.size * MOST_CHANGED_SHARE)
-    )
-      return false;
+    const { known, changed, gone } = await compare(files, stored.reading.files, signal);
+    if (changed.length + gone > mostAppended(stored.reading.files.length)) return false;
     try {
       const state = await model.restore(stored.bytes);
       if (state.stateHeads !== this.#settings.stateHeads) throw new Error("it has another hybrid ratio");
@@ -246,7 +227,7 @@ export class RepositoryMemory {
       const paths = [...this.#changed];
       this.#changed.clear();
       // Another branch was checked out, or the like: then the order of all files matters again.
-      if (paths.length > Math.max(FEW_FILES, this.#known.size * MOST_CHANGED_SHARE)) {
+      if (paths.length > Math.max(FEW_FILES, mostAppended(this.#known.size))) {
         await this.#readAll(signal);
         return this.#report({ ...this.#progress, reading: false });
       }
@@ -335,25 +316,7 @@ export class RepositoryMemory {
   }
 }
 
-/** The stream's size: exact for the files that are tokenised, by bytes per token for the others. */
-class TokenEstimate {
-  #bytesLeft: number;
-  #bytesRead = 0;
-  #tokens = 0;
-
-  constructor(files: readonly WorkspaceFile[]) {
-    this.#bytesLeft = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  }
-
-  count(file: WorkspaceFile, tokens: number): void {
-    this.#bytesLeft -= file.sizeBytes;
-    this.#bytesRead += file.sizeBytes;
-    this.#tokens += tokens;
-  }
-
-  total(tokensRead: number): number {
-    const bytesPerToken = this.#bytesRead > 50_000 ? this.#bytesRead / this.#tokens : BYTES_PER_TOKEN;
-    const estimate = Math.round(this.#tokens + Math.max(0, this.#bytesLeft) / bytesPerToken);
-    return Math.min(BUDGET_TOKENS, Math.max(tokensRead, estimate));
-  }
+/** Beyond that many changed files, of so many, reading all of them in their order is better. */
+function mostAppended(files: number): number {
+  return Math.max(1, Math.min(FEW_FILES, files / 2), files * MOST_CHANGED_SHARE);
 }

@@ -5,6 +5,7 @@ import { indentation } from "./indentation.ts";
 import { lineFeeds } from "./lineFeeds.ts";
 import { nextLines } from "./nextLines.ts";
 import { repeatedLines } from "./repeatedLines.ts";
+import { repeatedPieces } from "./repeatedPieces.ts";
 import type { CleaningContext, Rule } from "./rule.ts";
 import { suffixOverlap } from "./suffixOverlap.ts";
 import { trailingSpace } from "./trailingSpace.ts";
@@ -15,6 +16,7 @@ const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ["line feeds", lineFeeds],
   ["indentation", indentation],
   ["bracket balance", bracketBalance],
+  ["repeated pieces", repeatedPieces],
   ["repeated lines", repeatedLines],
   ["what follows already", suffixOverlap],
   ["the next line again", nextLines],

@@ -7,6 +7,7 @@ import { lineFeeds } from "../../../server/completion/clean/lineFeeds.ts";
 import { nextLines } from "../../../server/completion/clean/nextLines.ts";
 import { clean } from "../../../server/completion/clean/pipeline.ts";
 import { repeatedLines } from "../../../server/completion/clean/repeatedLines.ts";
+import { repeatedPieces } from "../../../server/completion/clean/repeatedPieces.ts";
 import type { Rule } from "../../../server/completion/clean/rule.ts";
 import { suffixOverlap } from "../../../server/completion/clean/suffixOverlap.ts";
 import { trailingSpace } from "../../../server/completion/clean/trailingSpace.ts";
@@ -128,6 +129,25 @@ const cases: readonly Case[] = [
   },
   { rule: repeatedLines, name: "lets closers repeat", before: "", text: "a\n}\n}", expected: "a\n}\n}" },
 
+  {
+    rule: repeatedPieces,
+    name: "drops a line that goes in circles",
+    text: "[node, scope, scope, scope, scope, sc",
+    expected: "",
+  },
+  {
+    rule: repeatedPieces,
+    name: "keeps the lines before it",
+    text: "a();\nb(1, 1, 1, 1, 1, 1, 1, 1, 1",
+    expected: "a();",
+  },
+  {
+    rule: repeatedPieces,
+    name: "lets rules and indentation repeat",
+    text: "// --------------",
+    expected: "// --------------",
+  },
+  { rule: repeatedPieces, name: "lets a piece come three times", text: "f(x, x, x)", expected: "f(x, x, x)" },
   {
     rule: suffixOverlap,
     name: "leaves out lines that follow already",

@@ -1,0 +1,44 @@
+/** What the client said of itself when it initialised the server. */
+import type { InitializeParams } from "vscode-languageserver/node";
+import type { InitializationOptions } from "../protocol/messages.ts";
+import { filePathOf } from "./documents.ts";
+import { defaultCacheFolder } from "./repository/stateStore.ts";
+
+export interface ClientFacts {
+  readonly answersConfiguration: boolean;
+  readonly registersConfiguration: boolean;
+  readonly registersWatchers: boolean;
+  readonly hasFolders: boolean;
+  readonly showsProgress: boolean;
+  readonly storagePath: string;
+}
+
+export const NO_CLIENT: ClientFacts = {
+  answersConfiguration: false,
+  registersConfiguration: false,
+  registersWatchers: false,
+  hasFolders: false,
+  showsProgress: false,
+  storagePath: defaultCacheFolder(),
+};
+
+export function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
+  const { workspace, window } = capabilities;
+  return {
+    answersConfiguration: workspace?.configuration === true,
+    registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
+    registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    hasFolders: workspace?.workspaceFolders === true,
+    showsProgress: window?.workDoneProgress === true,
+    storagePath: typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder(),
+  };
+}
+
+export function foldersOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
+  if (workspaceFolders) return pathsOf(workspaceFolders.map(({ uri }) => uri));
+  return rootUri ? pathsOf([rootUri]) : [];
+}
+
+export function pathsOf(uris: readonly string[]): string[] {
+  return uris.map(filePathOf).filter((path) => path !== undefined);
+}
