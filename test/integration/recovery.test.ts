@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -291,4 +291,21 @@ test("completing in a terminal: figures for a place, a sentence and code 2 for a
     assert.match(stderr, message);
     assert.equal(stderr.trim().split("\n").length, 1, stderr);
   }
+});
+
+test("the server speaks over Node's channel too, and ends with its parent", async (t) => {
+  const server = fork(SERVER, ["--node-ipc"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  t.after(() => server.kill("SIGKILL"));
+  const answered = once(server, "message");
+  server.send({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { processId: null, rootUri: null, capabilities: {} },
+  });
+  const [answer] = await answered;
+  assert.equal(answer.result.capabilities.inlineCompletionProvider, true);
+  server.disconnect();
+  const [code] = await once(server, "exit");
+  assert.equal(code, 1);
 });
