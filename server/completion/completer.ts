@@ -10,7 +10,8 @@ import { ContextBuilder } from "./context.ts";
 import { type Generation, generateLines } from "./generate.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { AdaptivePause, pause } from "./pause.ts";
-import { PrefixCache, type Root } from "./prefixCache.ts";
+import type { Root } from "./prefixCache.ts";
+import { PrefixCaches } from "./prefixCaches.ts";
 import { replacedLength } from "./replacedLength.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, surroundingsOf } from "./request.ts";
@@ -44,7 +45,7 @@ interface Attempt {
 export class Completer {
   readonly #context: CompleterContext;
   readonly #contexts: ContextBuilder;
-  readonly #cache: PrefixCache;
+  readonly #caches: PrefixCaches;
   readonly #shown = new ShownCompletions();
   readonly #pause = new AdaptivePause();
   /** The request under way for each document. */
@@ -57,7 +58,7 @@ export class Completer {
   constructor(context: CompleterContext) {
     this.#context = context;
     this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice());
-    this.#cache = new PrefixCache(context.model);
+    this.#caches = new PrefixCaches(context.model);
   }
 
   get lastFigures(): CompletionFigures | null {
@@ -92,7 +93,7 @@ export class Completer {
 
   dispose(): void {
     for (const controller of this.#current.values()) controller.abort();
-    void this.#turn.finally(() => this.#cache.dispose());
+    void this.#turn.finally(() => this.#caches.dispose());
   }
 
   async #attempt(attempt: Attempt): Promise<CompletionAnswer | undefined> {
@@ -123,7 +124,9 @@ export class Completer {
     const begunMs = performance.now();
     const context = this.#contexts.build(request.document, around, request.others);
     const shape = shapeOf(around, request.manual);
-    const { state, tokensAdvanced } = await this.#cache.advance(root, context.tokens, signal);
+    const { state, tokensAdvanced } = await this.#caches
+      .of(request.document.uri)
+      .advance(root, context.tokens, signal);
     const generation = await generateLines(model, tokenizer, state, {
       dropped: context.dropped,
       firstTokens: context.firstTokens,

@@ -1,7 +1,7 @@
 /** A bare LSP client over standard input and output: no editor, no client library. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
   createMessageConnection,
@@ -47,12 +47,15 @@ export class Client {
   readonly log: string[] = [];
   readonly shown: string[] = [];
   readonly progress: string[] = [];
+  /** The answer to workspace/workspaceFolders. */
+  folders: readonly string[];
   readonly #waiting = new Set<() => void>();
   readonly #versions = new Map<string, number>();
   #settings: Readonly<Record<string, unknown>>;
 
   private constructor(options: ClientOptions) {
     this.#settings = options.settings ?? {};
+    this.folders = options.folders;
     this.process = spawn(process.execPath, [SERVER, "--stdio"], { stdio: "pipe" });
     const reader = new StreamMessageReader(this.process.stdout);
     this.connection = createMessageConnection(reader, new StreamMessageWriter(this.process.stdin));
@@ -65,7 +68,7 @@ export class Client {
     await client.connection.sendRequest("initialize", {
       processId: process.pid,
       rootUri: null,
-      workspaceFolders: folders.map((path) => ({ uri: pathToFileURL(path).href, name: path })),
+      workspaceFolders: folders.map(workspaceFolder),
       capabilities: {
         workspace: { configuration: answersConfiguration, workspaceFolders: true },
         window: { workDoneProgress: true },
@@ -194,6 +197,7 @@ export class Client {
     );
     connection.onRequest("window/workDoneProgress/create", () => null);
     connection.onRequest("client/registerCapability", () => null);
+    connection.onRequest("workspace/workspaceFolders", () => this.folders.map(workspaceFolder));
     connection.onRequest("workspace/configuration", () => [this.#settings]);
     connection.onError(() => undefined);
     connection.listen();
@@ -217,3 +221,7 @@ export class Client {
 /** InlineCompletionTriggerKind of LSP 3.18. */
 const INVOKED = 1;
 const AUTOMATIC = 2;
+
+function workspaceFolder(path: string) {
+  return { uri: pathToFileURL(path).href, name: basename(path) };
+}

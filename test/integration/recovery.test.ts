@@ -255,6 +255,17 @@ test("two folders are read one after the other", async (t) => {
   assert.ok(client.log.some((line) => line.startsWith("Read 5 files")));
 });
 
+test("a folder that is opened later is read then", async (t) => {
+  const client = await start(t, { folders: [] });
+  await client.until(() => client.status?.state === "ready");
+  assert.equal(client.status?.tokensRead, 0);
+  client.folders = [folder(t, program(1))];
+  await client.connection.sendNotification("workspace/didChangeWorkspaceFolders", {
+    event: { added: [{ uri: pathToFileURL(client.folders[0] ?? "").href, name: "added" }], removed: [] },
+  });
+  await client.until(() => client.status?.state === "ready" && client.status.tokensRead > 500);
+});
+
 function run(file: string, ...args: string[]) {
   return spawnSync(process.execPath, [file, ...args], { encoding: "utf8", timeout: 60_000, input: "" });
 }

@@ -82,6 +82,22 @@ test("a further character advances at most five tokens, ten deleted ones at most
   }
 });
 
+test("going to another document and back advances nothing; a document unused for long is forgotten", async () => {
+  const { completer, model } = await setUp("nothing known");
+  const text = "const value = compute(1);\n".repeat(20);
+  const inDocument = async (name: string) => {
+    const request = ask(`${text}|`);
+    await completer.complete({ ...request, document: { ...request.document, uri: `file:///${name}.ts` } });
+    return completer.lastFigures?.tokensAdvanced ?? -1;
+  };
+  assert.ok((await inDocument("a")) > 100);
+  assert.ok((await inDocument("b")) > 100);
+  assert.equal(await inDocument("a"), 0);
+  for (const name of ["c", "d", "e"]) await inDocument(name);
+  assert.ok((await inDocument("a")) > 100);
+  assert.ok(model.living < 3 * 60, `${model.living} states live`);
+});
+
 test("typing through what was shown asks the engine nothing", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
   await completer.complete(ask("const value = |"));
