@@ -95,7 +95,7 @@ class ThreadPool {
 
   alignas(64) std::atomic<uint32_t> epoch_{0};     // moves when there is work; helpers sleep on it
   alignas(64) std::atomic<uint32_t> finished_{0};  // blocks finished by helpers in this job
-  std::atomic<uint32_t> watching_{0};  // helpers awake without work
+  std::atomic<uint32_t> watching_{0};              // helpers awake without work
   std::atomic<bool> stopping_{false};
   std::atomic<bool> in_use_{false};
 

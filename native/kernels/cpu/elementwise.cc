@@ -7,11 +7,22 @@ namespace stateline::kernels::STATELINE_LEVEL {
 SiluMul silu_mul;
 Add add;
 AddScaled add_scaled;
+Discretise discretise;
 
 namespace {
 constexpr double kNsPerElement =
     0.5;  // measured on one core at 16 lanes; only the split depends on it
+
+// ln(1 + x) for 0 <= x <= 1; the quotient makes good what 1 + x rounds away (Kahan).
+STATELINE_INLINE Vec log1p(Vec x) {
+  const Vec one = splat(1.0f), sum = one + x;
+  const Vec rounded = max(sum - one, splat(1e-30f));
+  // Where 1 + x is 1, ln is 0 and the quotient useless: x itself is the answer, and the greater
+  // one.
+  return max(log(sum) * (x / rounded), min(x, splat(0x1p-24f)));
 }
+
+}  // namespace
 
 void silu_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
               const float* up, size_t ldu, float* y, size_t ldy) {
@@ -50,6 +61,22 @@ void add_scaled(size_t rows, size_t groups, size_t width, const float* scale, co
       });
     }
   }
+}
+
+void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
+                const float* A_log, float* dt, float* a, float* log_dt) {
+  const Vec zero = splat(0);
+  for_vectors(heads, [&](size_t h, size_t n) {
+    const Vec rate = zero - exp(load_up_to(A_log + h, n)), offset = load_up_to(bias + h, n);
+    for (size_t t = 0; t < rows; ++t) {
+      const Vec raw = load_up_to(u + t * ldu + h, n) + offset;
+      const Vec softplus = max(raw, zero) + log1p(exp(zero - abs(raw)));
+      const size_t place = t * heads + h;
+      store_up_to(dt + place, softplus, n);
+      store_up_to(a + place, rate * softplus, n);
+      store_up_to(log_dt + place, log(max(softplus, splat(1e-6f))), n);
+    }
+  });
 }
 
 }  // namespace stateline::kernels::STATELINE_LEVEL

@@ -8,6 +8,7 @@ CausalConv causal_conv;
 SiluMul silu_mul;
 Add add;
 AddScaled add_scaled;
+Discretise discretise;
 SsdPrefill ssd_prefill;
 SsdStep ssd_step;
 Attention attention;
@@ -27,7 +28,7 @@ const Kernels table{
     silu_mul,
     add,
     add_scaled,
-    reference::discretise,  // a few numbers per token
+    discretise,
     ssd_prefill,
     ssd_step,
     attention,

@@ -28,16 +28,15 @@ void add_scaled(size_t rows, size_t groups, size_t width, const float* scale, co
   }
 }
 
-// A few numbers per token: every level uses this one.
 void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
                 const float* A_log, float* dt, float* a, float* log_dt) {
   for (size_t t = 0; t < rows; ++t) {
     for (size_t h = 0; h < heads; ++h) {
-      const float raw = u[t * ldu + h] + bias[h];
-      const float softplus = std::max(raw, 0.0f) + std::log1p(std::exp(-std::fabs(raw)));
-      dt[t * heads + h] = softplus;
-      a[t * heads + h] = -std::exp(A_log[h]) * softplus;
-      log_dt[t * heads + h] = std::log(std::max(softplus, 1e-6f));
+      const double raw = static_cast<double>(u[t * ldu + h]) + bias[h];
+      const double softplus = std::max(raw, 0.0) + std::log1p(std::exp(-std::fabs(raw)));
+      dt[t * heads + h] = static_cast<float>(softplus);
+      a[t * heads + h] = static_cast<float>(-std::exp(static_cast<double>(A_log[h])) * softplus);
+      log_dt[t * heads + h] = static_cast<float>(std::log(std::max(softplus, 1e-6)));
     }
   }
 }

@@ -90,7 +90,7 @@ TEST_CASE("paged attention agrees with the reference, in blocks and token by tok
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const Case& c : kCases) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       CAPTURE(c.tokens);
       CAPTURE(c.K);
       CAPTURE(c.V);
@@ -112,7 +112,7 @@ TEST_CASE("passing over decayed pages changes nothing that shows") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t tokens : {1, 60}) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       const Case c{tokens, 64, 32, 1500, 0, 0};
       Cache expected(c), pruned(c);
       const std::vector<float> bound(Cache::kHeads, 16.0f);  // |k| of 64 normal numbers is about 8

@@ -46,7 +46,7 @@ std::vector<double> magnitudes(const PackedMatrix& W, const Shape& s, const std:
 
 void check_shape(const Kernels& level, WeightType type, const Shape& s, unsigned threads) {
   CAPTURE(seed());
-  CAPTURE(level.level);
+  CAPTURE(std::string(level.level));
   CAPTURE(static_cast<int>(type));
   CAPTURE(s.n);
   CAPTURE(s.k);
@@ -82,7 +82,7 @@ TEST_CASE("linear agrees with the reference at every level, type and shape") {
 TEST_CASE("a row's result does not depend on the rows beside it") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
-    CAPTURE(level->level);
+    CAPTURE(std::string(level->level));
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::int8}) {
       Random random(11);
       ThreadPool pool(2);
@@ -108,7 +108,7 @@ TEST_CASE("int8 results are the same bits on every level") {
   std::vector<float> expected(s.m * s.n);
   reference::linear(pool, W, x.data(), s.m, s.k, expected.data(), s.n);
   for (const Kernels* level : levels()) {
-    CAPTURE(level->level);
+    CAPTURE(std::string(level->level));
     std::vector<float> actual(s.m * s.n);
     level->linear(pool, W, x.data(), s.m, s.k, actual.data(), s.n);
     CHECK(expected == actual);

@@ -11,7 +11,7 @@ TEST_CASE("rms_norm agrees with the reference, by rows and by heads, in place to
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t width : kWidths) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       CAPTURE(width);
       Random random(static_cast<uint32_t>(width));
       const size_t rows = 3, groups = 5, ld = groups * width + 2;
@@ -31,7 +31,7 @@ TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t channels : kWidths) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       CAPTURE(channels);
       Random random(static_cast<uint32_t>(channels));
       ThreadPool pool(2);
@@ -57,7 +57,7 @@ TEST_CASE("silu_mul, add and add_scaled agree with the reference") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t width : kWidths) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       CAPTURE(width);
       Random random(static_cast<uint32_t>(width));
       ThreadPool pool(2);
@@ -86,16 +86,29 @@ TEST_CASE("silu_mul, add and add_scaled agree with the reference") {
   }
 }
 
-TEST_CASE("discretise keeps its precision at both ends of softplus") {
-  const std::vector<float> u{-30, -5, 0, 5, 30}, bias(5), A_log{0, 1, 2, -1, 0.5f};
-  std::vector<float> dt(5), a(5), log_dt(5);
-  kernels().discretise(1, 5, u.data(), 5, bias.data(), A_log.data(), dt.data(), a.data(),
-                       log_dt.data());
-  for (size_t h = 0; h < 5; ++h) {
-    const double exact = std::log1p(std::exp(static_cast<double>(u[h])));
-    CHECK(dt[h] == doctest::Approx(exact).epsilon(1e-6));
-    CHECK(a[h] == doctest::Approx(-std::exp(static_cast<double>(A_log[h])) * exact).epsilon(1e-6));
-    CHECK(log_dt[h] == doctest::Approx(std::log(std::max(exact, 1e-6))).epsilon(1e-6));
+TEST_CASE("discretise agrees with the reference, also far out on both ends of softplus") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t heads : {1, 5, 8, 16, 19}) {
+      CAPTURE(std::string(level->level));
+      CAPTURE(heads);
+      Random random(static_cast<uint32_t>(heads));
+      const size_t rows = 200, ldu = heads + 2, n = rows * heads;
+      std::vector<float> u;
+      for (size_t i = 0; i < rows * ldu; ++i) u.push_back(random.uniform(-35, 35));
+      for (size_t i = 0; i < rows * ldu; i += 2) u[i] = random.normal();
+      const std::vector<float> bias = random.normals(heads), A_log = random.normals(heads);
+      std::vector<float> dt(n), a(n), log_dt(n), exact_dt(n), exact_a(n), exact_log(n);
+      reference::discretise(rows, heads, u.data(), ldu, bias.data(), A_log.data(), exact_dt.data(),
+                            exact_a.data(), exact_log.data());
+      level->discretise(rows, heads, u.data(), ldu, bias.data(), A_log.data(), dt.data(), a.data(),
+                        log_dt.data());
+      // u + bias is rounded before the exponential, which multiplies that rounding by up to |u|.
+      CHECK(excess(exact_dt, dt, [&](size_t i) { return 6e-6 * exact_dt[i]; }) <= 0);
+      CHECK(excess(exact_a, a, [&](size_t i) { return 6e-6 * std::fabs(exact_a[i]); }) <= 0);
+      CHECK(excess(exact_log, log_dt,
+                   [&](size_t i) { return 6e-6 + 1e-6 * std::fabs(exact_log[i]); }) <= 0);
+    }
   }
 }
 
@@ -103,7 +116,7 @@ TEST_CASE("softmax, log_sum_exp and argmax agree with the reference") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t n : {1, 2, 15, 16, 17, 100, 4096}) {
-      CAPTURE(level->level);
+      CAPTURE(std::string(level->level));
       CAPTURE(n);
       Random random(static_cast<uint32_t>(n));
       std::vector<float> x = random.normals(n);
@@ -130,7 +143,7 @@ TEST_CASE("argmax takes the first of equals and never a NaN") {
 // silu_mul with an up of 1 shows exp: x / silu(x) - 1 = e^-x.
 TEST_CASE("the vector exponential keeps its stated error") {
   for (const Kernels* level : levels()) {
-    CAPTURE(level->level);
+    CAPTURE(std::string(level->level));
     std::vector<float> x, weights;
     for (float value = -87.0f; value <= 0; value += 0.01f) x.push_back(value);
     weights.resize(x.size());

@@ -72,7 +72,7 @@ TEST_CASE("chunked ssd agrees with the recurrence in double") {
                                {33, 3, 40},
                                {300, 16, 1}}) {
       for (const float decay : {0.0f, 0.01f, 3.0f}) {
-        CAPTURE(level->level);
+        CAPTURE(std::string(level->level));
         CAPTURE(shape.tokens);
         CAPTURE(shape.K);
         CAPTURE(shape.V);
@@ -91,7 +91,7 @@ TEST_CASE("ssd is the same by steps, and by chunks cut anywhere") {
   CAPTURE(seed());
   const Shape shape{150, 64, 32};
   for (const Kernels* level : levels()) {
-    CAPTURE(level->level);
+    CAPTURE(std::string(level->level));
     ThreadPool pool(2);
     Layer expected(shape, 0.05f), steps(shape, 0.05f), pieces(shape, 0.05f);
     reference::ssd_prefill(pool, expected.arguments(0, shape.tokens));
