@@ -30,7 +30,7 @@ import { filePathOf, OpenDocuments } from "./documents.ts";
 import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { ReadingProgress } from "./readingProgress.ts";
-import { Stateline } from "./stateline.ts";
+import { LOADING, Stateline } from "./stateline.ts";
 
 /** Between two status notifications. */
 const STATUS_INTERVAL_MS = 250;
@@ -65,7 +65,7 @@ export class LanguageServer {
     });
     connection.onExecuteCommand((params) => this.#execute(params));
     connection.languages.inlineCompletion.on((params, token) => this.#complete(params, token));
-    connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? null);
+    connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? LOADING);
     connection.onRequest(LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
     connection.onRequest(REREAD_REQUEST, () => {
       void this.#stateline?.reread();

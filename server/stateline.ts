@@ -41,6 +41,19 @@ type Life =
   | { readonly kind: "serving"; readonly serving: Serving }
   | { readonly kind: "error"; readonly message: string };
 
+/** Before anything else is known. */
+export const LOADING: Status = {
+  state: "loading",
+  tokensRead: 0,
+  tokensTotal: 0,
+  stateBytes: 0,
+  kvBytes: 0,
+  tokensPerSecond: 0,
+  hybridRatio: 0,
+  device: "",
+  model: "",
+};
+
 export class Stateline {
   readonly #options: StatelineOptions;
   #settings: Settings;
@@ -98,7 +111,7 @@ export class Stateline {
     const life = this.#life;
     if (life.kind !== "serving") {
       const message = life.kind === "error" ? { message: life.message } : {};
-      return { ...NOTHING_READ, state: life.kind, hybridRatio: this.#settings.hybridRatio ?? 0, ...message };
+      return { ...LOADING, state: life.kind, hybridRatio: this.#settings.hybridRatio ?? 0, ...message };
     }
     const { model, memory } = life.serving;
     const { info } = model;
@@ -211,16 +224,6 @@ export class Stateline {
     return `${name} ${(parameters / 1e6).toFixed(1)}M ${quantization}`;
   }
 }
-
-const NOTHING_READ = {
-  tokensRead: 0,
-  tokensTotal: 0,
-  stateBytes: 0,
-  kvBytes: 0,
-  tokensPerSecond: 0,
-  device: "",
-  model: "",
-} as const;
 
 function disposeServing({ completer, memory, model }: Serving): void {
   completer.dispose();

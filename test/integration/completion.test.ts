@@ -177,6 +177,12 @@ test("another hybrid ratio is read with the old state answering, and memory foll
   assert.ok(allAttention.kvBytes > 0 && allAttention.stateBytes < allState.stateBytes);
 });
 
+test("an excluded folder is not read", async () => {
+  const { tokensRead } = await client.requestStatus();
+  await client.setSettings({ triggerDelayMs: 1, hybridRatio: 0, exclude: ["src/module1/"] });
+  await client.until(() => client.status?.state === "ready" && client.status.tokensRead < tokensRead - 500);
+});
+
 test("a bad setting gives one sentence, and its default", async () => {
   await client.setSettings({ triggerDelayMs: 1, hybridRatio: 7 });
   await client.until(() => client.shown.length > 0 && client.status?.hybridRatio === 0.75);

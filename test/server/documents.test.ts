@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { filePathOf, OpenDocuments } from "../../server/documents.ts";
+
+type Handler = (params: unknown) => void;
+
+/** The documents with the handlers that a connection would call. */
+function setUp() {
+  const handlers: Record<string, Handler> = {};
+  const connection = new Proxy(
+    {},
+    {
+      get: (_, name: string) => (handler: Handler) => {
+        handlers[name] = handler;
+        return { dispose: () => undefined };
+      },
+    },
+  );
+  const documents = new OpenDocuments();
+  documents.all.listen(connection as Parameters<typeof documents.all.listen>[0]);
+  let version = 1;
+  const open = (uri: string, text: string) =>
+    handlers.onDidOpenTextDocument?.({ textDocument: { uri, languageId: "typescript", version, text } });
+  const change = (uri: string, contentChanges: unknown[]) =>
+    handlers.onDidChangeTextDocument?.({ textDocument: { uri, version: ++version }, contentChanges });
+  return { documents, open, change };
+}
+
+const range = (startLine: number, startCharacter: number, endLine: number, endCharacter: number) => ({
+  start: { line: startLine, character: startCharacter },
+  end: { line: endLine, character: endCharacter },
+});
+
+test("changes with odd ranges, emoji and CRLF give the editor's text", () => {
+  const { documents, open, change } = setUp();
+  open("file:///a.ts", "const a = '🙂';\r\nconst b = 1;\r\n");
+  change("file:///a.ts", [
+    { range: range(0, 13, 0, 13), text: "é" },
+    { range: range(1, 0, 99, 99), text: "x\r\n" },
+    { range: range(50, 0, 50, 0), text: "return " },
+    { range: range(0, 12, 0, 12), text: "" },
+  ]);
+  assert.equal(documents.get("file:///a.ts")?.getText(), "const a = '🙂é';\r\nx\r\nreturn ");
+  change("file:///a.ts", [{ text: "whole" }, { range: range(0, 5, 0, 0), text: "!" }]);
+  assert.equal(documents.get("file:///a.ts")?.getText(), "!");
+});
+
+test("random changes give the text that a plain list of UTF-16 units gives", () => {
+  const seed = Number(process.env.SEED ?? Date.now());
+  console.log(`seed ${seed}`);
+  let value = seed % 2147483647 || 1;
+  const random = (below: number) => {
+    value = (value * 48271) % 2147483647;
+    return value % below;
+  };
+  const pieces = ["a", "🙂", "\n", "\r\n", "", "é\n", "  return x;"];
+  const { documents, open, change } = setUp();
+  let text = "first\nsecond 🙂\r\nthird";
+  open("file:///a.ts", text);
+  for (let round = 0; round < 500; round++) {
+    const document = documents.get("file:///a.ts");
+    assert.ok(document);
+    const start = random(text.length + 1);
+    const end = start + random(text.length - start + 1);
+    const inserted = Array.from({ length: random(4) }, () => pieces[random(pieces.length)]).join("");
+    const positions = { start: document.positionAt(start), end: document.positionAt(end) };
+    // A position cannot point between the two characters of a line's end.
+    const from = document.offsetAt(positions.start);
+    const to = document.offsetAt(positions.end);
+    text = text.slice(0, from) + inserted + text.slice(to);
+    change("file:///a.ts", [{ range: positions, text: inserted }]);
+    assert.equal(documents.get("file:///a.ts")?.getText(), text);
+    if (text.length > 2000) {
+      text = "again";
+      change("file:///a.ts", [{ text }]);
+    }
+  }
+});
+
+test("other documents come in the order of their use, with the line of the last edit", () => {
+  const { documents, open, change } = setUp();
+  for (const name of ["a", "b", "c"]) {
+    open(`file:///r/src/${name}.ts`, "x\ny\n");
+    documents.noteUse(`file:///r/src/${name}.ts`);
+  }
+  change("file:///r/src/b.ts", [{ range: range(1, 0, 1, 0), text: "z" }]);
+  const others = documents.others("file:///r/src/c.ts", ["/r"]);
+  assert.deepEqual(
+    others.map(({ relativePath, editedLine }) => [relativePath, editedLine]),
+    [
+      ["src/b.ts", 1],
+      ["src/a.ts", undefined],
+    ],
+  );
+  documents.noteClosed("file:///r/src/b.ts");
+  assert.equal(documents.others("file:///r/src/c.ts", ["/r"]).length, 1);
+});
+
+test("only file URIs have paths", () => {
+  assert.equal(filePathOf("file:///a/b%20c.ts"), "/a/b c.ts");
+  for (const uri of [
+    "untitled:Untitled-1",
+    "vscode-notebook-cell:/a.ipynb#x",
+    "file://host/share/a.ts",
+    "nonsense",
+  ]) {
+    assert.equal(filePathOf(uri), undefined, uri);
+  }
+});
