@@ -188,6 +188,13 @@ export class Client implements vscode.Disposable {
       },
       middleware: createMiddleware(meter, snooze),
     };
-    return new LanguageClient("stateline", "Stateline", server, options);
+    return new QuietLanguageClient("stateline", "Stateline", server, options);
+  }
+}
+
+/** Its errors go to the log alone: the person hears of a server only when it is given up, and then once. */
+class QuietLanguageClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
   }
 }

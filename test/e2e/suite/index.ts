@@ -21,10 +21,10 @@ export async function run(): Promise<void> {
   const failures = await new Promise<number>((resolve) => {
     mocha
       .run(resolve)
-      .on("pass", (test) => write({ title: test.fullTitle(), milliseconds: test.duration ?? 0 }))
+      .on("pass", (test) => write({ title: test.title, milliseconds: test.duration ?? 0 }))
       .on("fail", (test, error: Error) =>
         write({
-          title: test.fullTitle(),
+          title: test.title,
           milliseconds: test.duration ?? 0,
           error: error.stack ?? error.message,
         }),
