@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeCommit, describeMachine } from "./bench/machine.ts";
+import { writeReport } from "./bench/report.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -65,3 +66,4 @@ for (const name of names) {
     process.exitCode = 1;
   }
 }
+writeReport(join(root, "docs", "benchmarks"));

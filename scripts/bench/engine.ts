@@ -117,18 +117,21 @@ async function besideBusyProcess(bench: Bench) {
   return { threads: bench.model.info.threads, quiet, busy, ratio: busy / quiet };
 }
 
-const results = [];
-for (const threads of [1, 2]) {
+async function measure(threads: number) {
   const bench = await loadModelForBench(threads);
   const { info } = bench.model;
-  results.push({
+  const results = {
     threads,
     cpuLevel: info.cpuLevel,
     model: { parameters: info.parameters, quantization: info.quantization, weightBytes: info.weightBytes },
     byRatio: await byRatio(bench),
     byContext: threads === 2 ? await byContext(bench) : undefined,
     besideBusyProcess: await besideBusyProcess(bench),
-  });
+  };
   bench.model.dispose();
+  return results;
 }
-console.log(JSON.stringify(results));
+
+export type EngineResults = readonly Awaited<ReturnType<typeof measure>>[];
+
+if (import.meta.main) console.log(JSON.stringify([await measure(1), await measure(2)]));

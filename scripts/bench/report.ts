@@ -1,0 +1,173 @@
+/** docs/benchmarks/README.md from the JSON beside it, so that a figure in words is always one that was measured. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { EngineResults } from "./engine.ts";
+import type { Machine } from "./machine.ts";
+
+interface Recorded<Results> {
+  readonly command: string;
+  readonly commit: string;
+  readonly date: string;
+  readonly machine: Machine;
+  readonly results: Results;
+}
+
+interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly most: number;
+}
+
+interface Typing {
+  readonly tokensRead: number;
+  readonly hybridRatio: number;
+  readonly keystrokes: number;
+  readonly keystrokeToAnswerMs: Percentiles;
+  readonly decodedKeystrokeToAnswerMs: Percentiles;
+  readonly tokensAdvanced: Percentiles;
+}
+
+interface Memory {
+  readonly tokensRead: number;
+  readonly stateBytes: number;
+  readonly kvBytes: number;
+}
+
+interface LatencyResults {
+  readonly memory: readonly Memory[];
+  readonly default: Typing;
+  readonly allState: Typing;
+}
+
+export function writeReport(folder: string): void {
+  const read = <Results>(name: string): Recorded<Results> | undefined => {
+    const path = join(folder, `${name}.json`);
+    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  };
+  const sections = [
+    "# Benchmarks\n\nWritten by `./dev bench` from the JSON beside this file; each has its command, commit and machine.",
+    section("A keystroke over LSP", read<LatencyResults>("latency"), latency),
+    section("The engine by itself", read<EngineResults>("engine"), engine),
+    section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
+    section("Kernels", read<readonly string[]>("kernels"), verbatim),
+  ];
+  writeFileSync(join(folder, "README.md"), `${sections.filter(Boolean).join("\n\n")}\n`);
+}
+
+function section<Results>(
+  title: string,
+  recorded: Recorded<Results> | undefined,
+  body: (results: Results) => string,
+): string {
+  if (recorded === undefined) return "";
+  const { command, commit, date, machine, results } = recorded;
+  const origin =
+    `\`${command}\`, ${date}, commit ${commit}, ${machine.cpu} (${machine.logicalCores} cores, ` +
+    `${machine.memoryGiB} GiB), ${machine.system}, Node ${machine.node}, load before ${machine.loadBefore ?? "unknown"}`;
+  return `## ${title}\n\n${origin}\n\n${body(results)}`;
+}
+
+function latency({ memory, default: byDefault, allState }: LatencyResults): string {
+  const row = (typing: Typing): string[] => [
+    String(typing.hybridRatio),
+    count(typing.tokensRead),
+    String(typing.keystrokes),
+    spread(typing.keystrokeToAnswerMs),
+    spread(typing.decodedKeystrokeToAnswerMs),
+    spread(typing.tokensAdvanced),
+  ];
+  return [
+    table(
+      [
+        "hybrid ratio",
+        "repository tokens",
+        "keystrokes",
+        "ms, all",
+        "ms, those that decode",
+        "tokens advanced",
+      ],
+      [row(byDefault), row(allState)],
+    ),
+    "Each cell is median / 95th percentile / most. A keystroke typed along shown text decodes nothing.",
+    table(
+      ["tokens read", "state", "attention cache (ratio 1)"],
+      memory.map((one) => [count(one.tokensRead), bytes(one.stateBytes), bytes(one.kvBytes)]),
+    ),
+  ].join("\n\n");
+}
+
+function engine(results: EngineResults): string {
+  const [first] = results;
+  if (first === undefined) return "";
+  const { parameters, quantization } = first.model;
+  const ratios = results.flatMap(({ threads, byRatio }) =>
+    byRatio.map((row) => [
+      String(threads),
+      String(row.hybridRatio),
+      count(row.readTokensPerSecond),
+      count(row.decodeTokensPerSecond),
+      spread({ ...row.keystrokeMs, most: row.keystrokeMs.max }),
+      bytes(row.stateBytes),
+      bytes(row.kvBytes),
+    ]),
+  );
+  const contexts = results.flatMap(({ threads, byContext = [] }) =>
+    byContext.map((row) => [
+      count(row.contextTokens),
+      row.hybridRatio === 1 ? "all state" : "all attention, no window",
+      String(threads),
+      count(row.decodeTokensPerSecond),
+      bytes(row.stateBytes + row.kvBytes),
+    ]),
+  );
+  const busy = results.map(({ threads, besideBusyProcess: { quiet, busy, ratio } }) => [
+    String(threads),
+    count(quiet),
+    count(busy),
+    ratio.toFixed(2),
+  ]);
+  return [
+    `${(parameters / 1e6).toFixed(1)} M parameters, ${quantization}, ${first.cpuLevel}. Context 4096 tokens, window 2048.`,
+    table(
+      [
+        "threads",
+        "hybrid ratio",
+        "read tokens/s",
+        "decode tokens/s",
+        "keystroke ms",
+        "state",
+        "attention cache",
+      ],
+      ratios,
+    ),
+    "A keystroke is two tokens advanced and one decoded: median / 95th percentile / most of 100.",
+    table(["context tokens", "mode", "threads", "decode tokens/s", "memory"], contexts),
+    "Decoding at ratio 0.75 while one other process spins:",
+    table(["threads", "alone tokens/s", "beside it tokens/s", "ratio"], busy),
+  ].join("\n\n");
+}
+
+function verbatim(lines: readonly string[]): string {
+  return `\`\`\`\n${lines.join("\n")}\n\`\`\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, column) => (column === 0 ? "---" : "---:"))), ...rows.map(line)].join(
+    "\n",
+  );
+}
+
+function spread({ p50, p95, most }: Percentiles): string {
+  return [p50, p95, most]
+    .map((value) => (value < 10 ? value.toFixed(1) : String(Math.round(value))))
+    .join(" / ");
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+function bytes(value: number): string {
+  return value < 2 ** 20 ? `${Math.round(value / 1024)} KiB` : `${(value / 2 ** 20).toFixed(1)} MiB`;
+}
