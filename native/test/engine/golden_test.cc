@@ -76,14 +76,30 @@ std::vector<std::size_t> chunks_for(std::size_t deal, std::size_t of) {
   return chunks;
 }
 
-void check_case(const std::string& name, double tolerance) {
+// The median, over the positions, of the greatest relative error among a position's logits.
+double median_error(const std::vector<float>& a, const std::vector<float>& b, std::size_t vocab) {
+  std::vector<double> errors;
+  for (std::size_t at = 0; at < a.size(); at += vocab) {
+    errors.push_back(
+        relative_error(std::span(a).subspan(at, vocab), std::span(b).subspan(at, vocab)));
+  }
+  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
+  std::nth_element(errors.begin(), middle, errors.end());
+  return *middle;
+}
+
+struct Tolerance {
+  double greatest, median;  // relative to the greatest logit
+};
+
+void check_case(const std::string& name, Tolerance tolerance) {
   CAPTURE(name);
   const Golden golden(kGolden / name / "golden.safetensors");
   const auto model = Model::load(kGolden / name);
   const auto tokens = golden.read<std::int32_t>("tokens");
   const auto positions = golden.read<std::int32_t>("positions");
   const std::size_t heads = model->config().heads;
-  double worst = 0;
+  Tolerance worst{0, 0};
   for (std::size_t state_heads = 0; state_heads <= heads; ++state_heads) {
     for (const std::size_t window : {std::size_t{320}, std::size_t{45}}) {
       const auto wanted = golden.read<float>("logits." + std::to_string(state_heads) + "." +
@@ -94,24 +110,27 @@ void check_case(const std::string& name, double tolerance) {
         CAPTURE(window);
         CAPTURE(chunk);
         const auto logits = logits_at(*model, {state_heads, window, chunk}, tokens, positions);
-        const double error = relative_error(logits, wanted);
-        worst = std::max(worst, error);
-        CHECK(error <= tolerance);
+        worst.greatest = std::max(worst.greatest, relative_error(logits, wanted));
+        worst.median =
+            std::max(worst.median, median_error(logits, wanted, model->config().vocab_size));
+        CHECK(worst.greatest <= tolerance.greatest);
+        CHECK(worst.median <= tolerance.median);
       }
     }
   }
-  MESSAGE(name << ": greatest relative error of a logit " << worst);
+  MESSAGE(name << ": relative error of a logit at most " << worst.greatest
+               << ", at the median position " << worst.median);
 }
 
 TEST_CASE("f32 logits agree with PyTorch within 1e-4 for all ratios, windows and chunks") {
-  check_case("tiny-f32", 1e-4);
-  check_case("tiny-shuffled-f32", 1e-4);
+  check_case("tiny-f32", {1e-4, 1e-5});
+  check_case("tiny-shuffled-f32", {1e-4, 1e-5});
 }
 
-// Rounding an activation the other way moves a logit by a whole quantisation step, so the bound is
-// that of int8 itself, not of f32 sums.
+// Where float sums in another order round an activation the other way, the logits of that position
+// move by a quantisation step. That is rare: the median position agrees as in f32.
 TEST_CASE("int8 logits agree with PyTorch's quantised model within 2e-2") {
-  check_case("tiny-int8", 2e-2);
+  check_case("tiny-int8", {2e-2, 1e-5});
 }
 
 }  // namespace

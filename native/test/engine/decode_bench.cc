@@ -1,0 +1,116 @@
+// Speed of a model: decode_bench [model directory] [state heads]. Prints prefill tokens/s and ms
+// per decoded token with one and two threads, and both again beside one busy process (a spinning
+// twin). Each figure is the median of the repetitions; the ratio busy : idle is that of the
+// medians.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "engine/branch.h"
+#include "engine/engine.h"
+#include "formats/error.h"
+
+namespace {
+
+using namespace stateline;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kPrefillTokens = 4096;
+constexpr std::size_t kDecodedTokens = 256;
+constexpr int kRepetitions = 9;
+constexpr std::uint64_t kWindow = 2048;  // tokens, the product's default
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+struct Speed {
+  double prefill_tokens_per_s;
+  double ms_per_decoded_token;
+};
+
+Speed measure(const engine::Model& model, std::size_t state_heads, unsigned threads) {
+  engine::Workbench workbench(model, threads);
+  std::mt19937 random(1);
+  engine::Tokens tokens(kPrefillTokens);
+  for (std::int32_t& token : tokens)
+    token = static_cast<std::int32_t>(random() % model.config().vocab_size);
+  std::vector<float> logits(model.config().vocab_size);
+  std::vector<double> prefill, decode;
+  for (int i = 0; i < kRepetitions; ++i) {
+    engine::Branch branch(model, *engine::State::initial(model, state_heads, kWindow));
+    auto begin = Clock::now();
+    for (std::size_t at = 0; at < tokens.size(); at += engine::kPrefillChunk)
+      workbench.forward.advance(branch, std::span(tokens).subspan(at, engine::kPrefillChunk));
+    prefill.push_back(seconds_since(begin));
+    branch.reserve(kDecodedTokens);
+    engine::Sampler sampler({}, model);
+    begin = Clock::now();
+    for (std::size_t n = 0; n < kDecodedTokens; ++n) {
+      workbench.head.compute(branch.hidden(), 1, logits.data());
+      const engine::Sample sample = sampler.sample(logits);
+      workbench.forward.advance(branch, std::span(&sample.token, 1));
+    }
+    decode.push_back(seconds_since(begin));
+  }
+  return {kPrefillTokens / median(prefill), 1000 * median(decode) / kDecodedTokens};
+}
+
+// A process of its own that spins until stopped.
+class BusyNeighbour {
+ public:
+  BusyNeighbour() : child_(fork()) {
+    if (child_ != 0) return;
+    for (std::atomic<unsigned> spins{0};;) spins.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~BusyNeighbour() {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  pid_t child_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const auto model = engine::Model::load(count > 1 ? arguments[1] : "model/weights");
+    const std::size_t heads = model->config().heads;
+    const std::size_t state_heads =
+        count > 2 ? std::strtoul(arguments[2], nullptr, 10)
+                  : static_cast<std::size_t>(
+                        model->config().hybrid_ratio * static_cast<double>(heads) + 0.5);
+    std::printf("%s, %s, %zu parameters, %zu of %zu heads in state mode, window %llu\n",
+                model->kernels().level, engine::quantization_name(model->quantization()),
+                model->parameters(), state_heads, heads, static_cast<unsigned long long>(kWindow));
+    for (const unsigned threads : {1u, 2u}) {
+      const Speed idle = measure(*model, state_heads, threads);
+      const BusyNeighbour neighbour;
+      const Speed busy = measure(*model, state_heads, threads);
+      std::printf(
+          "%u threads: prefill %.0f tokens/s, decode %.3f ms/token; beside a busy process %.0f "
+          "tokens/s (x %.2f), %.3f ms/token (x %.2f)\n",
+          threads, idle.prefill_tokens_per_s, idle.ms_per_decoded_token, busy.prefill_tokens_per_s,
+          busy.prefill_tokens_per_s / idle.prefill_tokens_per_s, busy.ms_per_decoded_token,
+          idle.ms_per_decoded_token / busy.ms_per_decoded_token);
+    }
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
