@@ -6,8 +6,9 @@ import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { clean } from "./clean/pipeline.ts";
-import { ContextBuilder } from "./context.ts";
+import { type Context, ContextBuilder } from "./context.ts";
 import { type Generation, generateLines } from "./generate.ts";
+import { chooseHealing, logSoftmax, NO_HEALING } from "./healing.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
@@ -119,17 +120,14 @@ export class Completer {
 
   async #compute(attempt: Attempt, settings: Settings): Promise<CompletionAnswer | undefined> {
     const { request, around, signal } = attempt;
-    const { model, tokenizer, root } = this.#context;
+    const { model, tokenizer } = this.#context;
     throwIfCancelled(signal);
     const begunMs = performance.now();
     const context = this.#contexts.build(request.document, around, request.others);
     const shape = shapeOf(around, request.manual);
-    const { state, tokensAdvanced } = await this.#caches
-      .of(request.document.uri)
-      .advance(root, context.tokens, signal);
+    const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
     const generation = await generateLines(model, tokenizer, state, {
-      dropped: context.dropped,
-      firstTokens: context.firstTokens,
+      healing,
       wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
       signal,
     });
@@ -140,10 +138,28 @@ export class Completer {
       tokensDecoded: generation.tokensDecoded,
       msToFirstToken: generation.firstLineAtMs - attempt.startedMs,
       contextTokens: state.tokenCount,
+      meanLogProb: generation.firstLineLogProb,
     };
     const { text, nothing } = this.#judge(generation, around, shape, request.manual);
     if (text !== "") this.#shown.add({ uri: request.document.uri, ...around, text });
     return this.#offer(attempt, text, nothing ? { ...figures, nothing } : figures);
+  }
+
+  /** To the cursor, or before the tokens that are healed. */
+  async #advance(uri: string, { tokens, healings }: Context, signal: AbortSignal) {
+    const { model, root } = this.#context;
+    const cache = this.#caches.of(uri);
+    if (healings.length === 0) return { ...(await cache.advance(root, tokens, signal)), healing: NO_HEALING };
+    const { tokensAdvanced } = await cache.advance(root, tokens.slice(0, -1), signal);
+    // After text was deleted, not every state before the last is there; what it would heal is then not looked at.
+    const healing = chooseHealing(healings, tokens, (count) => {
+      const state = cache.stateAfter(count);
+      return state && logSoftmax(model.logits(state));
+    });
+    const state = healing.takenBack > 0 ? cache.stateAfter(tokens.length - healing.takenBack) : undefined;
+    if (state) return { state, tokensAdvanced, healing };
+    const whole = await cache.advance(root, tokens, signal);
+    return { ...whole, tokensAdvanced: tokensAdvanced + whole.tokensAdvanced, healing: NO_HEALING };
   }
 
   #judge(

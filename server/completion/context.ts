@@ -5,7 +5,7 @@
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { cutAtLines, fileHeader } from "../repository/stream.ts";
 import { hasOnlyClosers } from "./brackets.ts";
-import { type Healed, heal } from "./healing.ts";
+import { findHealings, type Healing } from "./healing.ts";
 import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
 import type { SnippetChoice } from "./snippets.ts";
 
@@ -20,9 +20,11 @@ const SUFFIX_LINES = 24;
 const PIECE_CHARACTERS = 512;
 const MOST_PIECES = 64;
 
-export interface Context extends Healed {
-  /** Everything after the repository's state, up to the cursor or the healed token. */
+export interface Context {
+  /** Everything after the repository's state, up to the cursor. */
   readonly tokens: readonly number[];
+  /** Ways of healing their end. */
+  readonly healings: readonly Healing[];
 }
 
 export class ContextBuilder {
@@ -46,9 +48,9 @@ export class ContextBuilder {
     tokens.push(...fileHeader(this.#tokenizer, document.relativePath), fimPrefix, fimSuffix);
     tokens.push(...this.#encode(suffixOf(around.after)), fimMiddle);
     const prefix = around.before.slice(start);
-    const healed = heal(this.#tokenizer, prefix, this.#encode(prefix));
-    tokens.push(...healed.tokens);
-    return { ...healed, tokens };
+    const prefixTokens = this.#encode(prefix);
+    tokens.push(...prefixTokens);
+    return { tokens, healings: findHealings(this.#tokenizer, prefix, prefixTokens) };
   }
 
   #encode(text: string): number[] {

@@ -2,6 +2,7 @@
 import type { Model, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes, decodeWhole } from "../engine/utf8.ts";
+import type { Healing } from "./healing.ts";
 
 /** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
 const LINE_TOKENS = 48;
@@ -16,8 +17,7 @@ export interface Generation {
 }
 
 export interface GenerationOptions {
-  readonly dropped: Uint8Array;
-  readonly firstTokens: Int32Array | undefined;
+  readonly healing: Healing;
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;
   readonly signal: AbortSignal;
@@ -30,14 +30,15 @@ export async function generateLines(
   start: State,
   options: GenerationOptions,
 ): Promise<Generation> {
-  const { dropped, firstTokens, wantsMore, signal } = options;
+  const { wantsMore, signal } = options;
+  const { firstTokens, text: written } = options.healing;
   const job = { priority: "completion", signal } as const;
   const greedy = { maxTokens: LINE_TOKENS, temperature: 0, topP: 1, seed: 0, stopTokens: tokenizer.lineEnds };
   const parts: Uint8Array[] = [];
   let state = start;
   let tokensDecoded = 0;
   let firstLine: { logProb: number; atMs: number } | undefined;
-  const text = () => decodeWhole(concatBytes(parts).subarray(dropped.length));
+  const text = () => decodeWhole(concatBytes(parts).subarray(written.length));
   try {
     for (;;) {
       const first = firstLine === undefined && firstTokens ? { firstTokens } : {};

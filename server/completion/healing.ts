@@ -1,23 +1,85 @@
-/** Token healing: a word that is being typed ends in a token that its continuation may not have, so this token is chosen again. */
+/**
+ * Token healing: a word that is being typed is written in tokens that its whole would not have ("ret", "ur" where "return"
+ * is one), so the last of them are taken back, and the first token of the completion must begin with their text. How many
+ * are taken back is the model's choice: the way of writing what stands there that it finds likeliest.
+ */
 import type { Tokenizer } from "../engine/tokenizer.ts";
+import { concatBytes } from "../engine/utf8.ts";
 
-export interface Healed {
-  readonly tokens: readonly number[];
-  /** What the dropped token wrote; the completion begins with it. Empty: nothing was dropped. */
-  readonly dropped: Uint8Array;
+/** A word of more tokens is rarely one token when it is whole. */
+const MOST_TAKEN_BACK = 4;
+
+export interface Healing {
+  /** How many tokens are taken back. */
+  readonly takenBack: number;
+  /** What they wrote; the completion begins with it. */
+  readonly text: Uint8Array;
   /** The only tokens that may come first; undefined: all. */
   readonly firstTokens: Int32Array | undefined;
 }
 
-const NOTHING_DROPPED = new Uint8Array(0);
+export const NO_HEALING: Healing = { takenBack: 0, text: new Uint8Array(0), firstTokens: undefined };
 
-export function heal(tokenizer: Tokenizer, before: string, tokens: readonly number[]): Healed {
-  const last = tokens.at(-1);
-  const unhealed: Healed = { tokens, dropped: NOTHING_DROPPED, firstTokens: undefined };
-  if (last === undefined || !/[\p{L}\p{N}_$]$/u.test(before)) return unhealed;
-  const dropped = tokenizer.bytesOf(last);
-  const firstTokens = tokenizer.tokensBeginningWith(dropped);
-  // With one candidate, choosing again would choose the same.
-  if (dropped.length === 0 || firstTokens.length < 2) return unhealed;
-  return { tokens: tokens.slice(0, -1), dropped, firstTokens };
+/** The ways of healing the end of a text, from fewer to more tokens; none when no word is being typed. */
+export function findHealings(tokenizer: Tokenizer, text: string, tokens: readonly number[]): Healing[] {
+  const word = / ?[\p{L}_]+$/u.exec(text)?.[0];
+  if (word === undefined) return [];
+  const wordBytes = Buffer.byteLength(word);
+  const healings: Healing[] = [];
+  let written: Uint8Array = NO_HEALING.text;
+  for (let takenBack = 1; takenBack <= Math.min(MOST_TAKEN_BACK, tokens.length); takenBack++) {
+    written = concatBytes([tokenizer.bytesOf(tokens.at(-takenBack) ?? 0), written]);
+    if (written.length > wordBytes) break;
+    const firstTokens = tokenizer.tokensBeginningWith(written);
+    // With one candidate for one token, choosing again would choose the same.
+    if (firstTokens.length > (takenBack === 1 ? 1 : 0))
+      healings.push({ takenBack, text: written, firstTokens });
+  }
+  return healings;
+}
+
+/** `logProbsAfter(count)`: the model's log probabilities after that many of the tokens, where they are known. */
+export function chooseHealing(
+  healings: readonly Healing[],
+  tokens: readonly number[],
+  logProbsAfter: (count: number) => Float32Array | undefined,
+): Healing {
+  let best = { healing: NO_HEALING, logProb: Number.NEGATIVE_INFINITY };
+  let at = tokens.length;
+  for (const healing of healings) {
+    let logProbs: Float32Array | undefined;
+    while (at > tokens.length - healing.takenBack) {
+      at--;
+      logProbs = logProbsAfter(at);
+      if (!logProbs) return best.healing;
+      // What was found before is compared from the new beginning on.
+      best = { ...best, logProb: best.logProb + (logProbs[tokens[at] ?? 0] ?? 0) };
+    }
+    const logProb = logProbs
+      ? logSum(logProbs, healing.firstTokens ?? Int32Array.of())
+      : Number.NEGATIVE_INFINITY;
+    if (logProb > best.logProb) best = { healing, logProb };
+  }
+  return best.healing;
+}
+
+/** log(sum of exp(values at these places)). */
+function logSum(values: Float32Array, places: Int32Array): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (const place of places) most = Math.max(most, values[place] ?? Number.NEGATIVE_INFINITY);
+  if (most === Number.NEGATIVE_INFINITY) return most;
+  let sum = 0;
+  for (const place of places) sum += Math.exp((values[place] ?? Number.NEGATIVE_INFINITY) - most);
+  return most + Math.log(sum);
+}
+
+/** In place: logits to log probabilities. */
+export function logSoftmax(logits: Float32Array): Float32Array {
+  let most = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) most = Math.max(most, logit);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - most);
+  const shift = most + Math.log(sum);
+  for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] ?? 0) - shift;
+  return logits;
 }

@@ -50,6 +50,11 @@ export class PrefixCache {
     return { state, tokensAdvanced: tokens.length - start };
   }
 
+  /** The state after the first `count` tokens of the latest call, where it is kept, as it is for the last of them. */
+  stateAfter(count: number): State | undefined {
+    return this.#checkpoints.get(count);
+  }
+
   dispose(): void {
     this.#forgetAfter(-1);
     this.#path = [];

@@ -70,6 +70,8 @@ export interface Model {
     options: JobOptions,
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: GenerateOptions): Promise<Generated>;
+  /** Of the token after the state; at once, since the state holds what it needs. */
+  logits(state: State): Float32Array;
   serialize(state: State): Promise<Uint8Array>;
   /** Rejects on bytes that are damaged or belong to another model. */
   restore(bytes: Uint8Array): Promise<State>;

@@ -112,6 +112,10 @@ class NativeModelAdapter implements Model {
     return this.#run(options, (job) => this.#model.generate(state, { ...rest, ...job }));
   }
 
+  logits(state: State): Float32Array {
+    return this.#model.logits(state);
+  }
+
   serialize(state: State): Promise<Uint8Array> {
     return this.#model.serialize(state);
   }

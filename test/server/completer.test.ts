@@ -47,6 +47,23 @@ test("a word that is being typed is healed", async () => {
   assert.equal((await completer.complete(ask("retu|")))?.insertText, "rned;");
 });
 
+test("a word is healed back to where its whole is one token", async () => {
+  const { completer } = await setUp("compute(1);\n");
+  assert.equal((await completer.complete(ask("comput|")))?.insertText, "e(1);");
+  const other = await setUp("computation;\n");
+  assert.equal((await other.completer.complete(ask("comput|")))?.insertText, "ation;");
+});
+
+test("a word is healed after deleting too, where fewer states are left", async () => {
+  const { completer } = await setUp("const value = compute(1);\n");
+  const text = "const value = comput";
+  for (let end = text.length; end > 0; end--) {
+    const { lastFigures } = completer;
+    await completer.complete(ask(`${"// comment\n".repeat(30)}${text.slice(0, end)}|`));
+    assert.notEqual(completer.lastFigures, lastFigures);
+  }
+});
+
 test("closers that the editor put there are replaced when they are written again", async () => {
   const { completer } = await setUp("call(first, second);\n");
   const answer = await completer.complete(ask("call(first|);"));

@@ -111,6 +111,15 @@ export class FakeModel implements Model {
     };
   }
 
+  logits(from: State): Float32Array {
+    const { tokens } = this.#take(from);
+    const written = tokens.slice(tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
+    const [next] = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
+    const logits = new Float32Array(this.info.vocabSize);
+    logits[next ?? this.#tokenizer.special.endOfText] = 10;
+    return logits;
+  }
+
   async serialize(from: State): Promise<Uint8Array> {
     const { tokens, stateHeads } = this.#take(from);
     return Buffer.from(JSON.stringify({ tokens, stateHeads }));

@@ -39,6 +39,11 @@ export function tokenizerFile(): TokenizerFile {
       add(word.slice(0, end));
     }
   }
+  // A word whose beginning is written in other tokens than its whole: "comput" is "com", "put".
+  for (const merge of ["c o", "co m", "p u", "pu t", "put e", "com pute"]) {
+    merges.push(merge);
+    add(merge.replace(" ", ""));
+  }
   const split = {
     type: "Split",
     pattern: { Regex: " ?[\\p{L}_]+|\\n[ \\t]*|[ \\t\\r]+|[^\\s\\p{L}_]{1,8}" },
