@@ -6,8 +6,8 @@
 
 #include "binding/arguments.h"
 #include "binding/background.h"
-#include "binding/cancellation.h"
 #include "binding/errors.h"
+#include "binding/options.h"
 #include "binding/state.h"
 #include "engine/serialize.h"
 
@@ -43,43 +43,6 @@ std::shared_ptr<Engine> make_engine(std::shared_ptr<const engine::Model> model, 
   auto engine = std::make_shared<Engine>(std::move(model), threads, on_stopped);
   *self = engine;
   return engine;
-}
-
-engine::JobOptions job_options(const Napi::Object& options) {
-  const std::string priority = text(options.Get("priority"), "options.priority");
-  if (priority != "completion" && priority != "background")
-    refuse("options.priority", "\"completion\" or \"background\"");
-  return {priority == "completion" ? engine::Priority::kCompletion : engine::Priority::kBackground,
-          NativeCancellation::from(options.Get("cancellation"))};
-}
-
-std::vector<std::size_t> checkpoints(const Napi::Object& options, std::size_t token_count) {
-  const Napi::Value value = options.Get("checkpoints");
-  if (value.IsUndefined()) return {token_count};
-  if (!value.IsArray()) refuse("options.checkpoints", "an array of integers");
-  const auto array = value.As<Napi::Array>();
-  std::vector<std::size_t> out;
-  for (std::uint32_t i = 0; i < array.Length(); ++i) {
-    out.push_back(static_cast<std::size_t>(
-        natural(array.Get(i), "options.checkpoints[" + std::to_string(i) + "]", token_count)));
-  }
-  return out;
-}
-
-engine::GenerateOptions generate_options(const Napi::Object& options) {
-  engine::GenerateOptions out;
-  out.max_tokens = static_cast<std::size_t>(
-      natural(options.Get("maxTokens"), "options.maxTokens", std::uint64_t{1} << 24));
-  out.sampling.temperature =
-      static_cast<float>(number(options.Get("temperature"), "options.temperature"));
-  out.sampling.top_p = static_cast<float>(number(options.Get("topP"), "options.topP"));
-  out.sampling.seed = natural(options.Get("seed"), "options.seed", kMaxSafeInteger);
-  out.stop_tokens = tokens(options.Get("stopTokens"), "options.stopTokens");
-  const Napi::Value first = options.Get("firstTokens");
-  if (first.IsUndefined()) return out;
-  out.first_tokens = tokens(first, "options.firstTokens");
-  if (out.first_tokens.empty()) refuse("options.firstTokens", "left out or hold at least one id");
-  return out;
 }
 
 template <typename Array, typename T>
@@ -321,9 +284,11 @@ Napi::Value NativeModel::restore(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Engine> engine = engine_;
     const std::shared_ptr<ExternalMemory> memory = memory_;
     const auto* data = reinterpret_cast<const std::byte*>(array.Data());
-    const std::vector<std::byte> bytes(data, data + array.ElementLength());
+    // Shared, since a task is moved about and megabytes should not be.
+    const auto bytes =
+        std::make_shared<const std::vector<std::byte>>(data, data + array.ElementLength());
     run_in_background<StatePtr>(
-        env, deferred, [engine, bytes] { return engine::restore(engine->model(), bytes); },
+        env, deferred, [engine, bytes] { return engine::restore(engine->model(), *bytes); },
         [memory](Napi::Env result_env, StatePtr state) -> Napi::Value {
           return NativeState::wrap(result_env, std::move(state), memory);
         });

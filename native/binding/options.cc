@@ -1,0 +1,48 @@
+#include "binding/options.h"
+
+#include <cstdint>
+#include <string>
+
+#include "binding/arguments.h"
+#include "binding/cancellation.h"
+
+namespace stateline::binding {
+
+engine::JobOptions job_options(const Napi::Object& options) {
+  const std::string priority = text(options.Get("priority"), "options.priority");
+  if (priority != "completion" && priority != "background")
+    refuse("options.priority", "\"completion\" or \"background\"");
+  return {priority == "completion" ? engine::Priority::kCompletion : engine::Priority::kBackground,
+          NativeCancellation::from(options.Get("cancellation"))};
+}
+
+std::vector<std::size_t> checkpoints(const Napi::Object& options, std::size_t token_count) {
+  const Napi::Value value = options.Get("checkpoints");
+  if (value.IsUndefined()) return {token_count};
+  if (!value.IsArray()) refuse("options.checkpoints", "an array of integers");
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::size_t> out;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    out.push_back(static_cast<std::size_t>(
+        natural(array.Get(i), "options.checkpoints[" + std::to_string(i) + "]", token_count)));
+  }
+  return out;
+}
+
+engine::GenerateOptions generate_options(const Napi::Object& options) {
+  engine::GenerateOptions out;
+  out.max_tokens = static_cast<std::size_t>(
+      natural(options.Get("maxTokens"), "options.maxTokens", std::uint64_t{1} << 24));
+  out.sampling.temperature =
+      static_cast<float>(number(options.Get("temperature"), "options.temperature"));
+  out.sampling.top_p = static_cast<float>(number(options.Get("topP"), "options.topP"));
+  out.sampling.seed = natural(options.Get("seed"), "options.seed", kMaxSafeInteger);
+  out.stop_tokens = tokens(options.Get("stopTokens"), "options.stopTokens");
+  const Napi::Value first = options.Get("firstTokens");
+  if (first.IsUndefined()) return out;
+  out.first_tokens = tokens(first, "options.firstTokens");
+  if (out.first_tokens.empty()) refuse("options.firstTokens", "left out or hold at least one id");
+  return out;
+}
+
+}  // namespace stateline::binding

@@ -1,0 +1,22 @@
+// The options of requests, from JavaScript objects to the engine's structures.
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace stateline::binding {
+
+// { priority, cancellation? }
+engine::JobOptions job_options(const Napi::Object& options);
+
+// { checkpoints? }; without them the one at the end.
+std::vector<std::size_t> checkpoints(const Napi::Object& options, std::size_t token_count);
+
+// { maxTokens, temperature, topP, seed, stopTokens, firstTokens? }
+engine::GenerateOptions generate_options(const Napi::Object& options);
+
+}  // namespace stateline::binding
