@@ -124,6 +124,10 @@ async function converse(stateline: Stateline): Promise<void> {
     `${sizes(stateline)}\nType code; \\n is a line break; an empty line begins anew; Ctrl-D ends.\n`,
   );
   let before = "";
+  let ended = false;
+  terminal.once("close", () => {
+    ended = true;
+  });
   terminal.prompt();
   for await (const line of terminal) {
     before = line === "" ? "" : before + line.replaceAll("\\n", "\n");
@@ -133,7 +137,7 @@ async function converse(stateline: Stateline): Promise<void> {
       process.stdout.write(`${shown(before, answer)}\n${figuresLine(stateline)}\n`);
       before += answer?.insertText ?? "";
     }
-    terminal.prompt();
+    if (!ended) terminal.prompt();
   }
 }
 

@@ -255,6 +255,18 @@ test("two folders are read one after the other", async (t) => {
   assert.ok(client.log.some((line) => line.startsWith("Read 5 files")));
 });
 
+test("while the repository is read completions are answered, and the server ends at once", async (t) => {
+  const client = await Client.start({ folders: [folder(t, program(100))], storagePath: folder(t) });
+  await client.until(() => client.status?.state === "reading" && client.status.tokensRead > 0);
+  await client.open("file:///a.ts", "const a = ");
+  await client.complete("file:///a.ts", { line: 0, character: 10 }, { manual: true });
+  const figures = await client.figures();
+  assert.ok(figures.tokensDecoded > 0 && figures.tokensAdvanced < 50, JSON.stringify(figures));
+  assert.equal((await client.requestStatus()).state, "reading");
+  await client.stop();
+  assert.equal(client.process.exitCode, 0);
+});
+
 test("a folder that is opened later is read then", async (t) => {
   const client = await start(t, { folders: [] });
   await client.until(() => client.status?.state === "ready");
@@ -266,22 +278,34 @@ test("a folder that is opened later is read then", async (t) => {
   await client.until(() => client.status?.state === "ready" && client.status.tokensRead > 500);
 });
 
-function run(file: string, ...args: string[]) {
-  return spawnSync(process.execPath, [file, ...args], { encoding: "utf8", timeout: 60_000, input: "" });
+function run(input: string, file: string, ...args: string[]) {
+  return spawnSync(process.execPath, [file, ...args], { encoding: "utf8", timeout: 60_000, input });
 }
 
 test("the command line says version, help, and what is missing", () => {
-  assert.match(run(SERVER, "--version").stdout, /^\d+\.\d+\.\d+\n$/);
-  assert.match(run(SERVER, "--help").stdout, /--stdio/);
-  const { status, stderr } = run(SERVER);
+  assert.match(run("", SERVER, "--version").stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.match(run("", SERVER, "--help").stdout, /--stdio/);
+  const { status, stderr } = run("", SERVER);
   assert.equal(status, 2);
   assert.match(stderr, /^Say how to talk/);
+});
+
+test("completing in a terminal: what is typed is written on, with figures for each line", (t) => {
+  const root = folder(t, { "a.ts": "const total = 1;\n" });
+  const { status, stdout, stderr } = run(
+    ["const a = ", "", "const b = "].join("\n"),
+    CLI,
+    "--no-cache",
+    root,
+  );
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.match(/ tokens advanced, \d+ decoded/g)?.length, 2, stdout);
 });
 
 test("completing in a terminal: figures for a place, a sentence and code 2 for a wrong one", (t) => {
   const root = folder(t, { "a.ts": "const total = 1;\nconst other = \n" });
   mkdirSync(join(root, "empty"));
-  const good = run(CLI, "--no-cache", "--at", `${join(root, "a.ts")}:2:15`, root);
+  const good = run("", CLI, "--no-cache", "--at", `${join(root, "a.ts")}:2:15`, root);
   assert.equal(good.status, 0, good.stderr);
   assert.match(
     good.stdout,
@@ -297,7 +321,7 @@ test("completing in a terminal: figures for a place, a sentence and code 2 for a
     [["--model", join(root, "empty"), "--no-cache", root], /config\.json/],
   ];
   for (const [args, message] of wrong) {
-    const { status, stderr } = run(CLI, ...args);
+    const { status, stderr } = run("", CLI, ...args);
     assert.equal(status, 2, args.join(" "));
     assert.match(stderr, message);
     assert.equal(stderr.trim().split("\n").length, 1, stderr);
