@@ -13,7 +13,8 @@ import { type Log, reasonOf } from "./log.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { StateStore } from "./repository/stateStore.ts";
 
-const SETTLE_MS = 1000;
+/** Long enough that a person who types with automatic saving is not read again at each pause. */
+const SETTLE_MS = 4000;
 const SAVE_MS = 5000;
 
 export interface StatelineOptions {

@@ -215,3 +215,13 @@ test("reread reads everything again", async () => {
       client.status?.state === "ready",
   );
 });
+
+test("another number of threads loads the model again, under a request too", async () => {
+  const uri = await openDocument(TEXT.repeat(10));
+  const running = client.complete(uri, endOf(TEXT.repeat(10)), { manual: true });
+  await client.setSettings({ threads: 1 });
+  await running;
+  await client.until(() => client.status?.state === "ready" && client.status.device.includes("1 thread)"));
+  await client.complete(uri, endOf(TEXT), { manual: true });
+  assert.ok((await client.figures()).tokensDecoded > 0);
+});
