@@ -26,6 +26,8 @@ export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
         meter.countAccepted((args[0] as Accepted | undefined)?.characters ?? 0);
       return next(command, args);
     },
+    // The status bar has the percentage; a second one beside it would only be noise.
+    handleWorkDoneProgress: () => undefined,
     workspace: {
       configuration: (params, token, next) => {
         const isOurs = params.items.every((item) => item.section === SETTINGS_SECTION);

@@ -120,6 +120,7 @@ export class Editor {
         .catch(() => false as const);
       if (lines) return lines;
     }
+    await this.picture("no-ghost-text", "test-results", false);
     throw new Error(`No ghost text appeared after any of ${JSON.stringify(pieces)}.`);
   }
 
@@ -141,15 +142,16 @@ export class Editor {
     await this.page.locator(".tab.active:not(.dirty)").waitFor();
   }
 
-  /** A picture without moving parts, in test-results/; the guide's pictures are chosen from there. */
-  async picture(name: string): Promise<string> {
-    const path = join(root, "test-results", `${name}.png`);
-    mkdirSync(join(root, "test-results"), { recursive: true });
-    await this.page.waitForFunction(() =>
-      document.getAnimations().every((one) => one.playState !== "running"),
-    );
+  /** A picture of what stands still, unless what moves is its subject. */
+  async picture(name: string, directory = "test-results", still = true): Promise<void> {
+    const path = join(root, directory, `${name}.png`);
+    mkdirSync(join(root, directory), { recursive: true });
+    if (still) {
+      await this.page.waitForFunction(() =>
+        document.getAnimations().every((one) => one.playState !== "running"),
+      );
+    }
     await this.page.screenshot({ path, caret: "initial" });
-    return path;
   }
 }
 

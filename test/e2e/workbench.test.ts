@@ -14,22 +14,7 @@ import {
   removeRepository,
 } from "./packages.ts";
 import { resultsOf } from "./results.ts";
-import { cache, installWorkbench, Workbench } from "./workbench.ts";
-
-const TAB_SIZE = 2;
-
-/** Keys do what they say: no list of suggestions takes them, nothing is saved or indented by itself. */
-const PERSON_SETTINGS = {
-  "workbench.colorTheme": "Default Dark Modern",
-  "javascript.validate.enable": false,
-  "files.autoSave": "off",
-  "editor.autoIndent": "none",
-  "editor.detectIndentation": false,
-  "editor.tabSize": TAB_SIZE,
-  "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
-  "editor.suggestOnTriggerCharacters": false,
-  "editor.parameterHints.enabled": false,
-};
+import { cache, installWorkbench, PERSON_SETTINGS, TAB_SIZE, Workbench } from "./workbench.ts";
 
 const SUITE_MS = 240_000;
 

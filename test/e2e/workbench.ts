@@ -79,12 +79,10 @@ interface WorkbenchOptions {
 export class Workbench {
   readonly #server: ChildProcess;
   readonly #origin: string;
-  readonly logs: string;
 
-  private constructor(server: ChildProcess, origin: string, logs: string) {
+  private constructor(server: ChildProcess, origin: string) {
     this.#server = server;
     this.#origin = origin;
-    this.logs = logs;
   }
 
   static async start(options: WorkbenchOptions): Promise<Workbench> {
@@ -105,7 +103,7 @@ export class Workbench {
       ],
       { env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "ignore"] },
     );
-    return new Workbench(server, await listeningAt(server), join(profile, "data", "logs"));
+    return new Workbench(server, await listeningAt(server));
   }
 
   url(folder: string, openFile?: string): string {
@@ -117,7 +115,7 @@ export class Workbench {
   }
 
   async stop(): Promise<void> {
-    if (this.#server.exitCode !== null) return;
+    if (this.#server.exitCode !== null || this.#server.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#server.once("exit", resolve));
     this.#server.kill();
     await ended;
@@ -137,6 +135,21 @@ const QUIET_SETTINGS = {
   "telemetry.telemetryLevel": "off",
   "git.openRepositoryInParentFolders": "never",
   "typescript.disableAutomaticTypeAcquisition": true,
+};
+
+export const TAB_SIZE = 2;
+
+/** Keys do what they say: no list of suggestions takes them, nothing is saved or indented by itself. */
+export const PERSON_SETTINGS = {
+  "workbench.colorTheme": "Default Dark Modern",
+  "javascript.validate.enable": false,
+  "files.autoSave": "off",
+  "editor.autoIndent": "none",
+  "editor.detectIndentation": false,
+  "editor.tabSize": TAB_SIZE,
+  "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
+  "editor.suggestOnTriggerCharacters": false,
+  "editor.parameterHints.enabled": false,
 };
 
 async function listeningAt(server: ChildProcess): Promise<string> {
