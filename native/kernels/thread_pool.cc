@@ -130,11 +130,17 @@ void ThreadPool::help() {
   }
 }
 
-bool ThreadPool::worth_splitting(size_t blocks, double cost_ns) {
+bool ThreadPool::worth_splitting(size_t blocks, double cost_ns) const {
   const bool awake = watching_.load(std::memory_order_relaxed) > 0;
-  if (helpers_.empty() || blocks < 2 || cost_ns < (awake ? kWorthSharingNs : kWorthWakingNs))
-    return false;
-  return slow_joins_ < kSlowJoinsBeforeRest || Clock::now() >= rest_until_;
+  return !helpers_.empty() && blocks >= 2 && cost_ns >= (awake ? kWorthSharingNs : kWorthWakingNs);
+}
+
+// Takes the helpers for this caller, unless another has them or they rest.
+bool ThreadPool::take_helpers() {
+  if (in_use_.exchange(true, std::memory_order_acquire)) return false;
+  if (slow_joins_ < kSlowJoinsBeforeRest || Clock::now() >= rest_until_) return true;
+  in_use_.store(false, std::memory_order_release);
+  return false;
 }
 
 void ThreadPool::judge_wait(Clock::time_point begin, Clock::time_point end) {
@@ -152,9 +158,7 @@ void ThreadPool::judge_wait(Clock::time_point begin, Clock::time_point end) {
 }
 
 void ThreadPool::run(size_t blocks, double cost_ns, BlockFunction function) {
-  const bool alone =
-      !worth_splitting(blocks, cost_ns) || in_use_.exchange(true, std::memory_order_acquire);
-  if (alone) {
+  if (!worth_splitting(blocks, cost_ns) || !take_helpers()) {
     for (size_t block = 0; block < blocks; ++block) function.call()(function.object(), block);
     return;
   }

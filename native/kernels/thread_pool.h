@@ -42,7 +42,7 @@ class BlockFunction {
 //  - A helper gives up its time slice between blocks, so that it is rarely descheduled inside one.
 //  - If the caller still waits long for helpers repeatedly, they are left asleep for a while.
 //  - Work that is shorter than a wake-up is not split at all.
-// One thread at a time calls run(); a second caller meanwhile simply works alone.
+// A second caller of run() meanwhile works alone; scratch(), which the products use, has one owner.
 class ThreadPool {
  public:
   // `threads` counts the caller: 1 means no helpers.
@@ -76,7 +76,8 @@ class ThreadPool {
   void work_while_useful();
   bool in_the_way();
   bool claim(size_t* block, void** object, BlockFunction::Call* call);
-  bool worth_splitting(size_t blocks, double cost_ns);
+  bool worth_splitting(size_t blocks, double cost_ns) const;
+  bool take_helpers();
   void judge_wait(Clock::time_point begin, Clock::time_point end);
 
   std::vector<std::thread> helpers_;
@@ -99,7 +100,7 @@ class ThreadPool {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> in_use_{false};
 
-  // Back-off, touched by the caller only.
+  // Back-off, touched only by the caller that holds in_use_.
   int slow_joins_ = 0;
   int clean_joins_ = 0;
   std::chrono::milliseconds rest_;

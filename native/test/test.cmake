@@ -12,7 +12,10 @@ function(stateline_tests library)
   endforeach()
 endfunction()
 
-stateline_tests(stateline_kernels test/kernels/*.cc)
+stateline_tests(stateline_kernels test/kernels/*_test.cc test/kernels/kernel_bench.cc)
+if(UNIX)  # it forks its own competitor
+  stateline_tests(stateline_kernels test/kernels/contention_bench.cc)
+endif()
 # Only an optimised build inlines what the levels must not share.
 if(CMAKE_NM AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STATELINE_SANITIZE)
   foreach(level ${stateline_levels})

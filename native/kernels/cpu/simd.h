@@ -8,15 +8,12 @@
 
 #if defined(_MSC_VER)
 #define STATELINE_INLINE __forceinline
-#define STATELINE_RESTRICT __restrict
 #define STATELINE_UNROLL
 #elif defined(__SANITIZE_ADDRESS__)  // a checked build that inlines and unrolls all takes an hour
 #define STATELINE_INLINE inline
-#define STATELINE_RESTRICT __restrict__
 #define STATELINE_UNROLL
 #else
 #define STATELINE_INLINE inline __attribute__((always_inline))
-#define STATELINE_RESTRICT __restrict__
 #define STATELINE_UNROLL _Pragma("GCC unroll 32")
 #endif
 

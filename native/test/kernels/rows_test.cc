@@ -35,7 +35,7 @@ TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
       CAPTURE(channels);
       Random random(static_cast<uint32_t>(channels));
       ThreadPool pool(2);
-      const size_t tokens = 37, ld = channels + 3;
+      const size_t tokens = 97, ld = channels + 3;
       const std::vector<float> x = random.normals(tokens * ld), bias = random.normals(channels);
       const std::vector<float> weight = random.normals(kConvWidth * channels);
       std::vector<float> expected_history(kConvHistory * channels), history = expected_history;

@@ -87,6 +87,23 @@ TEST_CASE("chunked ssd agrees with the recurrence in double") {
   }
 }
 
+TEST_CASE("small decays stay exact after the chunk has forgotten all many times over") {
+  CAPTURE(seed());
+  const Shape shape{64, 64, 32};
+  for (const Kernels* level : levels()) {
+    CAPTURE(std::string(level->level));
+    Layer expected(shape, 0.01f), actual(shape, 0.01f);
+    for (Layer* layer : {&expected, &actual}) {
+      for (size_t i = 0; i < shape.tokens * Layer::kHeads; ++i)
+        layer->a[i] = i < 30 * Layer::kHeads ? -900.7f : -0.0123f;
+    }
+    ThreadPool pool(1);
+    reference::ssd_prefill(pool, expected.arguments(0, shape.tokens));
+    level->ssd_prefill(pool, actual.arguments(0, shape.tokens));
+    check_same(expected, actual);
+  }
+}
+
 TEST_CASE("ssd is the same by steps, and by chunks cut anywhere") {
   CAPTURE(seed());
   const Shape shape{150, 64, 32};
