@@ -9,7 +9,7 @@
 #if defined(_MSC_VER)
 #define STATELINE_INLINE __forceinline
 #define STATELINE_UNROLL
-#elif defined(__SANITIZE_ADDRESS__)  // a checked build that inlines and unrolls all takes an hour
+#elif defined(__SANITIZE_ADDRESS__)  // inlining and unrolling all would take minutes a file
 #define STATELINE_INLINE inline
 #define STATELINE_UNROLL
 #else
