@@ -8,14 +8,15 @@ import { fileURLToPath } from "node:url";
 
 const CODE_SERVER_VERSION = "4.139.1"; // VS Code 1.139
 const NODE_GYP_VERSION = "12";
-const NATIVE_MODULES = ["spdlog", "native-watchdog", "sqlite3"] as const;
+/** A third one, sqlite3, serves the chat agents alone, which are off here; it would take a minute. */
+const NATIVE_MODULES = ["spdlog", "native-watchdog"] as const;
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const cache = join(root, ".cache", "workbench");
 const vscode = join(cache, "node_modules", "code-server", "lib", "vscode");
 const serverMain = join(vscode, "out", "server-main.js");
 
-/** Installs the workbench and builds its three small native modules; a second call returns at once. */
+/** Installs the workbench and builds its small native modules; a second call returns at once. */
 export function installWorkbench(log: (line: string) => void): void {
   const stamp = join(cache, "installed");
   const wanted = `${CODE_SERVER_VERSION} ${process.version} ${process.arch}`;

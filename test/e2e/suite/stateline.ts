@@ -234,22 +234,33 @@ async function accept(document: vscode.TextDocument): Promise<void> {
     changed ||= event.document === document && event.contentChanges.length > 0;
   });
   try {
-    while (!changed) await vscode.commands.executeCommand("editor.action.inlineSuggest.commit");
+    await persist("the document changes", async () => {
+      if (!changed) await vscode.commands.executeCommand("editor.action.inlineSuggest.commit");
+      return changed;
+    });
   } finally {
     listener.dispose();
   }
 }
 
 /** The end of a process that is not one's own child shows only when asked for. */
-async function gone(processId: number): Promise<void> {
-  const isThere = (): boolean => {
+function gone(processId: number): Promise<void> {
+  return persist("the process ends", async () => {
+    await new Promise(setImmediate);
     try {
-      return process.kill(processId, 0);
+      return !process.kill(processId, 0);
     } catch {
-      return false;
+      return true;
     }
-  };
-  while (isThere()) await new Promise(setImmediate);
+  });
+}
+
+/** For what sends no event: tries until it is done. */
+async function persist(what: string, attempt: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + READY_MS;
+  while (!(await attempt())) {
+    if (Date.now() > endMs) throw new Error(`Tried for ${READY_MS} ms in vain: ${what}`);
+  }
 }
 
 function until(
