@@ -27,7 +27,9 @@ bool AdvanceJob::run_chunk() {
   position_ += count;
   state_.reset();
   keep_checkpoints();
-  return states_.size() == checkpoints_.size();
+  if (states_.size() < checkpoints_.size()) return false;
+  branch_.reset();  // its memory is free before the reply tells so
+  return true;
 }
 
 // Nothing read yet: the state itself is the checkpoint, and forks cost nothing.
@@ -66,6 +68,7 @@ bool ScoreJob::run_chunk() {
   position_ += count;
   if (position_ < tokens_.size()) return false;
   result_.state = branch_->freeze();
+  branch_.reset();
   return true;
 }
 
@@ -123,6 +126,7 @@ void GenerateJob::begin() {
 
 bool GenerateJob::finish(bool stopped) {
   result_.state = branch_->freeze();
+  branch_.reset();
   result_.stopped = stopped;
   return true;
 }

@@ -72,9 +72,6 @@ TEST_CASE_FIXTURE(Fixture, "a window bounds the pages, and all memory is given b
     CHECK(windowed->kv_bytes() <= (100 / 32 + 2) * page);
     CHECK(unbounded->kv_bytes() == (5000 + 31) / 32 * page);
   }
-  // The engine thread may hold a finished job for a moment longer than its reply; a further one
-  // ends it.
-  advance(engine, State::initial(*model, 1, 0), tokens(1, 59));
   engine.stop();
   engine.join();
   CHECK(model->meter()->bytes() == 0);
