@@ -1,7 +1,7 @@
 """Corpus files to training segments: whole repositories in order, fill-in-the-middle inside files, state-carrying rows.
 
-A row of the batch walks one repository after another in segments of fixed length; `reset` marks the segment that opens
-a repository, where the carried state starts from zero.
+A row of the batch walks through a stretch of one repository after another in segments of fixed length; `reset` marks the
+segment that opens a stretch, where the carried state starts from zero.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ IGNORED = -100  # label of padding, as in torch's cross_entropy
 FIM_SHARE = 0.5  # of files
 SPM_SHARE = 0.8  # of fill-in-the-middle files; the product asks in this order
 WINDOW_CHARS = 6000  # a fill-in-the-middle file is cut to this much text around the hole
+WALK_SEGMENTS = (4, 8, 8, 16, 32)  # how many segments a row stays in a repository
 SUFFIX_CHARS = 1600  # and its suffix to this much, as the server does
 
 
@@ -76,10 +77,12 @@ def read_repository(path: Path) -> list[dict[str, str]]:
 
 
 def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> Iterator[int]:
+    """The repository from a random file on, to its end."""
     name = path.stem.split("__", 1)[1].replace("+", "/")
     yield REPO_NAME
     yield from tokenizer.encode(name + "\n", add_special_tokens=False).ids
-    for file in read_repository(path):
+    files = read_repository(path)
+    for file in files[rng.randrange(len(files)) :]:
         yield from encode_file(tokenizer, file["path"], file["text"].replace("<|", "< |"), rng)
     yield END
 
@@ -87,18 +90,26 @@ def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> I
 def segments(
     tokenizer: Tokenizer, repositories: list[Path], length: int, rng: random.Random
 ) -> Iterator[tuple[list[int], bool]]:
-    """Endless (length + 1 tokens, opens a repository); the last token of a segment is the first of the next."""
+    """Endless (length + 1 tokens, opens a walk); the last token of a segment is the first of the next.
+
+    A row leaves its repository after some segments: else a batch would be a few repositories for hundreds of steps,
+    and the weights would learn those rather than code.
+    """
     while True:
-        chosen = rng.choice(repositories)
+        left = rng.choice(WALK_SEGMENTS)
         buffer: list[int] = []
         opens = True
-        for token in repository_tokens(tokenizer, chosen, rng):
+        for token in repository_tokens(tokenizer, rng.choice(repositories), rng):
             buffer.append(token)
             if len(buffer) == length + 1:
                 yield buffer, opens
                 buffer, opens = [buffer[-1]], False
-        if len(buffer) > length // 4:
-            yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
+                left -= 1
+                if left == 0:
+                    break
+        else:
+            if len(buffer) > length // 4:
+                yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
 
 
 def batches(tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int) -> Iterator[Batch]:
