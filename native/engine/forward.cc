@@ -159,7 +159,8 @@ void Forward::attend(std::size_t layer, const std::uint32_t* heads, Branch& bran
       .first_query = branch.token_count() + first_wanted,
       .window = shape.window,
       .y = &y_[first_wanted * inner],
-      .ldy = inner};
+      .ldy = inner,
+      .key_bound = model_.layers()[layer].key_bound.data()};
   kernels_.attention(pool_, arguments);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -83,6 +84,16 @@ std::vector<std::vector<float>> by_state_heads(const std::vector<float>& by_mode
   return out;
 }
 
+// Upper bounds of |k| per head: a normalised row of K has the length sqrt(K) before its gain.
+std::vector<float> key_bounds(const std::vector<float>& k_norm, std::size_t heads,
+                              std::size_t key_dim) {
+  std::vector<float> bounds(heads, 0.0f);
+  for (std::size_t i = 0; i < k_norm.size(); ++i)
+    bounds[i / key_dim] = std::max(bounds[i / key_dim], std::abs(k_norm[i]));
+  for (float& bound : bounds) bound *= std::sqrt(static_cast<float>(key_dim));
+  return bounds;
+}
+
 LayerWeights read_layer(WeightReader& read, const ModelConfig& config, std::size_t index) {
   const std::string layer = "model.layers." + std::to_string(index) + ".";
   const std::size_t d = config.hidden_size, H = config.heads, K = config.key_dim,
@@ -95,6 +106,7 @@ LayerWeights read_layer(WeightReader& read, const ModelConfig& config, std::size
   w.conv_bias = read.vector(layer + "mixer.conv.bias", {C});
   w.q_norm = read.vector(layer + "mixer.q_norm", {H, K});
   w.k_norm = read.vector(layer + "mixer.k_norm", {H, K});
+  w.key_bound = key_bounds(w.k_norm, H, K);
   w.dt_bias = read.vector(layer + "mixer.dt_bias", {H});
   w.D = read.vector(layer + "mixer.D", {H});
   w.query_scale = read.vector(layer + "mixer.temperature", {H});

@@ -22,6 +22,7 @@ struct LayerWeights {
   std::vector<float> q_norm, k_norm;   // [H, K]
   std::vector<float> dt_bias, D;       // [H]
   std::vector<float> query_scale;      // [H] exp(temperature) / sqrt(K)
+  std::vector<float> key_bound;        // [H] no key of the head is longer; see kernels/attention.h
   kernels::PackedMatrix out_proj;      // [d, H V]
   kernels::PackedMatrix gate_up_proj;  // [2 F, d], rows gate, up
   kernels::PackedMatrix down_proj;     // [d, F]
