@@ -67,7 +67,7 @@ def naive_mixer(mixer: Mixer, x: Tensor, state_heads: int) -> Tensor:
                 )
                 y = scores.softmax(0) @ v[first : t + 1]
             y = naive_norm(y + mixer.D[h] * v[t], mixer.out_norm[mode, h], eps)
-            out[t, h * value : (h + 1) * value] = y * F.silu(z[t, h * value : (h + 1) * value])
+            out[t, h * value : (h + 1) * value] = y * torch.sigmoid(z[t, h * value : (h + 1) * value])
     return out @ mixer.out_proj.weight.T
 
 

@@ -4,6 +4,7 @@
 #include "binding/addon_data.h"
 #include "binding/cancellation.h"
 #include "binding/model.h"
+#include "binding/recall.h"
 #include "binding/state.h"
 #include "kernels/kernels.h"
 
@@ -24,6 +25,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuLevel", Napi::Function::New(env, cpu_level, "cpuLevel"));
   exports.Set("loadModel", Napi::Function::New(env, NativeModel::load, "loadModel"));
   exports.Set("Cancellation", data->cancellation_class.Value());
+  exports.Set("Recall", NativeRecall::define(env));
   return exports;
 }
 

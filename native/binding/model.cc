@@ -8,6 +8,7 @@
 #include "binding/background.h"
 #include "binding/errors.h"
 #include "binding/options.h"
+#include "binding/recall.h"
 #include "binding/state.h"
 #include "engine/serialize.h"
 
@@ -216,7 +217,9 @@ Napi::Value NativeModel::score(const Napi::CallbackInfo& info) {
     Engine& engine = alive();
     StatePtr state = NativeState::from(info[0]);
     engine::Tokens ids = tokens(info[1], "tokens");
-    const engine::JobOptions job = job_options(object(info[2], "options"));
+    const Napi::Object options = object(info[2], "options");
+    const engine::JobOptions job = job_options(options);
+    std::optional<engine::RecallOptions> recall = NativeRecall::options(options.Get("recall"));
     const auto to_value = [this](Napi::Env result_env, const engine::ScoreResult& result) {
       Napi::Object value = Napi::Object::New(result_env);
       value.Set("logProbs", to_array<Napi::Float32Array>(result_env, result.log_probs));
@@ -224,7 +227,7 @@ Napi::Value NativeModel::score(const Napi::CallbackInfo& info) {
       return value;
     };
     submit(env, [&] {
-      engine.score(std::move(state), std::move(ids), job,
+      engine.score(std::move(state), std::move(ids), std::move(recall), job,
                    reply<engine::ScoreResult>(env, deferred, to_value));
     });
   });

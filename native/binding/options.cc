@@ -5,6 +5,7 @@
 
 #include "binding/arguments.h"
 #include "binding/cancellation.h"
+#include "binding/recall.h"
 
 namespace stateline::binding {
 
@@ -38,6 +39,7 @@ engine::GenerateOptions generate_options(const Napi::Object& options) {
   out.sampling.top_p = static_cast<float>(number(options.Get("topP"), "options.topP"));
   out.sampling.seed = natural(options.Get("seed"), "options.seed", kMaxSafeInteger);
   out.stop_tokens = tokens(options.Get("stopTokens"), "options.stopTokens");
+  out.recall = NativeRecall::options(options.Get("recall"));
   const Napi::Value first = options.Get("firstTokens");
   if (first.IsUndefined()) return out;
   out.first_tokens = tokens(first, "options.firstTokens");

@@ -51,12 +51,13 @@ void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> che
                                                  std::move(reply)));
 }
 
-void Engine::score(StatePtr state, Tokens tokens, const JobOptions& options,
-                   Reply<ScoreResult> reply) {
+void Engine::score(StatePtr state, Tokens tokens, std::optional<RecallOptions> recall,
+                   const JobOptions& options, Reply<ScoreResult> reply) {
   check_state(*state, "score");
   check_tokens(tokens, "score: tokens");
+  if (recall) check_tokens(recall->context, "score: recall.context");
   scheduler_.submit(std::make_unique<ScoreJob>(workbench_, std::move(state), std::move(tokens),
-                                               options, std::move(reply)));
+                                               std::move(recall), options, std::move(reply)));
 }
 
 void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions& options,
@@ -65,6 +66,7 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
   check_sampling(generate.sampling);
   check_tokens(generate.stop_tokens, "generate: stopTokens");
   check_tokens(generate.first_tokens, "generate: firstTokens");
+  if (generate.recall) check_tokens(generate.recall->context, "generate: recall.context");
   if (state->token_count() == 0 && generate.max_tokens > 0)
     refuse("generate: the state is empty; advance it by at least one token first.");
   std::sort(generate.first_tokens.begin(), generate.first_tokens.end());

@@ -12,6 +12,7 @@
 
 #include "engine/forward.h"
 #include "engine/model.h"
+#include "engine/recall.h"
 #include "engine/sampling.h"
 #include "engine/scheduler.h"
 #include "engine/state.h"
@@ -34,6 +35,12 @@ struct JobOptions {
   std::shared_ptr<const Cancellation> cancellation;  // may be null
 };
 
+// Mixes what is recalled into the model's distribution.
+struct RecallOptions {
+  std::shared_ptr<const Recall> memory;  // may be null: then from the context alone
+  Tokens context;                        // that led to the state, or its end
+};
+
 struct ScoreResult {
   std::vector<float> log_probs;  // [tokens] nats
   StatePtr state;
@@ -44,6 +51,7 @@ struct GenerateOptions {
   SamplingOptions sampling;
   Tokens stop_tokens;
   Tokens first_tokens;  // the only ids allowed as first token; empty = all
+  std::optional<RecallOptions> recall = std::nullopt;
 };
 
 struct GenerateResult {
@@ -81,7 +89,8 @@ class Engine {
   void advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
                const JobOptions& options, Reply<std::vector<StatePtr>> reply);
   // The first token after an empty state has no prediction: its log-probability is NaN.
-  void score(StatePtr state, Tokens tokens, const JobOptions& options, Reply<ScoreResult> reply);
+  void score(StatePtr state, Tokens tokens, std::optional<RecallOptions> recall,
+             const JobOptions& options, Reply<ScoreResult> reply);
   void generate(StatePtr state, GenerateOptions generate, const JobOptions& options,
                 Reply<GenerateResult> reply);
 

@@ -78,7 +78,7 @@ void Forward::run_layer(std::size_t layer, Branch& branch, std::size_t tokens,
   const float* z = &u_[first_wanted * rows + C];
   kernels_.add_scaled(wanted, H, V, w.D.data(), v, C, y, inner);
   kernels_.rms_norm(wanted, H, V, y, inner, w.out_norm[state_heads].data(), eps, y, inner);
-  kernels_.silu_mul(pool_, wanted, inner, z, rows, y, inner, y, inner);
+  kernels_.sigmoid_mul(pool_, wanted, inner, z, rows, y, inner, y, inner);
   kernels_.linear(pool_, w.out_proj, y, wanted, inner, h_.data(), d);
   kernels_.add(wanted, d, h_.data(), d, x, d);
   mlp(w, wanted, x);

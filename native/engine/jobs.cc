@@ -38,13 +38,16 @@ void AdvanceJob::keep_checkpoints() {
     states_.push_back(position_ == 0 ? state_ : branch_->freeze());
 }
 
-ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens, const JobOptions& options,
+ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
+                   std::optional<RecallOptions> recall, const JobOptions& options,
                    Reply<ScoreResult> reply)
     : Job(options.priority, options.cancellation),
       workbench_(workbench),
       tokens_(std::move(tokens)),
       reply_(std::move(reply)) {
   result_.state = std::move(state);
+  if (recall)
+    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size());
 }
 
 bool ScoreJob::run_chunk() {
@@ -78,8 +81,11 @@ void ScoreJob::score_rows(const float* hidden, std::size_t rows, std::size_t fir
   for (std::size_t row = 0; row < rows; ++row) {
     const float* logits = &logits_[row * vocab];
     const auto token = static_cast<std::size_t>(tokens_[first_token + row]);
-    result_.log_probs[first_token + row] =
-        logits[token] - workbench_.model.kernels().log_sum_exp(vocab, logits);
+    float& log_prob = result_.log_probs[first_token + row];
+    log_prob = logits[token] - workbench_.model.kernels().log_sum_exp(vocab, logits);
+    if (!recollection_) continue;
+    while (recollected_ < first_token + row) recollection_->push(tokens_[recollected_++]);
+    log_prob = mixed_log_prob(recollection_->next(), tokens_[first_token + row], log_prob);
   }
 }
 
@@ -109,7 +115,8 @@ bool GenerateJob::run_chunk() {
     return finish(true);
   workbench_.forward.advance(*branch_, std::span(&sample.token, 1));
   if (result_.tokens.size() == generate_.max_tokens) return finish(false);
-  workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+  if (recollection_) recollection_->push(sample.token);
+  predict();
   return false;
 }
 
@@ -121,7 +128,18 @@ void GenerateJob::begin() {
   result_.tokens.reserve(reserved);
   result_.log_probs.reserve(reserved);
   logits_.resize(workbench_.model.config().vocab_size);
+  if (generate_.recall) {
+    recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
+                          generate_.max_tokens);
+  }
+  predict();
+}
+
+void GenerateJob::predict() {
   workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+  if (!recollection_) return;
+  const float norm = workbench_.model.kernels().log_sum_exp(logits_.size(), logits_.data());
+  mix(recollection_->next(), norm, logits_);
 }
 
 bool GenerateJob::finish(bool stopped) {

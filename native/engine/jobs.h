@@ -35,8 +35,8 @@ class AdvanceJob : public Job {
 
 class ScoreJob : public Job {
  public:
-  ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens, const JobOptions& options,
-           Reply<ScoreResult> reply);
+  ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens, std::optional<RecallOptions> recall,
+           const JobOptions& options, Reply<ScoreResult> reply);
   bool run_chunk() override;
   void succeed() override { reply_.done(std::move(result_)); }
   void fail(const Error& error) override { reply_.failed(error); }
@@ -51,9 +51,12 @@ class ScoreJob : public Job {
   std::optional<Branch> branch_;
   std::size_t position_ = 0;
   std::vector<float> logits_;  // [kScoreRows, vocab]
+  std::optional<Recollection> recollection_;
+  std::size_t recollected_ = 0;  // tokens it was told
 };
 
-// One token a chunk. After the first chunk nothing is allocated until the result is made.
+// One token a chunk. After the first chunk nothing is allocated until the result is made, unless it
+// recalls.
 class GenerateJob : public Job {
  public:
   GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
@@ -64,6 +67,7 @@ class GenerateJob : public Job {
 
  private:
   void begin();
+  void predict();
   bool finish(bool stopped);
 
   Workbench& workbench_;
@@ -73,7 +77,8 @@ class GenerateJob : public Job {
   Sampler sampler_;
   std::optional<Branch> branch_;
   GenerateResult result_;
-  std::vector<float> logits_;  // [vocab]
+  std::vector<float> logits_;  // [vocab]; with a recollection: log-probabilities of the mixture
+  std::optional<Recollection> recollection_;
 };
 
 }  // namespace stateline::engine

@@ -7,9 +7,10 @@
 
 namespace stateline::kernels {
 
-// y = SiLU(gate) * up, [rows, width] with strides; y may be gate or up itself. |error| <= 1e-6
-// relative.
-using SiluMul = void(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
+// y = f(gate) * up, [rows, width] with strides; y may be gate or up itself. |error| <= 1e-6
+// relative. silu_mul: f(g) = g / (1 + e^-g), of the SwiGLU; sigmoid_mul: f(g) = 1 / (1 + e^-g), of
+// the mixer.
+using GateMul = void(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
                      const float* up, size_t ldu, float* y, size_t ldy);
 
 // y += x, [rows, width]. Exact.
@@ -27,7 +28,8 @@ using Discretise = void(size_t rows, size_t heads, const float* u, size_t ldu, c
                         const float* A_log, float* dt, float* a, float* log_dt);
 
 namespace reference {
-SiluMul silu_mul;
+GateMul silu_mul;
+GateMul sigmoid_mul;
 Add add;
 AddScaled add_scaled;
 Discretise discretise;

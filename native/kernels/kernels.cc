@@ -27,20 +27,10 @@ STATELINE_DECLARE(neon)
 namespace {
 
 constexpr Kernels kReference{
-    "reference",
-    reference::linear,
-    reference::rms_norm,
-    reference::causal_conv,
-    reference::silu_mul,
-    reference::add,
-    reference::add_scaled,
-    reference::discretise,
-    reference::ssd_prefill,
-    reference::ssd_step,
-    reference::attention,
-    reference::argmax,
-    reference::log_sum_exp,
-    reference::softmax,
+    "reference",           reference::linear,      reference::rms_norm, reference::causal_conv,
+    reference::silu_mul,   reference::sigmoid_mul, reference::add,      reference::add_scaled,
+    reference::discretise, reference::ssd_prefill, reference::ssd_step, reference::attention,
+    reference::argmax,     reference::log_sum_exp, reference::softmax,
 };
 
 const Kernels& choose() {

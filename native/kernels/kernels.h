@@ -19,7 +19,8 @@ struct Kernels {
   Linear* linear;
   RmsNorm* rms_norm;
   CausalConv* causal_conv;
-  SiluMul* silu_mul;
+  GateMul* silu_mul;
+  GateMul* sigmoid_mul;
   Add* add;
   AddScaled* add_scaled;
   Discretise* discretise;

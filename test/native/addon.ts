@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Recall, RecallOptions } from "../../server/engine/engine.ts";
 
 export type Priority = "completion" | "background";
 
@@ -30,6 +31,7 @@ export interface GenerateOptions extends JobOptions {
   seed: number;
   stopTokens: Int32Array;
   firstTokens?: Int32Array;
+  recall?: RecallOptions;
 }
 
 export interface NativeModel {
@@ -43,7 +45,7 @@ export interface NativeModel {
   score(
     state: NativeState,
     tokens: Int32Array,
-    options: JobOptions,
+    options: JobOptions & { recall?: RecallOptions },
   ): Promise<{ logProbs: Float32Array; state: NativeState }>;
   generate(
     state: NativeState,
@@ -59,6 +61,7 @@ export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
+  Recall: new (capacityTokens: number) => Recall;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

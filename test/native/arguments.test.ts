@@ -72,6 +72,39 @@ test("numbers out of bounds are refused", () =>
       await assert.rejects(addon.loadModel("nowhere", { threads }), invalid);
   }));
 
+test("what is recalled is told exactly and mixed in; what is none of ours is refused", () =>
+  withModel(async (model, state) => {
+    const memory = new addon.Recall(1000);
+    const text = memory.append(Int32Array.of(3, 4, 5, 6, 7, 8, 9, 10));
+    memory.push(11);
+    assert.deepEqual([...memory.find(Int32Array.of(1, 9, 10))], [11, 2]);
+    const options = {
+      ...completion,
+      maxTokens: 3,
+      temperature: 0,
+      topP: 1,
+      seed: 0,
+      stopTokens: new Int32Array(),
+    };
+    const recall = { memory, context: Int32Array.of(3, 4, 5, 6, 7, 8) };
+    const { tokens } = await model.generate(state, { ...options, recall });
+    assert.deepEqual([...tokens], [9, 10, 11]);
+    memory.forget(text);
+    assert.equal(memory.find(Int32Array.of(1, 9, 10)).length, 0);
+    for (const wrong of [{}, { context: [1] }, { memory: {}, context: Int32Array.of(1) }, 1]) {
+      const nonsense = { ...options, recall: wrong } as unknown as typeof options;
+      await assert.rejects(async () => model.generate(state, nonsense), invalid);
+    }
+    const outside = { memory, context: Int32Array.of(101) };
+    await assert.rejects(model.score(state, Int32Array.of(1), { ...completion, recall: outside }), invalid);
+    assert.throws(() => memory.append(Int32Array.of(-1)), invalid);
+    assert.throws(() => new addon.Recall(-1), invalid);
+    memory.dispose();
+    memory.dispose();
+    assert.throws(() => memory.bytes, { code: "DISPOSED" });
+    await assert.rejects(model.generate(state, { ...options, recall }), { code: "DISPOSED" });
+  }));
+
 test("an empty text leaves the state as it is", () =>
   withModel(async (model, state) => {
     const same = await advance(model, state, new Int32Array());

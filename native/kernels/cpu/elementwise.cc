@@ -4,7 +4,8 @@
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
-SiluMul silu_mul;
+GateMul silu_mul;
+GateMul sigmoid_mul;
 Add add;
 AddScaled add_scaled;
 Discretise discretise;
@@ -22,10 +23,9 @@ STATELINE_INLINE Vec log1p(Vec x) {
   return max(log(sum) * (x / rounded), min(x, splat(0x1p-24f)));
 }
 
-}  // namespace
-
-void silu_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
-              const float* up, size_t ldu, float* y, size_t ldy) {
+template <class F>
+void gate_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
+              const float* up, size_t ldu, float* y, size_t ldy, F f) {
   const double cost = kNsPerElement * static_cast<double>(rows * width);
   const size_t blocks = pool.blocks_for(rows, cost);
   pool.run(blocks, cost, [&](size_t block) {
@@ -33,10 +33,22 @@ void silu_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, si
       const float *g = gate + t * ldg, *u = up + t * ldu;
       float* out = y + t * ldy;
       for_vectors(width, [&](size_t i, size_t n) {
-        store_up_to(out + i, silu(load_up_to(g + i, n)) * load_up_to(u + i, n), n);
+        store_up_to(out + i, f(load_up_to(g + i, n)) * load_up_to(u + i, n), n);
       });
     }
   });
+}
+
+}  // namespace
+
+void silu_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
+              const float* up, size_t ldu, float* y, size_t ldy) {
+  gate_mul(pool, rows, width, gate, ldg, up, ldu, y, ldy, [](Vec g) { return silu(g); });
+}
+
+void sigmoid_mul(ThreadPool& pool, size_t rows, size_t width, const float* gate, size_t ldg,
+                 const float* up, size_t ldu, float* y, size_t ldy) {
+  gate_mul(pool, rows, width, gate, ldg, up, ldu, y, ldy, [](Vec g) { return sigmoid(g); });
 }
 
 void add(size_t rows, size_t width, const float* x, size_t ldx, float* y, size_t ldy) {

@@ -48,6 +48,7 @@ STATELINE_INLINE Vec exp(Vec x) {
   return mul_add(p, r * r, r + splat(1.0f)) * pow2(n);
 }
 
+STATELINE_INLINE Vec sigmoid(Vec x) { return splat(1.0f) / (splat(1.0f) + exp(splat(0.0f) - x)); }
 STATELINE_INLINE Vec silu(Vec x) { return x / (splat(1.0f) + exp(splat(0.0f) - x)); }
 
 // ln x for normal x > 0 by Cephes' logf: relative error <= 3e-7 (absolute, where the result is

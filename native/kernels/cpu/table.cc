@@ -5,7 +5,8 @@ namespace stateline::kernels::STATELINE_LEVEL {
 Linear linear;
 RmsNorm rms_norm;
 CausalConv causal_conv;
-SiluMul silu_mul;
+GateMul silu_mul;
+GateMul sigmoid_mul;
 Add add;
 AddScaled add_scaled;
 Discretise discretise;
@@ -26,6 +27,7 @@ const Kernels table{
     rms_norm,
     causal_conv,
     silu_mul,
+    sigmoid_mul,
     add,
     add_scaled,
     discretise,

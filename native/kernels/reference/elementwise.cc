@@ -15,6 +15,16 @@ void silu_mul(ThreadPool&, size_t rows, size_t width, const float* gate, size_t 
   }
 }
 
+void sigmoid_mul(ThreadPool&, size_t rows, size_t width, const float* gate, size_t ldg,
+                 const float* up, size_t ldu, float* y, size_t ldy) {
+  for (size_t t = 0; t < rows; ++t) {
+    for (size_t i = 0; i < width; ++i) {
+      const double g = gate[t * ldg + i];
+      y[t * ldy + i] = static_cast<float>(up[t * ldu + i] / (1 + std::exp(-g)));
+    }
+  }
+}
+
 void add(size_t rows, size_t width, const float* x, size_t ldx, float* y, size_t ldy) {
   for (size_t t = 0; t < rows; ++t) {
     for (size_t i = 0; i < width; ++i) y[t * ldy + i] += x[t * ldx + i];

@@ -13,7 +13,8 @@ namespace stateline::testing {
 
 using Vector = std::vector<double>;
 
-inline double silu(double x) { return x / (1 + std::exp(-x)); }
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+inline double silu(double x) { return x * sigmoid(x); }
 inline double softplus(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
 
 inline Vector times(const std::vector<float>& W, const Vector& x) {
@@ -131,7 +132,7 @@ class Oracle {
       for (std::size_t i = 0; i < V; ++i)
         y[i] += static_cast<double>(weight(index, "mixer.D")[head]) * now.v[i];
       y = rms_norm(y, weight(index, "mixer.out_norm"), (mode * H + head) * V);
-      for (std::size_t i = 0; i < V; ++i) mixed.push_back(y[i] * silu(u[C + head * V + i]));
+      for (std::size_t i = 0; i < V; ++i) mixed.push_back(y[i] * sigmoid(u[C + head * V + i]));
     }
     return times(weight(index, "mixer.out_proj.weight"), mixed);
   }

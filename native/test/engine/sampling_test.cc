@@ -83,10 +83,23 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
   CHECK(state_error(*result.state, *at) == 0);
   // score() agrees with the probabilities that generate() reported.
   Waiting<engine::ScoreResult> waiting;
-  engine.score(state, result.tokens, {}, waiting.reply());
+  engine.score(state, result.tokens, {}, {}, waiting.reply());
   const engine::ScoreResult scored = waiting.get();
   CHECK(relative_error(scored.log_probs, result.log_probs) <= 1e-4);
   CHECK(state_error(*scored.state, *at) <= 1e-4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is recalled is continued, and score() agrees with generate()") {
+  const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
+  const auto memory = std::make_shared<engine::Recall>(100);
+  memory->append(text);
+  const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
+  const GenerateResult result = generate(
+      {.max_tokens = 10, .sampling = {}, .stop_tokens = {}, .first_tokens = {}, .recall = recall});
+  CHECK(result.tokens == Tokens(text.begin() + 6, text.end()));
+  Waiting<engine::ScoreResult> waiting;
+  engine.score(state, result.tokens, recall, {}, waiting.reply());
+  CHECK(relative_error(waiting.get().log_probs, result.log_probs) <= 1e-4);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stop token ends the text and stays out of the state") {

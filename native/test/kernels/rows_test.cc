@@ -53,7 +53,7 @@ TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
   }
 }
 
-TEST_CASE("silu_mul, add and add_scaled agree with the reference") {
+TEST_CASE("silu_mul, sigmoid_mul, add and add_scaled agree with the reference") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
     for (const size_t width : kWidths) {
@@ -70,6 +70,14 @@ TEST_CASE("silu_mul, add and add_scaled agree with the reference") {
                           expected.data(), ld);
       level->silu_mul(pool, rows, groups * width, actual.data(), ld, up.data(), ld, actual.data(),
                       ld);
+      CHECK(excess(expected, actual,
+                   [&](size_t i) { return 1e-6 * std::fabs(expected[i]) + 1e-35; }) <= 0);
+
+      actual = gate;
+      reference::sigmoid_mul(pool, rows, groups * width, gate.data(), ld, up.data(), ld,
+                             expected.data(), ld);
+      level->sigmoid_mul(pool, rows, groups * width, actual.data(), ld, up.data(), ld,
+                         actual.data(), ld);
       CHECK(excess(expected, actual,
                    [&](size_t i) { return 1e-6 * std::fabs(expected[i]) + 1e-35; }) <= 0);
 

@@ -1,0 +1,111 @@
+#include "binding/recall.h"
+
+#include "binding/arguments.h"
+#include "binding/errors.h"
+
+namespace stateline::binding {
+namespace {
+
+// Marks our objects, so that an impostor is refused instead of unwrapped (random, fixed).
+constexpr napi_type_tag kTag{0x51c7e2a94b0d4f38, 0xa6f1d8037c2e915b};
+
+// 20 bytes a token: 1.3 GB at most, which an ordinary machine has.
+constexpr std::uint64_t kMaxCapacity = std::uint64_t{1} << 26;
+
+}  // namespace
+
+Napi::Function NativeRecall::define(Napi::Env env) {
+  return DefineClass(
+      env, "Recall",
+      {InstanceMethod("append", &NativeRecall::append), InstanceMethod("push", &NativeRecall::push),
+       InstanceMethod("find", &NativeRecall::find), InstanceMethod("forget", &NativeRecall::forget),
+       InstanceAccessor("bytes", &NativeRecall::bytes, nullptr),
+       InstanceMethod("dispose", &NativeRecall::dispose)});
+}
+
+NativeRecall::NativeRecall(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    const auto capacity =
+        static_cast<std::size_t>(natural(info[0], "capacityTokens", kMaxCapacity));
+    recall_ = std::make_shared<engine::Recall>(capacity);
+    report(info.Env());
+    info.This().As<Napi::Object>().TypeTag(&kTag);
+    return info.Env().Undefined();
+  });
+}
+
+std::optional<engine::RecallOptions> NativeRecall::options(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  const Napi::Object recall = object(value, "options.recall");
+  engine::RecallOptions out{nullptr, tokens(recall.Get("context"), "options.recall.context")};
+  const Napi::Value memory = recall.Get("memory");
+  if (memory.IsUndefined()) return out;
+  if (!memory.IsObject() || !memory.As<Napi::Object>().CheckTypeTag(&kTag))
+    refuse("options.recall.memory", "a Recall of this addon");
+  out.memory = Unwrap(memory.As<Napi::Object>())->alive();
+  return out;
+}
+
+const std::shared_ptr<engine::Recall>& NativeRecall::alive() const {
+  if (recall_) return recall_;
+  throw Error(ErrorCode::kDisposed, "The recall was disposed; keep it until it is no longer used.");
+}
+
+// Requests that were made with it keep it until they end.
+void NativeRecall::release(Napi::Env env) {
+  recall_.reset();
+  report(env);
+}
+
+void NativeRecall::report(Napi::Env env) {
+  const auto bytes = recall_ ? static_cast<std::int64_t>(recall_->bytes()) : 0;
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reported_bytes_);
+  reported_bytes_ = bytes;
+}
+
+Napi::Value NativeRecall::append(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<std::int32_t> ids = tokens(info[0], "tokens");
+    for (const std::int32_t id : ids)
+      if (id < 0) refuse("tokens", "ids from 0 up");
+    const engine::Recall::TextId text = alive()->append(ids);
+    report(info.Env());
+    return Napi::Number::New(info.Env(), text);
+  });
+}
+
+Napi::Value NativeRecall::push(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    alive()->push(static_cast<std::int32_t>(natural(info[0], "token", 0x7fffffff)));
+    return info.Env().Undefined();
+  });
+}
+
+// Pairs of what followed and how many tokens matched.
+Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::vector<engine::Match> matches;
+    alive()->find(tokens(info[0], "context"), matches);
+    Napi::Int32Array out = Napi::Int32Array::New(info.Env(), 2 * matches.size());
+    for (std::size_t i = 0; i < matches.size(); ++i) {
+      out[2 * i] = matches[i].next;
+      out[2 * i + 1] = static_cast<std::int32_t>(matches[i].length);
+    }
+    return out;
+  });
+}
+
+Napi::Value NativeRecall::forget(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    alive()->forget(static_cast<engine::Recall::TextId>(natural(info[0], "text", 0xffffffff)));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value NativeRecall::bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(alive()->bytes()));
+  });
+}
+
+}  // namespace stateline::binding

@@ -1,0 +1,112 @@
+// Exact memory of what was read: which tokens followed the last ones wherever they stood before,
+// and what that says of the next token. A state of constant size forgets names from far away; this
+// does not, at some bytes a token.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <vector>
+
+namespace stateline::engine {
+
+// The mixture of a model's distribution p with what was recalled: scale * p(t) + added(t).
+struct Recalled {
+  struct Added {
+    std::int32_t token;
+    float probability;
+  };
+  float scale = 1;
+  std::vector<Added> added;  // each token once
+};
+
+// An earlier place whose tokens end like the context.
+struct Match {
+  std::int32_t next;     // what followed there
+  std::uint32_t length;  // tokens in common, counted back from the end
+};
+
+// Texts of tokens, indexed by hash chains as in LZ77; bounded: beyond the capacity the oldest texts
+// go. All functions may be called from any thread.
+class Recall {
+ public:
+  static constexpr std::size_t kLongest = 32;  // tokens of a match that are counted
+
+  explicit Recall(std::size_t capacity_tokens);
+
+  using TextId = std::uint32_t;
+  // A match does not reach over the beginning of a text. A text longer than the capacity keeps its
+  // end.
+  TextId append(std::span<const std::int32_t> tokens);
+  // Unknown ids are no error: the text went when the memory was full.
+  void forget(TextId text);
+  // Continues the text that was appended last.
+  void push(std::int32_t token);
+
+  std::size_t bytes() const;
+
+  // Adds to `matches` the newest places for the two lengths that are indexed, the longer first.
+  void find(std::span<const std::int32_t> context, std::vector<Match>& matches) const;
+
+ private:
+  struct Text {
+    TextId id;
+    std::size_t begin, end;
+  };
+  // Newest position by hash of the `order` tokens up to it, and before each position the next older
+  // one.
+  struct Chains {
+    std::size_t order;
+    std::vector<std::uint32_t> newest, older;
+  };
+
+  void add(std::int32_t token);
+  void index(std::size_t position);
+  void make_room(std::size_t tokens);
+  void walk(const Chains& chains, std::span<const std::int32_t> context, std::size_t longer_than,
+            std::vector<Match>& matches) const;
+
+  mutable std::shared_mutex mutex_;
+  std::size_t capacity_;
+  std::vector<std::int32_t> tokens_;  // kNone between texts and where a text was forgotten
+  std::vector<Text> texts_;           // by begin
+  Chains long_, short_;
+  TextId next_id_ = 0;
+};
+
+// Nested absolute discounting from short matches to long ones (Kneser and Ney 1995; the
+// concentration as in the two-parameter process of Teh 2006), with the model below the shortest:
+// for the matches of at least `length` tokens,
+//   p(t) = (max(c(t) - d, 0) + (theta + d u) p_shorter(t)) / (c + theta)
+// c(t) how often t followed, c their sum, u the number of different t. d and theta of each length
+// are fitted to repositories of the training corpus by `node scripts/eval/fit.ts`.
+Recalled recalled(std::span<const Match> matches);
+
+// logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
+// log-sum-exp.
+void mix(const Recalled& recalled, float log_norm, std::span<float> logits);
+
+// Log-probability of one token under the mixture, from the model's.
+float mixed_log_prob(const Recalled& recalled, std::int32_t token, float model_log_prob);
+
+// What a request recalls: from a shared memory and from its own context, which is remembered like a
+// text as it grows.
+class Recollection {
+ public:
+  // `memory` may be null. Room for `more` tokens beyond the context.
+  Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
+               std::size_t more);
+
+  void push(std::int32_t token);
+  Recalled next();
+
+ private:
+  std::shared_ptr<const Recall> memory_;
+  std::vector<std::int32_t> context_;
+  Recall own_;
+  std::vector<Match> matches_;  // scratch
+};
+
+}  // namespace stateline::engine

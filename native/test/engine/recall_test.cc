@@ -1,0 +1,142 @@
+// The hash chains against a search through everything; the mixture against its definition.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "engine/recall.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace {
+
+using namespace stateline::engine;
+using Tokens = std::vector<std::int32_t>;
+
+Tokens random_tokens(std::mt19937& random, std::size_t count, int vocab) {
+  std::uniform_int_distribution<std::int32_t> draw(0, vocab - 1);
+  Tokens tokens(count);
+  for (std::int32_t& token : tokens) token = draw(random);
+  return tokens;
+}
+
+// Every place in every text whose tokens end like the context, newest first.
+std::vector<Match> all_matches(const std::vector<Tokens>& texts, const Tokens& context,
+                               std::size_t at_least) {
+  std::vector<Match> matches;
+  for (auto text = texts.rbegin(); text != texts.rend(); ++text) {
+    for (std::size_t next = text->size(); next-- > 1;) {
+      std::size_t length = 0;
+      while (length < std::min({next, context.size(), Recall::kLongest}) &&
+             (*text)[next - 1 - length] == context[context.size() - 1 - length])
+        ++length;
+      if (length >= at_least)
+        matches.push_back({(*text)[next], static_cast<std::uint32_t>(length)});
+    }
+  }
+  return matches;
+}
+
+std::vector<std::pair<std::int32_t, std::uint32_t>> sorted(const std::vector<Match>& matches) {
+  std::vector<std::pair<std::int32_t, std::uint32_t>> out;
+  for (const Match& match : matches) out.emplace_back(match.next, match.length);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<Match> found(const Recall& recall, const Tokens& context) {
+  std::vector<Match> matches;
+  recall.find(context, matches);
+  return matches;
+}
+
+}  // namespace
+
+TEST_CASE("matches are those of a search through all texts, also when some are forgotten") {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    Recall recall(4096);
+    std::vector<Tokens> texts;
+    for (const std::size_t length : {0u, 1u, 2u, 3u, 7u, 60u, 300u, 31u}) {
+      const Tokens text = random_tokens(random, length, 12);
+      const Recall::TextId id = recall.append(text);
+      if (length == 60) {
+        recall.forget(id);
+        recall.forget(id);  // twice is once
+      } else {
+        texts.push_back(text);
+      }
+    }
+    for (const std::size_t length : {0u, 1u, 2u, 5u, 40u}) {
+      // The end of a text, so that long matches happen.
+      Tokens context = random_tokens(random, length, 12);
+      if (length == 40) std::copy_n(texts[5].begin() + 100, 20, context.begin() + 20);
+      CHECK(sorted(found(recall, context)) == sorted(all_matches(texts, context, 2)));
+    }
+  }
+}
+
+TEST_CASE("a text goes on by push, and no match reaches over its beginning") {
+  Recall recall(64);
+  recall.append(Tokens{1, 2, 3});
+  recall.append(Tokens{4});
+  recall.push(5);
+  recall.push(6);
+  CHECK(sorted(found(recall, {4, 5})) == sorted({{6, 2}}));
+  CHECK(sorted(found(recall, {3, 4, 5})) == sorted({{6, 2}}));
+  CHECK(found(recall, {2, 3}).empty());
+}
+
+TEST_CASE("a full memory forgets the oldest texts and stays in its bounds") {
+  std::mt19937 random(1);
+  Recall recall(1000);
+  Tokens newest;
+  std::size_t most_bytes = 0;
+  for (int i = 0; i < 200; ++i) {
+    newest = random_tokens(random, 90, 50);
+    recall.append(newest);
+    most_bytes = std::max(most_bytes, recall.bytes());
+  }
+  CHECK(most_bytes <= 40 * 1024);
+  const auto matches = found(recall, {newest[50], newest[51], newest[52], newest[53], newest[54]});
+  CHECK(std::any_of(matches.begin(), matches.end(), [&](const Match& match) {
+    return match.length == 5 && match.next == newest[55];
+  }));
+  // Of a text that is longer than the memory, the end.
+  const Tokens endless = random_tokens(random, 5000, 50);
+  recall.append(endless);
+  CHECK(!found(recall, {endless[4990], endless[4991], endless[4992]}).empty());
+}
+
+TEST_CASE("the mixture is a distribution, leans to what followed longer matches, and mix() is it") {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    std::uniform_int_distribution<std::uint32_t> length(2, 20);
+    std::vector<Match> matches;
+    for (const std::int32_t next : random_tokens(random, seed, 9))
+      matches.push_back({next, length(random)});
+    const Recalled what = recalled(matches);
+    std::vector<float> logits(16);
+    std::normal_distribution<float> normal;
+    for (float& logit : logits) logit = 3 * normal(random);
+    float sum = 0;
+    for (const float logit : logits) sum += std::exp(logit);
+    std::vector<float> mixed = logits;
+    mix(what, std::log(sum), mixed);
+    float total = 0;
+    for (std::size_t t = 0; t < mixed.size(); ++t) {
+      total += std::exp(mixed[t]);
+      const float alone =
+          mixed_log_prob(what, static_cast<std::int32_t>(t), logits[t] - std::log(sum));
+      CHECK(mixed[t] == doctest::Approx(alone).epsilon(1e-5));
+    }
+    CHECK(total == doctest::Approx(1).epsilon(1e-4));
+  }
+  const Recalled what = recalled(std::vector<Match>{{3, 20}, {4, 2}, {4, 2}, {4, 2}});
+  CHECK(mixed_log_prob(what, 3, -5) > mixed_log_prob(what, 4, -5));
+  CHECK(recalled({}).scale == 1);
+  CHECK(recalled({}).added.empty());
+}
