@@ -56,7 +56,7 @@ def load_checkpoint(path: Path) -> Stateline:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--checkpoint", type=Path, default=HERE.parent / ".cache" / "train" / "v0" / "checkpoint.pt"
+        "--checkpoint", type=Path, default=HERE.parent / ".cache" / "train" / "embedded" / "checkpoint.pt"
     )
     parser.add_argument("--out", type=Path, default=HERE / "weights")
     parser.add_argument("--float", action="store_true", help="fp32 instead of int8")

@@ -72,7 +72,7 @@ def validate(model: Stateline, tokenizer: Tokenizer, corpus: Path, length: int) 
             with torch.autocast("cpu", torch.bfloat16):
                 logits, memory = model(batch.inputs, state_heads, memory)
             total += F.cross_entropy(
-                logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED
+                logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED
             ).item()
         losses[f"{state_heads}/{heads}"] = round(total / 4, 4)
     return losses
@@ -98,7 +98,7 @@ def save(
 def training_step(model: Stateline, inputs: Tensor, labels: Tensor, state_heads: int, memory: list | None):
     with torch.autocast("cpu", torch.bfloat16):
         logits, memory = model(inputs, state_heads, memory)
-        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED)
     loss.backward()
     return loss.item(), memory
 
@@ -181,12 +181,12 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=60, help="training time, pauses not counted")
     parser.add_argument("--corpus", type=Path, default=ROOT / ".cache" / "corpus")
-    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "train" / "v0")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "train" / "embedded")
     parser.add_argument("--rows", type=int, default=8, help="repositories walked side by side")
     parser.add_argument(
         "--length", type=int, default=512, help="tokens a segment; the state is carried between"
     )
-    parser.add_argument("--rate", type=float, default=2.5e-3, help="peak learning rate")
+    parser.add_argument("--rate", type=float, default=5e-3, help="peak learning rate")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     train(parser.parse_args())

@@ -6,8 +6,8 @@ export interface Settings {
   readonly enabled: boolean;
   /** Share of heads in state mode, 0 to 1; null = the model's own default. */
   readonly hybridRatio: number | null;
-  /** How many tokens the attention heads look back; 0 = unbounded. */
-  readonly attentionWindow: number;
+  /** How many tokens the attention heads look back; 0 = unbounded; null = the model's own default. */
+  readonly attentionWindow: number | null;
   readonly device: "auto" | "cpu";
   /** 0 = the machine's physical cores, at most 4. */
   readonly threads: number;
@@ -25,7 +25,7 @@ export interface Settings {
 export const DEFAULT_SETTINGS: Settings = {
   enabled: true,
   hybridRatio: null,
-  attentionWindow: 2048,
+  attentionWindow: null,
   device: "auto",
   threads: 0,
   modelPath: "",
@@ -60,8 +60,8 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
   enabled: { accepts: isBoolean, expected: "true or false" },
   hybridRatio: { accepts: isRatio, expected: "a number from 0 to 1, or null for the model's default" },
   attentionWindow: {
-    accepts: isIntegerBetween(0, 10_000_000),
-    expected: "a whole number of tokens, 0 for unbounded",
+    accepts: (value) => value === null || isIntegerBetween(0, 10_000_000)(value),
+    expected: "a whole number of tokens, 0 for unbounded, or null for the model's default",
   },
   device: { accepts: (value) => value === "auto" || value === "cpu", expected: '"auto" or "cpu"' },
   threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },

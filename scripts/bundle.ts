@@ -17,6 +17,8 @@ const common = {
   legalComments: "none",
   metafile: true,
   logLevel: "warning",
+  // What reads import.meta asks first whether it is there.
+  logOverride: { "empty-import-meta": "silent" },
   // The sources say import.meta.url; CommonJS says __filename.
   banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   define: { "import.meta.url": "__importMetaUrl" },

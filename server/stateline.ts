@@ -215,7 +215,7 @@ export class Stateline {
       folders: this.#folders,
       exclude,
       stateHeads: Math.round(ratio * model.info.heads),
-      attentionWindow,
+      attentionWindow: attentionWindow ?? model.info.attentionWindow,
     };
   }
 

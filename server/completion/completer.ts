@@ -1,7 +1,7 @@
 /** A completion from request to answer: worth asking, context, generate, clean; one at a time, the newest first. */
 import type { CompletionFigures } from "../../protocol/messages.ts";
 import type { Settings } from "../../protocol/settings.ts";
-import type { Model } from "../engine/engine.ts";
+import type { Model, Recall } from "../engine/engine.ts";
 import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
@@ -28,8 +28,8 @@ const MOST_LINES_MS = 600;
 export interface CompleterContext {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
-  /** The repository's state now. */
-  readonly root: () => Root;
+  /** The repository's state and exact memory now. */
+  readonly root: () => Root & { readonly recall: Recall };
   readonly settings: () => Settings;
   readonly log: Log;
   /** Below it nothing is offered; a test with random weights lowers it. */
@@ -128,6 +128,8 @@ export class Completer {
     const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
     const generation = await generateLines(model, tokenizer, state, {
       healing,
+      recall: () => this.#context.root().recall,
+      context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
       signal,
     });

@@ -1,5 +1,5 @@
 /** Decodes line by line: a further line only while the caller wants one. */
-import type { Model, State } from "../engine/engine.ts";
+import type { Model, Recall, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes, decodeWhole } from "../engine/utf8.ts";
 import type { Healing } from "./healing.ts";
@@ -18,6 +18,10 @@ export interface Generation {
 
 export interface GenerationOptions {
   readonly healing: Healing;
+  /** The repository's, now: it may be another one at the next line. */
+  readonly recall: () => Recall;
+  /** The tokens of the request up to `start`. */
+  readonly context: readonly number[];
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;
   readonly signal: AbortSignal;
@@ -35,6 +39,7 @@ export async function generateLines(
   const job = { priority: "completion", signal } as const;
   const greedy = { maxTokens: LINE_TOKENS, temperature: 0, topP: 1, seed: 0, stopTokens: tokenizer.lineEnds };
   const parts: Uint8Array[] = [];
+  const context = [...options.context];
   let state = start;
   let tokensDecoded = 0;
   let firstLine: { logProb: number; atMs: number } | undefined;
@@ -42,11 +47,13 @@ export async function generateLines(
   try {
     for (;;) {
       const first = firstLine === undefined && firstTokens ? { firstTokens } : {};
-      const line = await model.generate(state, { ...job, ...greedy, ...first });
+      const recall = { memory: options.recall(), context: Int32Array.from(context) };
+      const line = await model.generate(state, { ...job, ...greedy, ...first, recall });
       state = replace(state, line.state, start);
       firstLine ??= { logProb: mean(line.logProbs), atMs: performance.now() };
       tokensDecoded += line.tokens.length;
       for (const token of line.tokens) parts.push(tokenizer.bytesOf(token));
+      context.push(...line.tokens);
       const end = line.tokens.at(-1);
       const endsLine = line.reason === "stop" && end !== undefined && tokenizer.bytesOf(end).length > 0;
       if (!endsLine || !wantsMore(text())) break;

@@ -12,7 +12,34 @@ export interface AdvanceOptions extends JobOptions {
   readonly checkpoints?: readonly number[];
 }
 
+/** Texts of tokens, kept exactly and found again by their last tokens; bounded, the oldest go first. */
+export interface Recall {
+  /** Returns the text's name for `forget`. */
+  append(tokens: Int32Array): number;
+  /** Continues the text that was appended last. */
+  push(token: number): void;
+  /** Where the last tokens stood before, newest first: pairs of the token that followed and the length in common. */
+  find(context: Int32Array): Int32Array;
+  forget(text: number): void;
+  readonly bytes: number;
+  /** Requests already made with it still end. */
+  dispose(): void;
+}
+
+/** Mixes what followed the same tokens elsewhere into the model's distribution. */
+export interface RecallOptions {
+  /** Of this model; without it only the context itself is searched. */
+  readonly memory?: Recall;
+  /** The tokens that led to the state, or the last of them. */
+  readonly context: Int32Array;
+}
+
+export interface ScoreOptions extends JobOptions {
+  readonly recall?: RecallOptions;
+}
+
 export interface GenerateOptions extends JobOptions {
+  readonly recall?: RecallOptions;
   readonly maxTokens: number;
   /** 0 = greedy. */
   readonly temperature: number;
@@ -67,9 +94,10 @@ export interface Model {
   score(
     state: State,
     tokens: Int32Array,
-    options: JobOptions,
+    options: ScoreOptions,
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: GenerateOptions): Promise<Generated>;
+  createRecall(capacityTokens: number): Recall;
   /** Of the token after the state; at once, since the state holds what it needs. */
   logits(state: State): Float32Array;
   serialize(state: State): Promise<Uint8Array>;

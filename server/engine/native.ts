@@ -11,6 +11,9 @@ import type {
   Model,
   ModelInfo,
   Priority,
+  Recall,
+  RecallOptions,
+  ScoreOptions,
   State,
 } from "./engine.ts";
 import { Cancelled, EngineError, throwIfCancelled } from "./engine.ts";
@@ -38,7 +41,7 @@ interface NativeModel {
   score(
     state: State,
     tokens: Int32Array,
-    options: NativeJob,
+    options: NativeJob & { recall?: RecallOptions },
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: NativeGenerate): Promise<Generated>;
   logits(state: State): Float32Array;
@@ -51,6 +54,7 @@ interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
+  Recall: new (capacityTokens: number) => Recall;
 }
 
 export function loadNativeEngine(addonPath: string): Engine {
@@ -103,8 +107,13 @@ class NativeModelAdapter implements Model {
     );
   }
 
-  score(state: State, tokens: Int32Array, options: JobOptions) {
-    return this.#run(options, (job) => this.#model.score(state, tokens, job));
+  score(state: State, tokens: Int32Array, options: ScoreOptions) {
+    const { recall } = options;
+    return this.#run(options, (job) => this.#model.score(state, tokens, recall ? { ...job, recall } : job));
+  }
+
+  createRecall(capacityTokens: number): Recall {
+    return new this.#addon.Recall(capacityTokens);
   }
 
   generate(state: State, options: GenerateOptions): Promise<Generated> {

@@ -1,13 +1,14 @@
 /** The repository's state: read once in the background, kept up to date by appending what changes, restored after a restart. */
 import { createHash } from "node:crypto";
 import { sep } from "node:path";
-import type { Model, State } from "../engine/engine.ts";
+import type { Model, Recall, State } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { compare, type KnownFiles } from "./comparison.ts";
 import { isForeignFolder } from "./fileRules.ts";
 import { readInto } from "./reading.ts";
+import { RECALL_TOKENS, RecallOfFiles } from "./recallOfFiles.ts";
 import {
   BYTES_PER_TOKEN,
   findWorkspaceFile,
@@ -61,6 +62,7 @@ export class RepositoryMemory {
   #settings: MemorySettings;
   /** What completions start from. */
   #state: State;
+  #recall: RecallOfFiles;
   /** Counts states that do not continue the one before: another reading, other settings. */
   #generation = 0;
   #progress: MemoryProgress = { reading: false, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 };
@@ -79,11 +81,16 @@ export class RepositoryMemory {
     this.#context = context;
     this.#settings = settings;
     this.#state = context.model.initialState(settings.stateHeads, settings.attentionWindow);
+    this.#recall = this.#emptyRecall();
   }
 
   /** Valid until the next turn of the event loop; whoever needs it longer begins a job with it. */
   get state(): State {
     return this.#state;
+  }
+
+  get recall(): Recall {
+    return this.#recall.recall;
   }
 
   get generation(): number {
@@ -138,6 +145,7 @@ export class RepositoryMemory {
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#saveTimer);
     this.#state.dispose();
+    this.#recall.dispose();
   }
 
   #enqueue(job: () => Promise<void>): Promise<void> {
@@ -163,8 +171,11 @@ export class RepositoryMemory {
     const publishes = this.#state.tokenCount === 0;
     let publishedTokens = 0;
     const start = model.initialState(stateHeads, attentionWindow);
+    const recall = this.#emptyRecall();
+    if (publishes) this.#replaceRecall(recall);
     const stream = tokenStream(tokenizer, folders, files, log, ({ file, hash, tokens }) => {
       known.set(file.path, { file, hash });
+      recall.take(file.path, tokens);
       estimate.count(file, tokens.length);
     });
     const read = await readInto(model, start, stream, BUDGET_TOKENS, {
@@ -183,10 +194,16 @@ export class RepositoryMemory {
         this.#publish(state, false);
         return true;
       },
-    }).finally(() => start.dispose());
+    })
+      .catch((cause: unknown) => {
+        if (recall !== this.#recall) recall.dispose();
+        throw cause;
+      })
+      .finally(() => start.dispose());
     if (read.state === start) this.#publish(model.initialState(stateHeads, attentionWindow), true);
     else if (read.state !== this.#state) this.#publish(read.state, true);
     this.#known = known;
+    this.#replaceRecall(recall);
     this.#streamHash = read.streamHash;
     const seconds = (performance.now() - startedMs) / 1000;
     this.#report({ ...this.#progress, tokensRead: read.tokens, tokensTotal: read.tokens });
@@ -217,7 +234,28 @@ export class RepositoryMemory {
     this.#report({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
     log.info(`Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`);
     for (const path of changed) await this.#append(path, signal);
+    await this.#recallKnown(signal);
     return true;
+  }
+
+  /** A saved state does not hold the texts themselves. */
+  async #recallKnown(signal: AbortSignal): Promise<void> {
+    const { tokenizer, log } = this.#context;
+    this.#replaceRecall(this.#emptyRecall());
+    for (const { file } of this.#known.values()) {
+      if (signal.aborted) throw new Cancelled();
+      const source = await tokenise(tokenizer, file, log);
+      if (source) this.#recall.take(file.path, source.tokens);
+    }
+  }
+
+  #replaceRecall(recall: RecallOfFiles): void {
+    if (recall !== this.#recall) this.#recall.dispose();
+    this.#recall = recall;
+  }
+
+  #emptyRecall(): RecallOfFiles {
+    return new RecallOfFiles(this.#context.model.createRecall(RECALL_TOKENS));
   }
 
   #appendChanged(): Promise<void> {
@@ -241,6 +279,7 @@ export class RepositoryMemory {
     if (!file) {
       // A state cannot forget; the file just does not count as known any more.
       this.#known.delete(path);
+      this.#recall.forget(path);
       return;
     }
     const source = await tokenise(tokenizer, file, log);
@@ -254,6 +293,7 @@ export class RepositoryMemory {
       onBatch: () => false,
     });
     this.#known.set(path, { file, hash: source.hash });
+    this.#recall.take(path, source.tokens);
     this.#streamHash = read.streamHash;
     this.#publish(read.state, false);
     const tokensRead = this.#progress.tokensRead + read.tokens;

@@ -12,7 +12,7 @@ const run = (...args: string[]) => spawnSync(dev, args, { cwd: tmpdir(), encodin
 test("--help says each subcommand in one line, from any folder", () => {
   const { status, stdout } = run("--help");
   assert.equal(status, 0);
-  for (const command of "start test build bench train package server check format".split(" ")) {
+  for (const command of "start test build bench eval train package server check format".split(" ")) {
     assert.match(stdout, new RegExp(`^  ${command} +\\S`, "m"));
   }
 });

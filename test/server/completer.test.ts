@@ -15,11 +15,11 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
   const completer = new Completer({
     model,
     tokenizer,
-    root: () => ({ state, generation: 0 }),
+    root: () => ({ state, generation: 0, recall: model.createRecall() }),
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,
   });
-  return { model, completer };
+  return { model, completer, tokenizer };
 }
 
 /** The cursor is at "|". */
@@ -52,6 +52,19 @@ test("a word is healed back to where its whole is one token", async () => {
   assert.equal((await completer.complete(ask("comput|")))?.insertText, "e(1);");
   const other = await setUp("computation;\n");
   assert.equal((await other.completer.complete(ask("comput|")))?.insertText, "ation;");
+});
+
+test("each line recalls what leads to it: the context, less what is healed, and the lines before", async () => {
+  const { model, completer, tokenizer } = await setUp("if (a) {\n  compute(1);\n}\nother();\n");
+  await completer.complete(ask("if (a) {|", { manual: true }));
+  const contexts = model.recalls.map(({ context }) => tokenizer.decode([...context]));
+  assert.ok(contexts.length > 1);
+  for (const [i, context] of contexts.entries()) {
+    assert.ok(context.endsWith(["if (a) {", "if (a) {\n", "if (a) {\n  compute(1);\n"][i] ?? ""), context);
+  }
+  const healed = await setUp("return;\n");
+  await healed.completer.complete(ask("retu|"));
+  assert.equal(healed.tokenizer.decode([...(healed.model.recalls[0]?.context ?? [])].slice(-1)), "");
 });
 
 test("a word is healed after deleting too, where fewer states are left", async () => {

@@ -19,7 +19,7 @@ import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
 import { readText } from "../../server/repository/readText.ts";
 import { StateStore } from "../../server/repository/stateStore.ts";
 import { cutAtLines } from "../../server/repository/stream.ts";
-import { FakeModel, type FakeState, silentLog } from "./fakes/engine.ts";
+import { FakeModel, type FakeRecall, type FakeState, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
 function folder(t: TestContext, files: Readonly<Record<string, string | Buffer>> = {}): string {
@@ -230,7 +230,9 @@ async function memoryOf(roots: string[], storage?: string, overrides: Partial<Me
   };
   const memory = new RepositoryMemory(context, settings);
   const text = () => tokenizer.decode((memory.state as FakeState).tokens);
-  return { memory, model, settings, tokenizer, lines, text };
+  const recalled = () =>
+    [...(memory.recall as FakeRecall).texts.values()].map((ids) => tokenizer.decode([...ids]));
+  return { memory, model, settings, tokenizer, lines, text, recalled };
 }
 
 test("memory: folder after folder, each with its name, in one stream", async (t) => {
@@ -267,6 +269,18 @@ test("memory: a changed file's new text is appended, an unchanged or secret one'
   await memory.settled();
   assert.equal(text(), `${before}a.ts\nconst changed;\n`);
   assert.equal(memory.generation, 1);
+});
+
+test("memory: each file is recalled as it was read last, one that is gone not at all", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const { memory, settings, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  assert.deepEqual(recalled(), ["a.ts\nconst a;\n", "b.ts\nconst b;\n"]);
+  writeFileSync(join(root, "a.ts"), "const changed;\n");
+  rmSync(join(root, "b.ts"));
+  for (const name of ["a.ts", "b.ts"]) memory.noteChange(join(root, name));
+  await memory.settled();
+  assert.deepEqual(recalled(), ["a.ts\nconst changed;\n"]);
 });
 
 test("memory: the old state answers while everything is read again with another ratio", async (t) => {
@@ -326,6 +340,11 @@ test("memory: a restart restores the state and appends what changed since", asyn
   );
   assert.match(second.text(), /const c;\n.*b\.ts\nconst changed;\n$/s);
   assert.equal(second.model.advanced.length, 1);
+  assert.deepEqual(second.recalled().sort(), [
+    "a.ts\nconst a;\n",
+    "b.ts\nconst changed;\n",
+    "c.ts\nconst c;\n",
+  ]);
   await second.memory.settled();
   assert.equal(readdirSync(storage).length, 2);
 });

@@ -6,6 +6,8 @@ import type {
   GenerateOptions,
   Model,
   ModelInfo,
+  Recall,
+  RecallOptions,
   State,
 } from "../../../server/engine/engine.ts";
 import { Cancelled, throwIfCancelled } from "../../../server/engine/engine.ts";
@@ -35,8 +37,40 @@ export class FakeState implements State {
   }
 }
 
+export class FakeRecall implements Recall {
+  readonly texts = new Map<number, Int32Array>();
+  #next = 0;
+
+  append(tokens: Int32Array): number {
+    this.texts.set(this.#next, tokens);
+    return this.#next++;
+  }
+
+  push(): void {}
+
+  find(): Int32Array {
+    return new Int32Array(0);
+  }
+
+  forget(text: number): void {
+    this.texts.delete(text);
+  }
+
+  disposed = false;
+
+  dispose(): void {
+    this.disposed = true;
+  }
+
+  get bytes(): number {
+    return 20 * [...this.texts.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+}
+
 export class FakeModel implements Model {
   readonly info: ModelInfo;
+  /** What each generation may recall from. */
+  readonly recalls: RecallOptions[] = [];
   /** Counts of tokens of each advance. */
   readonly advanced: number[] = [];
   readonly states: FakeState[] = [];
@@ -93,6 +127,7 @@ export class FakeModel implements Model {
 
   async generate(from: State, options: GenerateOptions): Promise<Generated> {
     const state = this.#take(from);
+    if (options.recall) this.recalls.push(options.recall);
     await this.#wait(options.signal);
     const written = state.tokens.slice(state.tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
     const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
@@ -109,6 +144,10 @@ export class FakeModel implements Model {
       state: this.#create([...state.tokens, ...kept], state.stateHeads),
       reason: end === stop + 1 ? "stop" : "length",
     };
+  }
+
+  createRecall(): Recall {
+    return new FakeRecall();
   }
 
   logits(from: State): Float32Array {
