@@ -18,8 +18,9 @@ struct Level {
   std::uint32_t length;
   float discount, concentration;
 };
-constexpr Level kLevels[] = {{2, 0.9f, 12.0f}, {3, 0.8f, 6.0f},  {4, 0.7f, 3.0f}, {5, 0.6f, 2.0f},
-                             {7, 0.5f, 1.0f},  {10, 0.4f, 0.5f}, {16, 0.3f, 0.3f}};
+constexpr Level kLevels[] = {{2, 0.123f, 195.533f}, {3, 0.120f, 49.015f}, {4, 0.071f, 848.791f},
+                             {5, 0.729f, 0.460f},   {7, 0.682f, 0.088f},  {10, 0.231f, 22.079f},
+                             {16, 0.238f, 0.034f}};
 
 // FNV-1a over whole tokens, folded to the table's size.
 std::size_t hash_of(const std::int32_t* last, std::size_t order, std::size_t table) {

@@ -20,8 +20,8 @@ import { ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 
-/** Mean log probability (nats) of the first line below which a person deletes more completions than keeps. */
-const LEAST_LOG_PROB = -1.6;
+/** Mean log probability (nats a token) of the first line from which it is offered; ./dev eval has what each would offer. */
+const LEAST_LOG_PROB = -0.8;
 /** Further lines are decoded only within this time, since the person waits for all of them. */
 const MOST_LINES_MS = 600;
 

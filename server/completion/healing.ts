@@ -1,7 +1,8 @@
 /**
- * Token healing: a word that is being typed is written in tokens that its whole would not have ("ret", "ur" where "return"
+ * Token healing. A word that is being typed is written in tokens that its whole would not have ("ret", "ur" where "return"
  * is one), so the last of them are taken back, and the first token of the completion must begin with their text. How many
- * are taken back is the model's choice: the way of writing what stands there that it finds likeliest.
+ * are taken back is the model's choice: the way of writing what stands there that it finds likeliest. A space is taken back
+ * too, since it belongs to the token of the word that follows it.
  */
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes } from "../engine/utf8.ts";
@@ -20,9 +21,9 @@ export interface Healing {
 
 export const NO_HEALING: Healing = { takenBack: 0, text: new Uint8Array(0), firstTokens: undefined };
 
-/** The ways of healing the end of a text, from fewer to more tokens; none when no word is being typed. */
+/** The ways of healing the end of a text, from fewer to more tokens; none when no word is being typed or about to be. */
 export function findHealings(tokenizer: Tokenizer, text: string, tokens: readonly number[]): Healing[] {
-  const word = / ?[\p{L}_]+$/u.exec(text)?.[0];
+  const word = / ?[\p{L}_]+$|(?<=\S) $/u.exec(text)?.[0];
   if (word === undefined) return [];
   const wordBytes = Buffer.byteLength(word);
   const healings: Healing[] = [];

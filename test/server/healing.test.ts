@@ -20,7 +20,13 @@ test("a word is healed in each way that leaves a token to choose", () => {
   ]);
 });
 
-for (const text of ["", "x = ", "x(", "x1", "\n    "]) {
+test("a space is healed, since it belongs to the token of the word after it", () => {
+  const [healing] = healingsOf("return ");
+  assert.equal(healing?.takenBack, 1);
+  assert.ok([...(healing.firstTokens ?? [])].every((id) => tokenizer.decode([id]).startsWith(" ")));
+});
+
+for (const text of ["", " ", "x  ", "x(", "x1", "\n    "]) {
   test(`there is nothing to heal in ${JSON.stringify(text)}`, () => assert.deepEqual(healingsOf(text), []));
 }
 
