@@ -5,7 +5,8 @@ import { pathToFileURL } from "node:url";
 import { Client, type Position } from "./client.ts";
 import { program, remove, temporaryFolder, write } from "./repository.ts";
 
-const root = temporaryFolder(program(8));
+/** Long enough to read that the reading is seen: statuses are sent at intervals. */
+const root = temporaryFolder(program(40));
 const storagePath = temporaryFolder();
 let client: Client;
 
