@@ -30,10 +30,8 @@ try {
 
   await editor.openFile("lib/response.js", 251);
   const pieces = [
-    "\n\nres.text = function ",
-    "text(body) {\n  // content-type\n  ",
-    "if (!this.",
-    "get('Content-Type')) {\n    ",
+    "\n\nres.text = function text(body) {\n  // content-type\n  if (!this.get('Content-Type')) {\n    this.",
+    "set('Content-Type', ",
   ];
   console.log((await editor.typeUntilGhost(pieces)).join("\n"));
   await editor.picture("ghost-text", IMAGES);
