@@ -17,10 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 STATE, ATTENTION = 0, 1
-DECAYS = (
-    (0.2, 1e-3),
-    (0.05, 5e-4),
-)  # a token, of the first and the last head, in each mode; training moves them
+# Log decay a token of the first and the last head, in each mode, before training moves them.
+DECAYS = (0.2, 1e-3), (0.05, 5e-4)
 DT_FLOOR = 1e-6  # log(dt) is an attention bias; the floor keeps it finite
 
 

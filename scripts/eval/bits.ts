@@ -4,13 +4,12 @@ import type { Tokenizer } from "../../server/engine/tokenizer.ts";
 import { readInto } from "../../server/repository/reading.ts";
 import { listFiles, tokenStream } from "../../server/repository/sources.ts";
 import { fileHeader } from "../../server/repository/stream.ts";
-import { type CorpusFile, type CorpusRepository, WrittenRepository } from "./corpus.ts";
+import { type CorpusFile, type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
 import { type Estimate, estimate, randomSource, shuffled } from "./random.ts";
 
 const BUDGET_TOKENS = 1_000_000;
 const LONGEST_FILE = 24_000;
 const SHORTEST_FILE = 400;
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 export interface BitsOptions {
   readonly stateHeads: number;

@@ -14,6 +14,9 @@ import { fileURLToPath } from "node:url";
 
 const CORPUS = fileURLToPath(new URL("../../.cache/corpus", import.meta.url));
 
+/** What the server would log is no part of a figure. */
+export const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+
 export interface CorpusFile {
   readonly path: string;
   readonly text: string;

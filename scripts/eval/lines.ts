@@ -4,12 +4,11 @@ import { distance } from "fastest-levenshtein";
 import { validateSettings } from "../../protocol/settings.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { quantiles } from "../bench/measure.ts";
-import { type CorpusRepository, WrittenRepository } from "./corpus.ts";
+import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
 import { type Kind, type Place, placesIn, withoutPlaces } from "./places.ts";
 import { type Estimate, estimate } from "./random.ts";
 
 const KINDS: readonly Kind[] = ["identifier", "anywhere"];
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 export interface Asked {
   readonly kind: Kind;

@@ -233,17 +233,18 @@ export class RepositoryMemory {
     const { tokensRead } = stored.reading;
     this.#report({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
     log.info(`Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`);
+    await this.#recallUnchanged(new Set(changed), signal);
     for (const path of changed) await this.#append(path, signal);
-    await this.#recallKnown(signal);
     return true;
   }
 
-  /** A saved state does not hold the texts themselves. */
-  async #recallKnown(signal: AbortSignal): Promise<void> {
+  /** A saved state does not hold the texts themselves; those of changed files are taken when they are appended. */
+  async #recallUnchanged(changed: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { tokenizer, log } = this.#context;
     this.#replaceRecall(this.#emptyRecall());
     for (const { file } of this.#known.values()) {
       if (signal.aborted) throw new Cancelled();
+      if (changed.has(file.path)) continue;
       const source = await tokenise(tokenizer, file, log);
       if (source) this.#recall.take(file.path, source.tokens);
     }
