@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 STATE, ATTENTION = 0, 1
 # Log decay a token of the first and the last head, in each mode, before training moves them.
-DECAYS = (0.2, 1e-3), (0.05, 5e-4)
+# The heads that turn to attention first look far back: near tokens are what the state heads beside them keep.
+DECAYS = (0.2, 1e-3), (2e-3, 0.05)
 DT_FLOOR = 1e-6  # log(dt) is an attention bias; the floor keeps it finite
 
 
@@ -142,31 +143,10 @@ def split_in_three(x: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.stack([high + carrier, middle, low], -1)
 
 
-class CausalConv(torch.autograd.Function):
-    """y_t = sum_w x_{t+w} weight[:, w]: depthwise, x [B, T + W - 1, C], weight [C, W] -> [B, T, C].
-
-    Written out because autograd through slices fills a zero tensor for each tap (a quarter of a training step).
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        width = weight.shape[1]
-        length = x.shape[1] - width + 1
-        y = x[:, :length] * weight[:, 0]
-        for w in range(1, width):
-            y.addcmul_(x[:, w : w + length], weight[:, w])
-        return y
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        width, length = weight.shape[1], grad.shape[1]
-        grad_x = torch.zeros_like(x)
-        for w in range(width):
-            grad_x[:, w : w + length].addcmul_(grad, weight[:, w])
-        grad_weight = torch.stack([(x[:, w : w + length] * grad).sum((0, 1)) for w in range(width)], 1)
-        return grad_x, grad_weight
+def causal_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """y_t = sum_w x_{t+w} weight[:, w]: depthwise, x [B, T + W - 1, C], weight [C, W] -> [B, T, C]."""
+    length = x.shape[1] - weight.shape[1] + 1
+    return sum(x[:, w : w + length] * weight[:, w] for w in range(weight.shape[1]))
 
 
 @dataclass
@@ -233,7 +213,7 @@ class Mixer(nn.Module):
         history = memory.conv if memory else qkv.new_zeros(batch, cfg.conv_width - 1, qkv.shape[-1])
         padded = torch.cat([history.to(qkv.dtype), qkv], 1)
         taps = self.conv.weight[:, 0].to(qkv.dtype)  # [C, conv_width]
-        convolved = F.silu(CausalConv.apply(padded, taps) + self.conv.bias.to(qkv.dtype))
+        convolved = F.silu(causal_conv(padded, taps) + self.conv.bias.to(qkv.dtype))
         q, k, v = (p.reshape(batch, length, heads, -1) for p in convolved.split(self.splits[:3], -1))
         q = rms_norm(q, self.q_norm, eps) / math.sqrt(cfg.key_dim)
         k = rms_norm(k, self.k_norm, eps)
@@ -264,9 +244,11 @@ class Mixer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Runs each head in its mode, adds the skip D v, normalises per head with the mode's gain."""
         count = self.config.num_heads - state_heads
-        order = torch.tensor(self.order, device=q.device)
+        first, rest = slice(0, count), slice(count, None)  # slices, since the gradient of an index is slow
         permuted = self.order != sorted(self.order)
         if permuted:
+            order = torch.tensor(self.order, device=q.device)
+            first, rest = order[:count], order[count:]
             q, k, v, dt, ssm = (x.index_select(2, order) for x in (q, k, v, dt, ssm.transpose(1, 2)))
             ssm = ssm.transpose(1, 2)
         q_a, q_s = q.split([count, state_heads], 2)
@@ -276,24 +258,21 @@ class Mixer(nn.Module):
         parts: list[Tensor] = []
         last = [torch.zeros_like(ssm[:, :count])]
         if count:
-            h = order[:count]
-            scaled = q_a * torch.exp(self.temperature[h])[:, None].to(q.dtype)
-            y = attention_mode(
-                scaled, k_a, v_a, rate[ATTENTION, h] * dt_a, dt_a, self.config.attention_window
-            )
-            parts.append(self.normalised(y, v_a, h, ATTENTION))
+            scaled = q_a * torch.exp(self.temperature[first])[:, None].to(q.dtype)
+            decay = rate[ATTENTION, first] * dt_a
+            y = attention_mode(scaled, k_a, v_a, decay, dt_a, self.config.attention_window)
+            parts.append(self.normalised(y, v_a, first, ATTENTION))
         if state_heads:
-            h = order[count:]
-            y, after = state_mode(q_s, k_s, v_s, rate[STATE, h] * dt_s, dt_s, ssm[:, count:], chunk)
+            y, after = state_mode(q_s, k_s, v_s, rate[STATE, rest] * dt_s, dt_s, ssm[:, count:], chunk)
             last.append(after)
-            parts.append(self.normalised(y, v_s, h, STATE))
+            parts.append(self.normalised(y, v_s, rest, STATE))
         mixed, kept = torch.cat(parts, 2), torch.cat(last, 1)
         if permuted:
             back = order.argsort()
             mixed, kept = mixed.index_select(2, back), kept.index_select(1, back)
         return mixed, kept
 
-    def normalised(self, y: Tensor, v: Tensor, heads: Tensor, mode: int) -> Tensor:
+    def normalised(self, y: Tensor, v: Tensor, heads: Tensor | slice, mode: int) -> Tensor:
         skipped = y + v * self.D[heads][:, None].to(v.dtype)
         return rms_norm(skipped, self.out_norm[mode, heads], self.config.rms_norm_eps)
 
@@ -357,6 +336,13 @@ class Stateline(nn.Module):
     def initialise(module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
+
+    def empty_memory(self, batch: int, dtype: torch.dtype) -> list[LayerMemory]:
+        """What each layer carries before the first token; dtype is that of the activations."""
+        c = self.config
+        ssm = torch.zeros(batch, c.num_heads, c.key_dim, c.value_dim)
+        conv = torch.zeros(batch, c.conv_width - 1, c.conv_channels, dtype=dtype)
+        return [LayerMemory(ssm, conv) for _ in self.layers]
 
     def hidden(
         self, tokens: Tensor, state_heads: int, memory: list[LayerMemory] | None = None, chunk: int = 64

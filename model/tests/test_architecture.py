@@ -143,10 +143,10 @@ def test_gradient_of_attention_decay_flows_once() -> None:
         assert torch.allclose(ours, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_convolution_gradient_equals_autograd() -> None:
-    from architecture import CausalConv
-
+def test_empty_memory_is_no_memory() -> None:
     torch.manual_seed(6)
-    x = torch.randn(2, 19, 5, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(CausalConv.apply, (x, weight))
+    model = random_model(TINY, seed=6)
+    tokens = torch.randint(0, TINY.vocab_size, (2, 16))
+    without, _ = model(tokens, 2)
+    with_empty, _ = model(tokens, 2, model.empty_memory(2, torch.float32))
+    assert torch.equal(without, with_empty)
