@@ -22,7 +22,7 @@ IGNORED = -100  # label of padding, as in torch's cross_entropy
 FIM_SHARE = 0.5  # of files
 SPM_SHARE = 0.8  # of fill-in-the-middle files; the product asks in this order
 WINDOW_CHARS = 6000  # a fill-in-the-middle file is cut to this much text around the hole
-WALK_SEGMENTS = (4, 8, 8, 16, 32)  # how many segments a row stays in a repository
+WALK_SEGMENTS = (4, 8, 16, 32, 64)  # how many segments a row stays in a repository
 SUFFIX_CHARS = 1600  # and its suffix to this much, as the server does
 
 

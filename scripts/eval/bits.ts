@@ -33,11 +33,7 @@ export async function scoreFiles(
   repository: CorpusRepository,
   options: BitsOptions,
 ): Promise<ScoredFile[]> {
-  const asked = shuffled(repository.files, randomSource(3))
-    .filter(({ text }) => text.length >= SHORTEST_FILE && text.length <= LONGEST_FILE)
-    .slice(0, options.filesEach);
-  const paths = new Set(asked.map(({ path }) => path));
-  const others = { ...repository, files: repository.files.filter(({ path }) => !paths.has(path)) };
+  const { asked, others } = askedFiles(repository, options.filesEach);
   const empty = model.initialState(options.stateHeads, options.attentionWindow);
   const recall = model.createRecall(BUDGET_TOKENS);
   const read = await readRepository(model, tokenizer, others, empty, recall);
@@ -58,7 +54,21 @@ export async function scoreFiles(
   return scored;
 }
 
-export async function readRepository(
+/** Which files are scored, and the repository without them. */
+export function askedFiles(
+  repository: CorpusRepository,
+  most: number,
+): { asked: readonly CorpusFile[]; others: CorpusRepository } {
+  const asked = shuffled(repository.files, randomSource(3))
+    .filter(({ text }) => text.length >= SHORTEST_FILE && text.length <= LONGEST_FILE)
+    .slice(0, most);
+  return {
+    asked,
+    others: { ...repository, files: repository.files.filter((file) => !asked.includes(file)) },
+  };
+}
+
+async function readRepository(
   model: Model,
   tokenizer: Tokenizer,
   repository: CorpusRepository,
@@ -66,18 +76,24 @@ export async function readRepository(
   recall: Recall,
 ): Promise<State> {
   using written = new WrittenRepository(repository);
-  const { signal } = new AbortController();
-  const folders = [written.folder];
-  const files = await listFiles(folders, BUDGET_TOKENS * 3, { exclude: [], log: SILENT, signal });
-  const stream = tokenStream(tokenizer, folders, files, SILENT, (source) => {
-    recall.append(Int32Array.from(source.tokens));
-  });
+  const stream = streamOf(tokenizer, written, (tokens) => recall.append(Int32Array.from(tokens)));
   const { state } = await readInto(model, start, stream, BUDGET_TOKENS, {
-    signal,
+    signal: new AbortController().signal,
     streamHash: "",
     onBatch: () => false,
   });
   return state;
+}
+
+/** The server's own order of reading; `onText` sees the tokens of each file. */
+export async function* streamOf(
+  tokenizer: Tokenizer,
+  { folder }: WrittenRepository,
+  onText: (tokens: readonly number[]) => void,
+): AsyncGenerator<readonly number[]> {
+  const { signal } = new AbortController();
+  const files = await listFiles([folder], BUDGET_TOKENS * 3, { exclude: [], log: SILENT, signal });
+  yield* tokenStream(tokenizer, [folder], files, SILENT, (source) => onText(source.tokens));
 }
 
 /** Of the text; the header that names the file is read and not counted. */
