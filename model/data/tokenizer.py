@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from select_files import LANGUAGES
+from select_files import language_of
 from tokenizers import Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
@@ -128,7 +128,7 @@ def check(tokenizer: Tokenizer, corpus: Path, files: int, seed: int) -> None:
         text = record["text"]
         ids = tokenizer.encode(text).ids
         assert tokenizer.decode(ids, skip_special_tokens=False) == text, record["path"]
-        language = LANGUAGES[Path(record["path"]).suffix]
+        language = language_of(record["path"], text.encode())
         n_bytes[language] += len(text.encode())
         n_tokens[language] += len(ids)
     for language in sorted(n_bytes):

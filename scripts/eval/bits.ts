@@ -68,7 +68,7 @@ export function askedFiles(
   };
 }
 
-async function readRepository(
+export async function readRepository(
   model: Model,
   tokenizer: Tokenizer,
   repository: CorpusRepository,
