@@ -1,4 +1,7 @@
-"""Writes a trained checkpoint as config.json + model.safetensors in Hugging Face's conventions; int8 by default."""
+"""Writes a trained checkpoint as config.json + model.safetensors in Hugging Face's conventions; int8 by default.
+
+And reads such a folder back, so that training can go on from weights that were shipped.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 import torch
 from architecture import ModelConfig, Stateline
 from quantise import quantise_rows
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 HERE = Path(__file__).parent
@@ -44,6 +47,21 @@ def write_model(model: Stateline, folder: Path, int8: bool) -> None:
     config["quantization"] = {"method": "int8", "scheme": "per_row_symmetric"} if int8 else None
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file(tensors(model, int8), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def read_model(folder: Path) -> Stateline:
+    """The inverse of write_model; int8 matrices come back as the values that they stand for."""
+    stored = load_file(folder / "model.safetensors")
+    state: dict[str, Tensor] = {}
+    for full, value in stored.items():
+        if full.endswith("_scale"):
+            continue
+        scale = stored.get(f"{full}_scale")
+        value = value.float() if scale is None else value.float() * scale[:, None]
+        state[full.removeprefix("model.")] = value[:, None] if full.endswith("conv.weight") else value
+    model = Stateline(ModelConfig.from_json(folder / "config.json"))
+    model.load_state_dict(state)
+    return model
 
 
 def load_checkpoint(path: Path) -> Stateline:

@@ -112,7 +112,7 @@ def segments(
                 yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
 
 
-def batches(tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int) -> Iterator[Batch]:
+def batches(tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int | str) -> Iterator[Batch]:
     repositories = sorted(corpus.glob("*.jsonl"))
     if not repositories:
         raise FileNotFoundError(f"no .jsonl repositories in {corpus}; run model/data/fetch.py first")

@@ -2,7 +2,9 @@
 
 Schedule: warm-up, stable, linear decay to zero over the last part of the time budget (pauses do not count). A run that
 resumes with a smaller budget begins to decay there and then, so a stable run can be ended at any time.
-Each few steps draw a hybrid ratio, so that one checkpoint serves all of them.
+Each few steps draw a hybrid ratio, so that one checkpoint serves all of them. Each worker is a process with one thread and
+its own rows; they meet once a step to average gradients, so a core that is busy elsewhere costs less than with threads,
+which meet in every operation.
 """
 
 from __future__ import annotations
@@ -10,29 +12,36 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import os
 import random
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from architecture import ModelConfig, Stateline
+from export import read_model
 from stream import IGNORED, batches
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, multiprocessing
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 WARMUP_STEPS, DECAY_SHARE = 100, 0.4
 RATIO_STEPS = 8  # steps a drawn ratio is kept, so that state heads keep their state across segments
-LOG_STEPS, VALIDATE_STEPS, SAVE_S = 20, 400, 300.0
+LOG_STEPS, VALIDATE_STEPS, SAVE_S = 20, 800, 300.0
 CHECKPOINT = "checkpoint.pt"
 PAUSE_S = 30.0  # a step longer than this was a pause: the rest of it does not count
 
 
 def draw_state_heads(heads: int, default: int, rng: random.Random) -> int:
-    """All state, the default, all attention, or any: the ends and the default are drawn more (sandwich rule)."""
+    """All state, the default, all attention, or any even number: the ends and the default are drawn more (sandwich rule).
+
+    Even, since each number is a graph of its own to compile.
+    """
     draw = rng.random()
     if draw < 0.30:
         return heads
@@ -40,7 +49,7 @@ def draw_state_heads(heads: int, default: int, rng: random.Random) -> int:
         return default
     if draw < 0.80:
         return 0
-    return rng.randrange(heads + 1)
+    return rng.randrange(0, heads + 1, 2)
 
 
 def learning_rate_share(progress: float, steps: int) -> float:
@@ -123,8 +132,8 @@ def compile_blocks(model: Stateline) -> None:
 def start_or_resume(
     args: argparse.Namespace, config: ModelConfig
 ) -> tuple[Stateline, list[torch.optim.Optimizer], dict[str, float]]:
-    """Model, optimisers and what is done so far, from the checkpoint if there is one."""
-    model = Stateline(config)
+    """Model, optimisers and what is done so far: from the checkpoint if there is one, else from args.weights if given."""
+    model = read_model(args.weights) if args.weights else Stateline(config)
     optimizers = make_optimizers(model, args.rate)
     checkpoint = args.out / CHECKPOINT
     if not checkpoint.exists():
@@ -146,9 +155,22 @@ def optimise(model: Stateline, optimizers: list[torch.optim.Optimizer], rate: fl
         optimizer.zero_grad(set_to_none=True)
 
 
-def train(args: argparse.Namespace) -> None:
+def average_over_workers(model: Stateline, seconds: float) -> float:
+    """Gradients become their mean over the workers; so do the seconds, which all must agree on."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([seconds])])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for gradient, mean in zip(gradients, flat[:-1].split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+    return flat[-1].item()
+
+
+def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
+    """One worker's loop; the first also validates, logs and saves."""
+    dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=args.workers)
     torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     keep_freed_memory()
     tokenizer = Tokenizer.from_file(str(HERE / "weights" / "tokenizer.json"))
     config = ModelConfig(vocab_size=tokenizer.get_vocab_size())
@@ -156,34 +178,37 @@ def train(args: argparse.Namespace) -> None:
     model, optimizers, done = start_or_resume(args, config)
     compile_blocks(model)
     rng = random.Random(f"{args.seed}/{done['steps']}")
-    source = batches(
-        tokenizer, args.corpus / "train", args.rows, args.length, seed=args.seed + int(done["steps"])
-    )
+    seed = f"{args.seed}/{done['steps']}/{worker}"
+    source = batches(tokenizer, args.corpus / "train", args.rows, args.length, seed)
     default, state_heads = round(config.hybrid_ratio * config.num_heads), config.num_heads
     memory = model.empty_memory(args.rows, torch.bfloat16)
     budget, last_save = args.minutes * 60, done["seconds"]
+    begun = time.monotonic()
     while done["seconds"] < budget:
-        begun = time.monotonic()
         if done["steps"] % RATIO_STEPS == 0:
             state_heads = draw_state_heads(config.num_heads, default, rng)
         batch = next(source)
         memory = [m.detached(batch.reset) for m in memory]
         loss, memory = training_step(model, batch.inputs, batch.labels, state_heads, memory)
+        now = time.monotonic()
+        took, begun = average_over_workers(model, min(now - begun, PAUSE_S)), now
         share = learning_rate_share(done["seconds"] / budget, int(done["steps"]))
         optimise(model, optimizers, args.rate * share)
-        took = min(time.monotonic() - begun, PAUSE_S)
+        tokens = batch.inputs.numel() * args.workers
         done = {
             "seconds": done["seconds"] + took,
-            "tokens": done["tokens"] + batch.inputs.numel(),
+            "tokens": done["tokens"] + tokens,
             "steps": done["steps"] + 1,
         }
+        if worker > 0:
+            continue
         if done["steps"] % LOG_STEPS == 0:
             record = done | {
                 "loss": round(loss, 4),
                 "state_heads": state_heads,
                 "rate_share": round(share, 3),
             }
-            record["tokens_per_second"] = round(batch.inputs.numel() / took)
+            record["tokens_per_second"] = round(tokens / took)
             if done["steps"] % VALIDATE_STEPS == 0:
                 record["valid"] = validate(model, tokenizer, args.corpus / "valid", args.length)
             with (args.out / "log.jsonl").open("a") as log:
@@ -191,6 +216,9 @@ def train(args: argparse.Namespace) -> None:
         if done["seconds"] - last_save > SAVE_S:
             save(args.out / CHECKPOINT, model, optimizers, done)
             last_save = done["seconds"]
+    dist.destroy_process_group()
+    if worker > 0:
+        return
     save(args.out / CHECKPOINT, model, optimizers, done)
     print(json.dumps(done | {"valid": validate(model, tokenizer, args.corpus / "valid", args.length)}))
 
@@ -202,14 +230,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="training time, pauses not counted")
     parser.add_argument("--corpus", type=Path, default=ROOT / ".cache" / "corpus")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "train" / "embedded")
-    parser.add_argument("--rows", type=int, default=8, help="repositories walked side by side")
+    parser.add_argument("--weights", type=Path, help="a model folder to begin from, instead of from nothing")
+    parser.add_argument("--rows", type=int, default=2, help="repositories that a worker walks side by side")
     parser.add_argument(
-        "--length", type=int, default=512, help="tokens a segment; the state is carried between"
+        "--length", type=int, default=1024, help="tokens a segment; the state is carried between"
     )
     parser.add_argument("--rate", type=float, default=5e-3, help="peak learning rate")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread")
     parser.add_argument("--seed", type=int, default=1)
-    train(parser.parse_args())
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f"file://{folder}/meeting"
+        if args.workers == 1:
+            train(0, args, meeting)
+        else:
+            multiprocessing.spawn(train, (args, meeting), args.workers)
 
 
 if __name__ == "__main__":

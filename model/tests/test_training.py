@@ -129,7 +129,7 @@ def test_training_lowers_the_loss_and_resumes(
     ticks = itertools.count()
     monkeypatch.setattr("train.time.monotonic", lambda: next(ticks) / 10)
     arguments = ["train.py", "--corpus", str(tmp_path), "--out", str(tmp_path / "out")]
-    arguments += ["--length", "64", "--rows", "2"]
+    arguments += ["--length", "64", "--rows", "2", "--workers", "1"]
     for minutes in ("0.1", "0.2"):  # the second run resumes the first
         monkeypatch.setattr("sys.argv", [*arguments, "--minutes", minutes])
         main()

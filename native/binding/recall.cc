@@ -37,7 +37,11 @@ NativeRecall::NativeRecall(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 std::optional<engine::RecallOptions> NativeRecall::options(const Napi::Value& value) {
   if (value.IsUndefined()) return std::nullopt;
   const Napi::Object recall = object(value, "options.recall");
-  engine::RecallOptions out{nullptr, tokens(recall.Get("context"), "options.recall.context")};
+  engine::RecallOptions out{nullptr, tokens(recall.Get("context"), "options.recall.context"), 0};
+  if (const Napi::Value draft = recall.Get("draftTokens"); !draft.IsUndefined()) {
+    out.draft_tokens = static_cast<std::size_t>(
+        natural(draft, "options.recall.draftTokens", engine::kMostDraftTokens));
+  }
   const Napi::Value memory = recall.Get("memory");
   if (memory.IsUndefined()) return out;
   if (!memory.IsObject() || !memory.As<Napi::Object>().CheckTypeTag(&kTag))

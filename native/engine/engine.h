@@ -39,6 +39,9 @@ struct JobOptions {
 struct RecallOptions {
   std::shared_ptr<const Recall> memory;  // may be null: then from the context alone
   Tokens context;                        // that led to the state, or its end
+  // Greedy generation verifies so many recalled tokens at once (speculative decoding with a copied
+  // draft); the answer is the same up to rounding. 0 = none.
+  std::size_t draft_tokens = 0;
 };
 
 struct ScoreResult {
@@ -63,6 +66,8 @@ struct GenerateResult {
 
 // Prefill is cut into chunks of this many tokens: what a more urgent job may have to wait for.
 inline constexpr std::size_t kPrefillChunk = 256;
+inline constexpr std::size_t kMostDraftTokens =
+    31;  // with the token before them, one chunk of logits
 
 // What jobs compute with; used by the engine thread alone.
 struct Workbench {

@@ -82,10 +82,12 @@ void ScoreJob::score_rows(const float* hidden, std::size_t rows, std::size_t fir
     const float* logits = &logits_[row * vocab];
     const auto token = static_cast<std::size_t>(tokens_[first_token + row]);
     float& log_prob = result_.log_probs[first_token + row];
-    log_prob = logits[token] - workbench_.model.kernels().log_sum_exp(vocab, logits);
+    const float norm = workbench_.model.kernels().log_sum_exp(vocab, logits);
+    log_prob = logits[token] - norm;
     if (!recollection_) continue;
     while (recollected_ < first_token + row) recollection_->push(tokens_[recollected_++]);
-    log_prob = mixed_log_prob(recollection_->next(), tokens_[first_token + row], log_prob);
+    log_prob = mixed_log_prob(recollection_->next({logits, vocab}, norm),
+                              tokens_[first_token + row], log_prob);
   }
 }
 
@@ -108,16 +110,27 @@ bool GenerateJob::run_chunk() {
   const Sample sample =
       sampler_.sample(logits_, first ? std::span<const std::int32_t>(generate_.first_tokens)
                                      : std::span<const std::int32_t>());
-  result_.tokens.push_back(sample.token);
-  result_.log_probs.push_back(sample.log_prob);
-  if (std::find(generate_.stop_tokens.begin(), generate_.stop_tokens.end(), sample.token) !=
-      generate_.stop_tokens.end())
-    return finish(true);
+  keep(sample);
+  if (is_stop(sample.token)) return finish(true);
+  if (const Tokens drafted = draft(); !drafted.empty()) {
+    verify(sample.token, drafted);
+    return false;
+  }
   workbench_.forward.advance(*branch_, std::span(&sample.token, 1));
   if (result_.tokens.size() == generate_.max_tokens) return finish(false);
-  if (recollection_) recollection_->push(sample.token);
   predict();
   return false;
+}
+
+void GenerateJob::keep(const Sample& sample) {
+  result_.tokens.push_back(sample.token);
+  result_.log_probs.push_back(sample.log_prob);
+  if (recollection_) recollection_->push(sample.token);
+}
+
+bool GenerateJob::is_stop(std::int32_t token) const {
+  const Tokens& stops = generate_.stop_tokens;
+  return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
 void GenerateJob::begin() {
@@ -137,9 +150,53 @@ void GenerateJob::begin() {
 
 void GenerateJob::predict() {
   workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+  mix_recalled(logits_);
+}
+
+void GenerateJob::mix_recalled(std::span<float> logits) {
   if (!recollection_) return;
-  const float norm = workbench_.model.kernels().log_sum_exp(logits_.size(), logits_.data());
-  mix(recollection_->next(), norm, logits_);
+  const float norm = workbench_.model.kernels().log_sum_exp(logits.size(), logits.data());
+  mix(recollection_->next(logits, norm), norm, logits);
+}
+
+// Up to a stop token, and short enough that one more token may follow it.
+Tokens GenerateJob::draft() const {
+  if (!recollection_ || generate_.sampling.temperature > 0) return {};
+  const std::size_t room = generate_.max_tokens - result_.tokens.size();
+  const std::size_t most = std::min(
+      {generate_.recall->draft_tokens, room - std::min<std::size_t>(room, 1), kMostDraftTokens});
+  if (most == 0) return {};
+  Tokens drafted = recollection_->draft(most);
+  const auto is_end = [this](std::int32_t token) { return is_stop(token); };
+  drafted.erase(std::find_if(drafted.begin(), drafted.end(), is_end), drafted.end());
+  return drafted;
+}
+
+// Reads `token` and the draft in one chunk, keeps the draft as far as it is what would have been
+// decoded, and leaves the prediction of what follows in logits_.
+void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
+  const std::size_t vocab = logits_.size();
+  Tokens tokens{token};
+  tokens.insert(tokens.end(), draft.begin(), draft.end());
+  const StatePtr before = branch_->freeze();
+  workbench_.forward.advance(*branch_, tokens, Forward::Wanted::kAll);
+  draft_logits_.resize(tokens.size() * vocab);
+  workbench_.head.compute(workbench_.forward.hidden(), tokens.size(), draft_logits_.data());
+  std::size_t accepted = 0;
+  std::span<float> row;
+  for (;; ++accepted) {
+    row = std::span(draft_logits_).subspan(accepted * vocab, vocab);
+    mix_recalled(row);
+    if (accepted == draft.size()) break;
+    const Sample sample = sampler_.sample(row);
+    if (sample.token != draft[accepted]) break;
+    keep(sample);
+  }
+  if (accepted < draft.size()) {
+    branch_.emplace(workbench_.model, *before);
+    workbench_.forward.advance(*branch_, std::span(tokens).first(accepted + 1));
+  }
+  std::copy(row.begin(), row.end(), logits_.begin());
 }
 
 bool GenerateJob::finish(bool stopped) {

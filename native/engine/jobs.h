@@ -67,7 +67,12 @@ class GenerateJob : public Job {
 
  private:
   void begin();
+  void keep(const Sample& sample);
+  bool is_stop(std::int32_t token) const;
   void predict();
+  void mix_recalled(std::span<float> logits);
+  Tokens draft() const;
+  void verify(std::int32_t token, const Tokens& draft);
   bool finish(bool stopped);
 
   Workbench& workbench_;
@@ -78,6 +83,7 @@ class GenerateJob : public Job {
   std::optional<Branch> branch_;
   GenerateResult result_;
   std::vector<float> logits_;  // [vocab]; with a recollection: log-probabilities of the mixture
+  std::vector<float> draft_logits_;  // [draft + 1, vocab]
   std::optional<Recollection> recollection_;
 };
 

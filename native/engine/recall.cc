@@ -4,23 +4,34 @@
 #include <bit>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 namespace stateline::engine {
 namespace {
 
 constexpr std::int32_t kNone = -1;
 constexpr std::uint32_t kNowhere = 0xffffffff;
-constexpr std::size_t kShortOrder = 2, kLongOrder = 5;
-constexpr std::size_t kMostWalked = 64;  // of each chain, the newest
+constexpr std::size_t kFeatures = 5;
 
 // From this match length on, up to the next row.
 struct Level {
   std::uint32_t length;
-  float discount, concentration;
+  std::array<float, kFeatures> weights;
 };
-constexpr Level kLevels[] = {{2, 0.123f, 195.533f}, {3, 0.120f, 49.015f}, {4, 0.071f, 848.791f},
-                             {5, 0.729f, 0.460f},   {7, 0.682f, 0.088f},  {10, 0.231f, 22.079f},
-                             {16, 0.238f, 0.034f}};
+constexpr Level kLevels[] = {
+    {1, {-2.060f, 0.129f, -0.389f, -0.693f, 0.102f}},
+    {2, {-1.673f, 0.714f, -1.347f, -0.537f, 0.115f}},
+    {3, {-1.766f, 0.797f, -1.431f, -0.448f, 0.171f}},
+    {4, {-1.487f, 0.673f, -1.452f, -0.249f, 0.121f}},
+    {5, {-1.548f, 0.463f, -1.181f, -0.237f, 0.098f}},
+    {7, {-0.886f, 0.842f, -2.022f, -0.353f, 0.096f}},
+    {10, {-1.164f, 0.664f, -1.314f, -0.204f, 0.021f}},
+    {16, {0.132f, 0.549f, -2.400f, 0.016f, -0.045f}},
+};
+// Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
+constexpr std::uint32_t kLeastDraftMatch = 8;
+// A token that the model all but rules out: less says nothing more.
+constexpr float kLeastLogProb = -12;
 
 // FNV-1a over whole tokens, folded to the table's size.
 std::size_t hash_of(const std::int32_t* last, std::size_t order, std::size_t table) {
@@ -34,8 +45,11 @@ std::size_t hash_of(const std::int32_t* last, std::size_t order, std::size_t tab
 
 Recall::Recall(std::size_t capacity_tokens) : capacity_(std::max<std::size_t>(capacity_tokens, 2)) {
   const std::size_t table = std::bit_floor(capacity_);
-  long_ = {kLongOrder, std::vector<std::uint32_t>(table, kNowhere), {}};
-  short_ = {kShortOrder, std::vector<std::uint32_t>(table, kNowhere), {}};
+  // Single tokens are few, so their table is small, and frequent, so more of them are looked at.
+  const std::size_t small = std::min<std::size_t>(table, 1 << 14);
+  chains_ = {Chains{5, kLongest, 64, std::vector<std::uint32_t>(table, kNowhere), {}},
+             Chains{2, 4, 64, std::vector<std::uint32_t>(table, kNowhere), {}},
+             Chains{1, 1, 256, std::vector<std::uint32_t>(small, kNowhere), {}}};
 }
 
 Recall::TextId Recall::append(std::span<const std::int32_t> tokens) {
@@ -68,8 +82,9 @@ void Recall::forget(TextId text) {
 
 std::size_t Recall::bytes() const {
   const std::shared_lock lock(mutex_);
-  return sizeof(std::uint32_t) * (tokens_.capacity() + long_.newest.size() + short_.newest.size() +
-                                  long_.older.capacity() + short_.older.capacity());
+  std::size_t count = tokens_.capacity();
+  for (const Chains& chains : chains_) count += chains.newest.size() + chains.older.capacity();
+  return sizeof(std::uint32_t) * count;
 }
 
 void Recall::add(std::int32_t token) {
@@ -81,12 +96,12 @@ void Recall::add(std::int32_t token) {
 }
 
 void Recall::index(std::size_t position) {
-  for (Chains* chains : {&long_, &short_}) {
-    chains->older.resize(position + 1, kNowhere);
-    if (position + 1 < texts_.back().begin + chains->order) continue;
+  for (Chains& chains : chains_) {
+    chains.older.resize(position + 1, kNowhere);
+    if (position + 1 < texts_.back().begin + chains.order) continue;
     std::uint32_t& newest =
-        chains->newest[hash_of(&tokens_[position], chains->order, chains->newest.size())];
-    chains->older[position] = newest;
+        chains.newest[hash_of(&tokens_[position], chains.order, chains.newest.size())];
+    chains.older[position] = newest;
     newest = static_cast<std::uint32_t>(position);
   }
 }
@@ -107,9 +122,9 @@ void Recall::make_room(std::size_t tokens) {
   const std::vector<Text> texts(texts_.begin() + static_cast<std::ptrdiff_t>(first), texts_.end());
   tokens_.clear();
   texts_.clear();
-  for (Chains* chains : {&long_, &short_}) {
-    std::fill(chains->newest.begin(), chains->newest.end(), kNowhere);
-    chains->older.clear();
+  for (Chains& chains : chains_) {
+    std::fill(chains.newest.begin(), chains.newest.end(), kNowhere);
+    chains.older.clear();
   }
   for (const Text& text : texts) {
     tokens_.push_back(kNone);
@@ -118,59 +133,116 @@ void Recall::make_room(std::size_t tokens) {
   }
 }
 
-void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& matches) const {
-  const std::shared_lock lock(mutex_);
-  walk(long_, context, kLongest, matches);
-  walk(short_, context, kLongOrder - 1, matches);
-}
-
-void Recall::walk(const Chains& chains, std::span<const std::int32_t> context, std::size_t longest,
-                  std::vector<Match>& matches) const {
+template <typename Visit>
+void Recall::walk(const Chains& chains, std::span<const std::int32_t> context,
+                  const Visit& visit) const {
   if (context.size() < chains.order) return;
   const std::int32_t* last = &context.back();
   std::uint32_t at = chains.newest[hash_of(last, chains.order, chains.newest.size())];
   const std::size_t most = std::min(context.size(), kLongest);
-  for (std::size_t walked = 0; at != kNowhere && walked < kMostWalked; ++walked) {
+  for (std::size_t walked = 0; at != kNowhere && walked < chains.walked; ++walked) {
     std::size_t length = 0;
     // A text begins after a kNone, which no context holds.
     while (length < most && tokens_[at - length] == *(last - length)) ++length;
     // What is longer stands in the other chains.
-    if (length >= chains.order && length <= longest && tokens_[at + 1] != kNone)
-      matches.push_back({tokens_[at + 1], static_cast<std::uint32_t>(length)});
+    if (length >= chains.order && length <= chains.longest && tokens_[at + 1] != kNone)
+      visit(at, static_cast<std::uint32_t>(length));
     at = chains.older[at];
   }
 }
 
-Recalled recalled(std::span<const Match> matches) {
-  struct Count {
-    std::int32_t token;
-    float count, probability;
-  };
-  std::vector<Count> counts;
-  Recalled out;
-  for (const Level& level : kLevels) {
-    for (Count& count : counts) count.count = 0;
-    float total = 0;
-    for (const Match& match : matches) {
-      if (match.length < level.length) continue;
-      auto found = std::find_if(counts.begin(), counts.end(),
-                                [&](const Count& c) { return c.token == match.next; });
-      if (found == counts.end()) found = counts.insert(counts.end(), {match.next, 0, 0});
-      ++found->count;
-      ++total;
-    }
-    if (total == 0) break;
-    const auto kinds = static_cast<float>(
-        std::count_if(counts.begin(), counts.end(), [](const Count& c) { return c.count > 0; }));
-    const float norm = 1 / (total + level.concentration);
-    const float below = (level.concentration + level.discount * kinds) * norm;
-    for (Count& count : counts) {
-      count.probability =
-          std::max(count.count - level.discount, 0.0f) * norm + below * count.probability;
-    }
-    out.scale *= below;
+void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& matches) const {
+  const std::shared_lock lock(mutex_);
+  for (const Chains& chains : chains_) {
+    walk(chains, context, [&](std::uint32_t at, std::uint32_t length) {
+      matches.push_back({tokens_[at + 1], length});
+    });
   }
-  for (const Count& count : counts) out.added.push_back({count.token, count.probability});
+}
+
+Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,
+                                          std::size_t most) const {
+  const std::shared_lock lock(mutex_);
+  Continuation out;
+  std::size_t from = 0;
+  walk(chains_.front(), context, [&](std::uint32_t at, std::uint32_t length) {
+    if (length <= out.length) return;
+    out.length = length;
+    from = at + 1;
+  });
+  if (out.length == 0) return out;
+  for (std::size_t at = from; at < tokens_.size() && at < from + most; ++at) {
+    if (tokens_[at] == kNone) break;
+    out.tokens.push_back(tokens_[at]);
+  }
+  return out;
+}
+
+namespace {
+
+// A token that followed, the matches that it followed, how often it did at the level at hand, and
+// its probability so far without the model's share.
+struct Follower {
+  std::int32_t token;
+  std::span<const Match> matches;
+  float count = 0, probability = 0;
+};
+
+// `matches` sorted by token.
+std::vector<Follower> followers_of(std::span<const Match> matches) {
+  std::vector<Follower> followers;
+  for (std::size_t begin = 0; begin < matches.size();) {
+    std::size_t end = begin + 1;
+    while (end < matches.size() && matches[end].next == matches[begin].next) ++end;
+    followers.push_back({matches[begin].next, matches.subspan(begin, end - begin)});
+    begin = end;
+  }
+  return followers;
+}
+
+// Sets each follower's count at this level; returns their sum.
+float count_at(const Level& level, std::vector<Follower>& followers) {
+  float total = 0;
+  for (Follower& follower : followers) {
+    const auto reaches = [&](const Match& match) { return match.length >= level.length; };
+    follower.count = static_cast<float>(
+        std::count_if(follower.matches.begin(), follower.matches.end(), reaches));
+    total += follower.count;
+  }
+  return total;
+}
+
+}  // namespace
+
+Recalled recalled(std::span<const Match> matches, std::span<const float> logits, float log_norm) {
+  Recalled out;
+  if (matches.empty()) return out;
+  std::vector<Match> by_token(matches.begin(), matches.end());
+  std::sort(by_token.begin(), by_token.end(),
+            [](const Match& a, const Match& b) { return a.next < b.next; });
+  std::vector<Follower> followers = followers_of(by_token);
+  const float best = *std::max_element(logits.begin(), logits.end()) - log_norm;
+  for (const Level& level : kLevels) {
+    const float total = count_at(level, followers);
+    if (total == 0) break;
+    const auto kinds = std::count_if(followers.begin(), followers.end(),
+                                     [](const Follower& f) { return f.count > 0; });
+    const auto most =
+        std::max_element(followers.begin(), followers.end(),
+                         [](const Follower& a, const Follower& b) { return a.count < b.count; });
+    const float most_log_prob = logits[static_cast<std::size_t>(most->token)] - log_norm;
+    const std::array<float, kFeatures> features{1, std::log(total),
+                                                std::log(static_cast<float>(kinds)), best,
+                                                std::max(most_log_prob, kLeastLogProb)};
+    const float x =
+        std::inner_product(features.begin(), features.end(), level.weights.begin(), 0.0f);
+    const float gate = 1 / (1 + std::exp(-x));
+    for (Follower& follower : followers)
+      follower.probability = gate * follower.count / total + (1 - gate) * follower.probability;
+    out.scale *= 1 - gate;
+  }
+  for (const Follower& follower : followers)
+    out.added.push_back({follower.token, follower.probability});
   return out;
 }
 
@@ -204,11 +276,21 @@ void Recollection::push(std::int32_t token) {
   own_.push(token);
 }
 
-Recalled Recollection::next() {
+std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
+  Recall::Continuation best = own_.continuation(context_, most);
+  if (memory_) {
+    Recall::Continuation shared = memory_->continuation(context_, most);
+    if (shared.length > best.length) best = std::move(shared);
+  }
+  if (best.length < kLeastDraftMatch) return {};
+  return std::move(best.tokens);
+}
+
+Recalled Recollection::next(std::span<const float> logits, float log_norm) {
   matches_.clear();
   own_.find(context_, matches_);
   if (memory_) memory_->find(context_, matches_);
-  return recalled(matches_);
+  return recalled(matches_, logits, log_norm);
 }
 
 }  // namespace stateline::engine

@@ -3,6 +3,7 @@
 // does not, at some bytes a token.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,7 +48,15 @@ class Recall {
 
   std::size_t bytes() const;
 
-  // Adds to `matches` the newest places for the two lengths that are indexed, the longer first.
+  // What stood behind the newest of the longest matches that are at least as long as the longest
+  // indexed order.
+  struct Continuation {
+    std::uint32_t length = 0;  // of the match; 0 = none
+    std::vector<std::int32_t> tokens;
+  };
+  Continuation continuation(std::span<const std::int32_t> context, std::size_t most) const;
+
+  // Adds to `matches` the newest places for each length that is indexed, the longest first.
   void find(std::span<const std::int32_t> context, std::vector<Match>& matches) const;
 
  private:
@@ -56,33 +65,38 @@ class Recall {
     std::size_t begin, end;
   };
   // Newest position by hash of the `order` tokens up to it, and before each position the next older
-  // one.
+  // one. Matches of `order` to `longest` tokens are taken from here, among the newest `walked`.
   struct Chains {
-    std::size_t order;
+    std::size_t order, longest, walked;
     std::vector<std::uint32_t> newest, older;
   };
 
   void add(std::int32_t token);
   void index(std::size_t position);
   void make_room(std::size_t tokens);
-  void walk(const Chains& chains, std::span<const std::int32_t> context, std::size_t longer_than,
-            std::vector<Match>& matches) const;
+  // Calls visit(position, length) for each match, newest first.
+  template <typename Visit>
+  void walk(const Chains& chains, std::span<const std::int32_t> context, const Visit& visit) const;
 
   mutable std::shared_mutex mutex_;
   std::size_t capacity_;
   std::vector<std::int32_t> tokens_;  // kNone between texts and where a text was forgotten
   std::vector<Text> texts_;           // by begin
-  Chains long_, short_;
+  std::array<Chains, 3> chains_;      // the longest order first
   TextId next_id_ = 0;
 };
 
-// Nested absolute discounting from short matches to long ones (Kneser and Ney 1995; the
-// concentration as in the two-parameter process of Teh 2006), with the model below the shortest:
-// for the matches of at least `length` tokens,
-//   p(t) = (max(c(t) - d, 0) + (theta + d u) p_shorter(t)) / (c + theta)
-// c(t) how often t followed, c their sum, u the number of different t. d and theta of each length
-// are fitted to repositories of the training corpus by `node scripts/eval/fit.ts`.
-Recalled recalled(std::span<const Match> matches);
+// From short matches to long ones, with the model below the shortest: for the matches of at least
+// `length` tokens,
+//   p(t) = g c(t) / c + (1 - g) p_shorter(t),
+// c(t) how often t followed, c their sum. The gate g = sigmoid(w . f) is learned for each length,
+// from f = (1, log c, log u, log p(best), log p(most frequent)): u the number of different tokens
+// that followed, p the model's distribution, `best` its likeliest token, and `most frequent` the
+// one that followed most often. So a match is trusted by how long, frequent and unanimous it is,
+// and less where the model is sure of something else. (Interpolation of orders: Jelinek and Mercer
+// 1980; the gates are fitted to repositories of the training corpus by `node scripts/eval/fit.ts`.)
+// logits [vocab] are the model's and `log_norm` their log-sum-exp.
+Recalled recalled(std::span<const Match> matches, std::span<const float> logits, float log_norm);
 
 // logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
 // log-sum-exp.
@@ -100,7 +114,10 @@ class Recollection {
                std::size_t more);
 
   void push(std::int32_t token);
-  Recalled next();
+  // Given the model's logits [vocab] for the next token, and their log-sum-exp.
+  // Tokens that are likely to follow, at most so many; none where no long match is.
+  std::vector<std::int32_t> draft(std::size_t most) const;
+  Recalled next(std::span<const float> logits, float log_norm);
 
  private:
   std::shared_ptr<const Recall> memory_;

@@ -1,10 +1,11 @@
 /**
- * Fits the discounts and concentrations of the recall mixture (native/engine/recall.cc, kLevels) to training repositories,
+ * Fits the gates of the recall mixture (native/engine/recall.cc, kLevels) to training repositories by Adam (arXiv 1412.6980),
  * and prints its table; then what it is worth on held-out ones, also against the same index without a model below it.
  * Usage: node scripts/eval/fit.ts [model folder]
  */
 
-import type { Model, Recall } from "../../server/engine/engine.ts";
+import { logSoftmax } from "../../server/completion/healing.ts";
+import type { Model } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../server/engine/tokenizer.ts";
@@ -14,23 +15,31 @@ import { readRepository } from "./bits.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import { randomSource, shuffled } from "./random.ts";
 
-const LENGTHS = [2, 3, 4, 5, 7, 10, 16] as const;
+const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
 const LONGEST = 32;
+const LEAST_LOG_PROB = -12;
 const REPOSITORIES = 16;
-/** Over all parameters, at each step. */
-const MOST_SWEEPS = 8;
-const FILES_EACH = 3;
+const FILES_EACH = 2;
 /** Small ones, so that many are seen. */
 const MOST_CHARACTERS = 1_000_000;
-const FILE_CHARACTERS = [1000, 16_000] as const;
+const FILE_CHARACTERS = [1000, 8000] as const;
+const STEPS = 500;
+const RATE = 0.05;
 
-/** What one token of a text tells: the model's probability, and for each length the counts c, u and c(token). */
-interface Evidence {
-  readonly p: number;
-  readonly counts: readonly (readonly [total: number, kinds: number, right: number])[];
+/** Of one length: the features of recall.h, and the share of its matches that the right token followed. */
+interface Level {
+  readonly features: readonly number[];
+  readonly right: number;
 }
 
-type Parameters = { discount: number; concentration: number }[];
+/** What one token of a text tells: the model's probability, and the lengths that have matches. */
+interface Evidence {
+  readonly p: number;
+  readonly levels: readonly Level[];
+}
+
+/** [length][feature] */
+type Weights = number[][];
 
 const directory = process.argv[2] ?? EMBEDDED_MODEL_PATH;
 const model = await loadNativeEngine(ADDON_PATH).loadModel(directory, { threads: chooseThreads(0) });
@@ -41,8 +50,14 @@ model.dispose();
 const withModel = fitted(known);
 print(withModel);
 const without = (all: readonly Evidence[]) =>
-  all.map(({ counts }) => ({ p: 1 / tokenizer.vocabSize, counts }));
-report("model alone", loss(heldOut, []));
+  all.map(({ levels }) => ({
+    p: 1 / tokenizer.vocabSize,
+    levels: levels.map(({ features: [one = 1, total = 0, kinds = 0], right }) => ({
+      features: [one, total, kinds, 0, 0],
+      right,
+    })),
+  }));
+report("model alone", loss(heldOut, undefined));
 report("index alone", loss(without(heldOut), fitted(without(known))));
 report("both", loss(heldOut, withModel));
 
@@ -77,87 +92,106 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
   for (const { path, text } of asked) {
     const header = fileHeader(words, path);
     const tokens = [...header, ...words.encode(text)];
-    const { logProbs } = await of.score(read, Int32Array.from(tokens), { priority: "background" });
     const own = of.createRecall(tokens.length + 2);
     own.append(Int32Array.from(header));
-    for (let i = header.length; i < tokens.length; i++) {
-      const context = Int32Array.from(tokens.slice(Math.max(0, i - LONGEST), i));
-      found.push({
-        p: Math.exp(logProbs[i] ?? Number.NaN),
-        counts: countsOf([own, recall], context, tokens[i] ?? 0),
-      });
-      own.push(tokens[i] ?? 0);
+    let state = read;
+    for (const [i, token] of tokens.entries()) {
+      if (i >= header.length) {
+        const context = Int32Array.from(tokens.slice(Math.max(0, i - LONGEST), i));
+        const matches = [own, recall].flatMap((memory) => [...memory.find(context)]);
+        found.push(evidenceFor(token, matches, logSoftmax(of.logits(state))));
+        own.push(token);
+      }
+      const [next] = await of.advance(state, Int32Array.of(token), { priority: "background" });
+      if (!next) throw new Error("The engine gave no state.");
+      if (state !== read) state.dispose();
+      state = next;
     }
   }
   return found;
 }
 
-function countsOf(recalls: readonly Recall[], context: Int32Array, token: number): Evidence["counts"] {
-  const matches = recalls.flatMap((recall) => [...recall.find(context)]);
-  const counts: [number, number, number][] = [];
+/** `matches`: what followed and how long, in turn; logProbs: the model's. */
+function evidenceFor(token: number, matches: readonly number[], logProbs: Float32Array): Evidence {
+  const logProb = (id: number) => Math.max(logProbs[id] ?? Number.NaN, LEAST_LOG_PROB);
+  const best = logProbs.reduce((a, b) => Math.max(a, b));
+  const levels: Level[] = [];
   for (const length of LENGTHS) {
-    const followers = matches.filter((_, i) => i % 2 === 0 && (matches[i + 1] ?? 0) >= length);
-    if (followers.length === 0) break;
-    counts.push([
-      followers.length,
-      new Set(followers).size,
-      followers.filter((next) => next === token).length,
-    ]);
+    const counts = new Map<number, number>();
+    let total = 0;
+    for (let i = 0; i < matches.length; i += 2) {
+      const next = matches[i] ?? 0;
+      if ((matches[i + 1] ?? 0) < length) continue;
+      counts.set(next, (counts.get(next) ?? 0) + 1);
+      total++;
+    }
+    if (total === 0) break;
+    const [most] = [...counts].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a));
+    levels.push({
+      features: [1, Math.log(total), Math.log(counts.size), best, logProb(most)],
+      right: (counts.get(token) ?? 0) / total,
+    });
   }
-  return counts;
+  return { p: Math.exp(logProbs[token] ?? Number.NaN), levels };
 }
 
-/** Nats a token of the mixture. */
-function loss(all: readonly Evidence[], parameters: Parameters): number {
+/** Nats a token of the mixture, or of the model alone; adds the gradient of their sum to `gradient`. */
+function loss(all: readonly Evidence[], weights: Weights | undefined, gradient?: Weights): number {
   let sum = 0;
-  for (const { p, counts } of all) {
-    let mixed = p;
-    for (const [level, { discount, concentration }] of parameters.entries()) {
-      const [total, kinds, right] = counts[level] ?? [0, 0, 0];
-      if (total === 0) break;
-      const below = concentration + discount * kinds;
-      mixed = (Math.max(right - discount, 0) + below * mixed) / (total + concentration);
+  for (const { p, levels } of all) {
+    const below = [p];
+    const gates = levels.map(({ features }, level) => gate(features, weights?.[level]));
+    for (const [i, { right }] of levels.entries()) {
+      const g = gates[i] ?? 0;
+      below.push(g * right + (1 - g) * (below[i] ?? 0));
     }
+    const mixed = below.at(-1) ?? p;
     sum -= Math.log(mixed);
+    if (!gradient) continue;
+    let carried = -1 / mixed; // of the loss by what stands below the level at hand
+    for (let i = levels.length - 1; i >= 0; i--) {
+      const g = gates[i] ?? 0;
+      const { features = [], right = 0 } = levels[i] ?? {};
+      const slope = carried * (right - (below[i] ?? 0)) * g * (1 - g);
+      const row = gradient[i] ?? [];
+      for (const [j, feature] of features.entries()) row[j] = (row[j] ?? 0) + slope * feature;
+      carried *= 1 - g;
+    }
   }
   return sum / all.length;
 }
 
-/** One parameter after the other, in steps that halve, until nothing helps any more. */
-function fitted(all: readonly Evidence[]): Parameters {
-  const parameters: Parameters = LENGTHS.map(() => ({ discount: 0.7, concentration: 2 }));
-  let best = loss(all, parameters);
-  for (let step = 0.5; step > 0.05; step /= 2) {
-    const sweeps = Array.from({ length: MOST_SWEEPS }, () => parameters).flat();
-    for (const level of sweeps) {
-      for (const [name, move] of moves(step)) {
-        const before = level[name];
-        level[name] = move(before);
-        const after = loss(all, parameters);
-        if (after < best) best = after;
-        else level[name] = before;
+function gate(features: readonly number[], weights: readonly number[] | undefined): number {
+  if (!weights) return 0;
+  return 1 / (1 + Math.exp(-features.reduce((x, feature, j) => x + feature * (weights[j] ?? 0), 0)));
+}
+
+function fitted(all: readonly Evidence[]): Weights {
+  const zeros = () => LENGTHS.map(() => [0, 0, 0, 0, 0]);
+  const weights = LENGTHS.map(() => [-1, 0, 0, 0, 0]);
+  const first = zeros();
+  const second = zeros();
+  for (let step = 1; step <= STEPS; step++) {
+    const gradient = zeros();
+    loss(all, weights, gradient);
+    const rate = RATE * (1 - step / (STEPS + 1));
+    for (const [i, row] of weights.entries()) {
+      for (const [j, weight] of row.entries()) {
+        const slope = (gradient[i]?.[j] ?? 0) / all.length;
+        const m = 0.9 * (first[i]?.[j] ?? 0) + 0.1 * slope;
+        const v = 0.999 * (second[i]?.[j] ?? 0) + 0.001 * slope ** 2;
+        (first[i] as number[])[j] = m;
+        (second[i] as number[])[j] = v;
+        row[j] = weight - (rate * m) / (1 - 0.9 ** step) / (Math.sqrt(v / (1 - 0.999 ** step)) + 1e-8);
       }
     }
   }
-  return parameters;
+  return weights;
 }
 
-type Move = readonly [name: "discount" | "concentration", move: (x: number) => number];
-
-function moves(step: number): Move[] {
-  const towards = (x: number, end: number) => x + (end - x) * 0.5 * step;
-  return [
-    ["discount", (x) => towards(x, 1)],
-    ["discount", (x) => towards(x, 0)],
-    ["concentration", (x) => x * (1 + step)],
-    ["concentration", (x) => x / (1 + step)],
-  ];
-}
-
-function print(parameters: Parameters): void {
-  const rows = parameters.map(
-    ({ discount, concentration }, i) =>
-      `{${LENGTHS[i]}, ${discount.toFixed(3)}f, ${concentration.toFixed(3)}f}`,
+function print(weights: Weights): void {
+  const rows = weights.map(
+    (row, i) => `    {${LENGTHS[i]}, {${row.map((w) => `${w.toFixed(3)}f`).join(", ")}}},\n`,
   );
-  process.stdout.write(`constexpr Level kLevels[] = {${rows.join(", ")}};\n`);
+  process.stdout.write(`constexpr Level kLevels[] = {\n${rows.join("")}};\n`);
 }

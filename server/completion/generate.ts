@@ -6,6 +6,8 @@ import type { Healing } from "./healing.ts";
 
 /** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
 const LINE_TOKENS = 48;
+/** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
+const DRAFT_TOKENS = 12;
 
 export interface Generation {
   readonly text: string;
@@ -47,7 +49,11 @@ export async function generateLines(
   try {
     for (;;) {
       const first = firstLine === undefined && firstTokens ? { firstTokens } : {};
-      const recall = { memory: options.recall(), context: Int32Array.from(context) };
+      const recall = {
+        memory: options.recall(),
+        context: Int32Array.from(context),
+        draftTokens: DRAFT_TOKENS,
+      };
       const line = await model.generate(state, { ...job, ...greedy, ...first, recall });
       state = replace(state, line.state, start);
       firstLine ??= { logProb: mean(line.logProbs), atMs: performance.now() };

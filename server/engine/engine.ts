@@ -32,6 +32,8 @@ export interface RecallOptions {
   readonly memory?: Recall;
   /** The tokens that led to the state, or the last of them. */
   readonly context: Int32Array;
+  /** Greedy generation verifies so many recalled tokens at once, 0 to 31; the answer is the same. By default 0. */
+  readonly draftTokens?: number;
 }
 
 export interface ScoreOptions extends JobOptions {

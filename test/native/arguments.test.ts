@@ -91,7 +91,8 @@ test("what is recalled is told exactly and mixed in; what is none of ours is ref
     assert.deepEqual([...tokens], [9, 10, 11]);
     memory.forget(text);
     assert.equal(memory.find(Int32Array.of(1, 9, 10)).length, 0);
-    for (const wrong of [{}, { context: [1] }, { memory: {}, context: Int32Array.of(1) }, 1]) {
+    const context = Int32Array.of(1);
+    for (const wrong of [{}, { context: [1] }, { memory: {}, context }, { context, draftTokens: 32 }, 1]) {
       const nonsense = { ...options, recall: wrong } as unknown as typeof options;
       await assert.rejects(async () => model.generate(state, nonsense), invalid);
     }

@@ -2,6 +2,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/sampling.h"
 
+#include <random>
 #include <set>
 
 #include "engine_testing.h"
@@ -100,6 +101,40 @@ TEST_CASE_FIXTURE(Fixture, "what is recalled is continued, and score() agrees wi
   Waiting<engine::ScoreResult> waiting;
   engine.score(state, result.tokens, recall, {}, waiting.reply());
   CHECK(relative_error(waiting.get().log_probs, result.log_probs) <= 1e-4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or refused") {
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    std::uniform_int_distribution<std::int32_t> draw(0, 20);
+    Tokens text(60);
+    for (std::int32_t& token : text) token = draw(random);
+    const auto memory = std::make_shared<engine::Recall>(400);
+    memory->append(text);
+    // The same beginning and another end: what is decoded leaves one of the two at some place.
+    Tokens twin = text;
+    twin[30 + seed] = 21;
+    memory->append(twin);
+    engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 20)};
+    const engine::GenerateOptions options{
+        .max_tokens = 25 + seed, .sampling = {}, .stop_tokens = {text[45]}, .first_tokens = {}};
+    const auto with = [&](std::size_t draft_tokens) {
+      engine::GenerateOptions drafted = options;
+      recall.draft_tokens = draft_tokens;
+      drafted.recall = recall;
+      return generate(drafted);
+    };
+    const GenerateResult plain = with(0);
+    for (const std::size_t draft_tokens : {1u, 4u, 31u}) {
+      const GenerateResult drafted = with(draft_tokens);
+      CHECK(drafted.tokens == plain.tokens);
+      CHECK(drafted.stopped == plain.stopped);
+      CHECK(drafted.state->token_count() == plain.state->token_count());
+      CHECK(state_error(*drafted.state, *plain.state) <= 1e-4);
+      CHECK(relative_error(drafted.log_probs, plain.log_probs) <= 1e-3);
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stop token ends the text and stays out of the state") {
