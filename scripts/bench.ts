@@ -20,6 +20,7 @@ const lines = (output: string): unknown => output.trimEnd().split("\n");
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
+  drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },

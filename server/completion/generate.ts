@@ -7,7 +7,7 @@ import type { Healing } from "./healing.ts";
 /** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
 const LINE_TOKENS = 48;
 /** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
-const DRAFT_TOKENS = 12;
+const DRAFT_TOKENS = 20;
 
 export interface Generation {
   readonly text: string;
