@@ -10,9 +10,9 @@ import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 import { fileHeader } from "../../server/repository/stream.ts";
-import { readRepository } from "./bits.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import { randomSource, shuffled } from "./random.ts";
+import { readRepository } from "./reading.ts";
 
 const LENGTHS = [2, 3, 4, 5, 7, 10, 16] as const;
 const LONGEST = 32;

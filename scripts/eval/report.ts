@@ -1,0 +1,1 @@
+export function writeReport(root: string): void { void root; }
