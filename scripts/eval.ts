@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeCommit, describeMachine } from "./bench/machine.ts";
 import { type Options, PARTS } from "./eval/parts.ts";
-import { writeReport } from "./eval/report.ts";
+import { runPython } from "./eval/python.ts";
+import { writeReport } from "./eval/report/report.ts";
 
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
 
@@ -16,8 +17,9 @@ Usage: ./dev eval [PART ...] [options]
   ngram              the n-gram baseline: bits and lines
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
   pytorch            the same bits from PyTorch, beside the engine's
+  pictures           draws docs/images from docs/evaluation
   report             only writes the model card's results from docs/evaluation again
-Without a part: bits, lines, needles, ngram and pytorch. Each ends with the model card's results written again.
+Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
 
   --model FOLDER     another model than the embedded one
   --ratios R,R,...   hybrid ratios of bits and needles (default 0,0.25,0.5,0.75,1); lines are those of the model's default
@@ -53,13 +55,16 @@ else await evaluate();
 
 async function evaluate(): Promise<void> {
   const parts = positionals.length > 0 ? positionals : USUAL;
-  const unknown = parts.find((name) => !(name in PARTS) && name !== "report");
+  const unknown = parts.find((name) => !(name in PARTS) && name !== "report" && name !== "pictures");
   if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
   const folder = values.out ?? join(ROOT, "docs", "evaluation");
   mkdirSync(folder, { recursive: true });
   for (const name of parts) {
     const run = PARTS[name];
     if (run) await record(name, folder, run);
+  }
+  if (parts.includes("pictures")) {
+    runPython("evaluate", "pictures.py", [folder, values.out ?? join(ROOT, "docs", "images")]);
   }
   if (!values.out) writeReport(ROOT);
 }

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from architecture import DT_FLOOR, LayerMemory, Mixer, ModelConfig, Stateline  # noqa: E402
-from quantise import quantised  # noqa: E402
+from architecture import DT_FLOOR, LayerMemory, Mixer, ModelConfig, Stateline
+from quantise import quantised
 
 CHUNK = 64
 SEGMENT = 512
@@ -28,7 +28,9 @@ SEGMENT = 512
 class CarryingMixer(Mixer):
     """Attention heads that look back over their window across segments, as the engine's do; training sees one segment."""
 
-    past: tuple[Tensor, Tensor, Tensor, Tensor] | None = None  # k, v, decay, dt of the last tokens of the window
+    past: tuple[Tensor, Tensor, Tensor, Tensor] | None = (
+        None  # k, v, decay, dt of the last tokens of the window
+    )
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, decay: Tensor, dt: Tensor) -> Tensor:
         """Shapes as in attention_mode; the keys begin window - 1 tokens before the queries."""

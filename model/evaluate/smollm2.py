@@ -22,7 +22,7 @@ CONTEXT_CHARS = 5700  # what the completer sees of the file: 4,500 before the cu
 CONTEXT_TOKENS = 8192
 BATCH = 512
 MOST_WRITTEN = 64
-REPEATS = 8
+REPEATS = 4
 
 
 class Model:
@@ -69,7 +69,9 @@ class Model:
 
     def logits_of(self, row: int) -> np.ndarray:
         pointer = llama_cpp.llama_get_logits_ith(self.llama.ctx, row)
-        return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (self.vocab,)).copy()
+        return np.ctypeslib.as_array(
+            ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (self.vocab,)
+        ).copy()
 
 
 def answer(model: Model, place: dict) -> dict:
@@ -138,30 +140,37 @@ def speeds(model: Model) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", type=Path)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=Path, help="what it already holds is kept")
     parser.add_argument("--threads", type=int, default=2, help="of answers and bits; speeds are those of 2")
-    parser.add_argument("--places", type=int, default=6, help="of each kind in each repository")
-    parser.add_argument("--files", type=int, default=2, help="in each repository")
-    parser.add_argument("--only-speeds", action="store_true", help="measures these again, keeps the rest")
+    parser.add_argument("--places", type=int, default=3, help="of each kind in each repository")
+    parser.add_argument("--files", type=int, default=1, help="in each repository")
     args = parser.parse_args()
-    if args.only_speeds:
-        record = json.loads(args.out.read_text()) | {"speeds": speeds(Model(threads=2))}
-        args.out.write_text(json.dumps(record))
-        return
-    record = {"answers": [], "bits": []}
-    model = Model(args.threads)
-    for path in sorted(args.cases.glob("*.json")):
-        case = json.loads(path.read_text())
-        name = {"repository": case["name"]}
-        places = [place for place in case["places"] if place["nth"] < args.places]
-        record["answers"] += [name | answer(model, place) for place in places]
-        for asked in case["asked"][: args.files]:
-            row = {"path": asked["path"], "bytes": asked["bytes"], "bitsAlone": bits_of(model, asked["text"])}
-            record["bits"].append(name | row)
-        args.out.write_text(json.dumps(record))
-        print(f"{case['name']}: {len(record['answers'])} answers, {len(record['bits'])} files", flush=True)
+    record = json.loads(args.out.read_text()) if args.out.exists() else {"answers": [], "bits": []}
     record["speeds"] = speeds(Model(threads=2))
+    cases = [json.loads(path.read_text()) for path in sorted(args.cases.glob("*.json"))]
+    places = [
+        (case["name"], place) for case in cases for place in case["places"] if place["nth"] < args.places
+    ]
+    files = [(case["name"], file) for case in cases for file in case["asked"][: args.files]]
+    model = Model(args.threads)
+    # The first place of every repository, then the second: a run that is ended early is of them all.
+    for name, place in sorted(places, key=lambda pair: pair[1]["nth"]):
+        if any(same_place(done, name, place) for done in record["answers"]):
+            continue
+        record["answers"].append({"repository": name} | answer(model, place))
+        args.out.write_text(json.dumps(record))
+    for name, file in files:
+        if any((done["repository"], done["path"]) == (name, file["path"]) for done in record["bits"]):
+            continue
+        row = {"repository": name, "path": file["path"], "bytes": file["bytes"]}
+        record["bits"].append(row | {"bitsAlone": bits_of(model, file["text"])})
+        args.out.write_text(json.dumps(record))
     args.out.write_text(json.dumps(record))
+
+
+def same_place(done: dict, name: str, place: dict) -> bool:
+    keys = ("kind", "nth", "path", "rest")
+    return done["repository"] == name and all(done[key] == place[key] for key in keys)
 
 
 if __name__ == "__main__":

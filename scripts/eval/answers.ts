@@ -57,7 +57,7 @@ export function answerFigures(all: readonly Answer[]): AnswerFigures[] {
   );
 }
 
-function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind" | "language"> {
+export function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind" | "language"> {
   const { p50, p95 } = quantiles(answers.map(({ ms }) => ms));
   return {
     places: answers.length,
@@ -69,6 +69,14 @@ function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind" | "la
     charactersSaved: mean(answers.map((one) => Math.max(0, netCharacters(one)))),
     ms: { p50, p95 },
   };
+}
+
+/** Where the other model was asked as well, and for the same rest of a line. */
+export function sharedWith(others: readonly Answer[], answers: readonly Answer[]): Answer[] {
+  const key = ({ kind, repository, path, rest }: Answer): string =>
+    JSON.stringify([kind, repository, path, rest]);
+  const known = new Set(others.map(key));
+  return answers.filter((one) => known.has(key(one)));
 }
 
 export function compared(answers: readonly Answer[]): Answer[] {

@@ -38,7 +38,10 @@ export function nameCases(tokenizer: Tokenizer, texts: readonly (Text & { positi
 }
 
 /** Names and the tokens that hold them; the first may begin with what stands before the name, as a space does. */
-function spansOf(tokenizer: Tokenizer, tokens: readonly number[]): { name: string; begin: number; end: number }[] {
+function spansOf(
+  tokenizer: Tokenizer,
+  tokens: readonly number[],
+): { name: string; begin: number; end: number }[] {
   const starts: number[] = [];
   let joined = "";
   for (const token of tokens) {

@@ -13,7 +13,9 @@ const NEEDLE_SPACING_TOKENS = 1024;
 const DENSE_FACTS = 32;
 /** The nearest is inside the default attention window of 1,024 tokens. */
 export const DISTANCES = [512, 8192, 32_768, 131_072, 262_144] as const;
-const WORDS = "harbor meadow copper violet falcon timber canyon ember glacier lantern orchid pebble".split(" ");
+const WORDS = "harbor meadow copper violet falcon timber canyon ember glacier lantern orchid pebble".split(
+  " ",
+);
 
 export interface Fact {
   readonly name: string;
@@ -157,7 +159,12 @@ class Walker implements Disposable {
   }
 
   /** 1 if greedy decoding begins with the value. */
-  async #writes(state: State, value: Int32Array, question: readonly number[], memory?: Recall): Promise<number> {
+  async #writes(
+    state: State,
+    value: Int32Array,
+    question: readonly number[],
+    memory?: Recall,
+  ): Promise<number> {
     const recall = memory && { recall: { memory, context: Int32Array.from(question) } };
     const { tokens, state: after } = await this.#model.generate(state, {
       priority: "background",

@@ -3,7 +3,7 @@
  * above them counts of the file (the nested cache of Hellendoorn and Devanbu 2017). The tokens are the model's own: a closed
  * vocabulary, so that every text has a probability without a model of spelling, and a cursor may stand inside a word.
  */
-import { Counts, EMPTY_A, EMPTY_B, extendA, extendB } from "./counts.ts";
+import { type Counts, EMPTY_A, EMPTY_B, extendA, extendB } from "./counts.ts";
 
 /** From the widest to the narrowest. The file's is still being written: its last tokens are followed by nothing yet. */
 export interface Stores {
@@ -47,7 +47,11 @@ function levelsOf(stores: Stores, context: readonly number[]): Level[] {
       }
       const count = length === 0 ? store.total : store.of(a, b) - (name === "file" ? 1 : 0);
       if (count <= 0) break;
-      levels.push({ store, index: [index, length, Math.min(BUCKETS - 1, Math.floor(Math.log2(count)))], count });
+      levels.push({
+        store,
+        index: [index, length, Math.min(BUCKETS - 1, Math.floor(Math.log2(count)))],
+        count,
+      });
     }
   }
   return levels;

@@ -1,28 +1,36 @@
 /** The parts of the evaluation: each takes the options and returns its figures, as they are kept. */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Model } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 import { repositoryHeader } from "../../server/repository/stream.ts";
-import { type Answer, answerFigures, compared, thresholds, within } from "./answers.ts";
-import { tokenizerOf, writeCases } from "./cases.ts";
+import { type Answer, answerFigures, compared, thresholds } from "./answers.ts";
 import { askedFiles, bitsFigures, type ScoredFile, scoreFile } from "./bits.ts";
+import { tokenizerOf, writeCases } from "./cases.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import { askForLines } from "./lines.ts";
-import { nameFigures, type NameProbability, nameProbabilities } from "./names.ts";
+import { type NameProbability, nameFigures, nameProbabilities } from "./names.ts";
 import { DISTANCES, findNeedles } from "./needles.ts";
 import { fitNgrams, ngramAnswers, ngramBits } from "./ngramBaseline.ts";
 import { positionFigures } from "./positions.ts";
+import { EVALUATION_CACHE } from "./python.ts";
 import {
   COMPARED_CONTEXT_TOKENS,
   COMPARED_FILES,
   COMPARED_REPOSITORIES,
   scoreWithPytorch,
 } from "./pytorch.ts";
-import { type Condition, readByScoring, type ScoredText, type Text, textsOf, withinTokens } from "./reading.ts";
-import { askSmollm2, smollm2Figures } from "./smollm2.ts";
+import {
+  type Condition,
+  readByScoring,
+  type ScoredText,
+  type Text,
+  textsOf,
+  withinTokens,
+} from "./reading.ts";
+import { askSmollm2 } from "./smollm2.ts";
 
 export interface Options {
   /** undefined: the embedded one. */
@@ -46,9 +54,7 @@ export const PARTS: Readonly<Record<string, (options: Options) => Promise<object
 };
 
 const CONTEXT_TOKENS = 131_072;
-/** What a completion may take at most. */
-const BUDGET_MS = 100;
-const CASES = fileURLToPath(new URL("../../.cache/eval/cases", import.meta.url));
+const CASES = join(EVALUATION_CACHE, "cases");
 
 function chosen({ only }: Options): CorpusRepository[] {
   return heldOutRepositories().filter(({ name }) => name.includes(only));
@@ -60,7 +66,10 @@ interface Loaded {
   readonly attentionWindow: number;
 }
 
-async function withModel<Result>(options: Options, use: (loaded: Loaded) => Promise<Result>): Promise<Result> {
+async function withModel<Result>(
+  options: Options,
+  use: (loaded: Loaded) => Promise<Result>,
+): Promise<Result> {
   const path = options.modelPath ?? EMBEDDED_MODEL_PATH;
   const model = await loadNativeEngine(ADDON_PATH).loadModel(path, { threads: chooseThreads(0) });
   try {
@@ -150,7 +159,7 @@ async function lines(options: Options): Promise<object> {
   return { placesEach: options.placesEach, results };
 }
 
-/** Of all places, and of those where slow models are asked too. */
+/** Of all places; and the answers themselves where slow models are asked too, to be compared there. */
 function lineFigures(answers: readonly Answer[], { say }: Options) {
   const figures = answerFigures(answers);
   for (const { kind, language, places, exactMatch, charactersSaved, ms } of figures) {
@@ -160,8 +169,7 @@ function lineFigures(answers: readonly Answer[], { say }: Options) {
       );
     }
   }
-  const some = compared(answers);
-  return { figures, compared: answerFigures(some), withinBudget: answerFigures(within(BUDGET_MS, some)) };
+  return { figures, answers: compared(answers) };
 }
 
 async function needles(options: Options): Promise<object> {
@@ -203,7 +211,7 @@ async function ngram(options: Options): Promise<object> {
 async function smollm2(options: Options): Promise<object> {
   const tokenizer = await tokenizerOf(EMBEDDED_MODEL_PATH);
   await writeCases(CASES, tokenizer, chosen(options), options.filesEach);
-  return smollm2Figures(askSmollm2(CASES), BUDGET_MS);
+  return { ...askSmollm2(CASES) };
 }
 
 /** Both at the same files, ratio by ratio, and by how much they differ. */
@@ -226,8 +234,17 @@ async function pytorch(options: Options): Promise<object> {
           all.reduce((sum, one) => sum + (one.bits[condition] ?? Number.NaN), 0);
         const bytes = engine.reduce((sum, file) => sum + file.bytes, 0);
         const [ours, pytorchs] = [bits(engine) / bytes, bits(theirs) / bytes];
-        results.push({ hybridRatio, condition, files: engine.length, bytes, engine: ours, pytorch: pytorchs });
-        options.say(`ratio ${hybridRatio}, ${condition}: engine ${ours.toFixed(4)}, PyTorch ${pytorchs.toFixed(4)}`);
+        results.push({
+          hybridRatio,
+          condition,
+          files: engine.length,
+          bytes,
+          engine: ours,
+          pytorch: pytorchs,
+        });
+        options.say(
+          `ratio ${hybridRatio}, ${condition}: engine ${ours.toFixed(4)}, PyTorch ${pytorchs.toFixed(4)}`,
+        );
       }
     }
     return { contextTokens: COMPARED_CONTEXT_TOKENS, results };

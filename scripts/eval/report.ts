@@ -1,1 +1,0 @@
-export function writeReport(root: string): void { void root; }
