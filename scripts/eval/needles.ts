@@ -10,6 +10,8 @@ import { advanced, scoresOf, type Text } from "./reading.ts";
 
 const NEEDLES = 16;
 const NEEDLE_SPACING_TOKENS = 1024;
+/** From the first fact to the last. */
+export const NEEDLE_TOKENS = NEEDLES * NEEDLE_SPACING_TOKENS;
 const DENSE_FACTS = 32;
 /** The nearest is inside the default attention window of 1,024 tokens. */
 export const DISTANCES = [512, 8192, 32_768, 131_072, 262_144] as const;

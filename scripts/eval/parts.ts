@@ -12,7 +12,7 @@ import { tokenizerOf, writeCases } from "./cases.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import { askForLines } from "./lines.ts";
 import { type NameProbability, nameFigures, nameProbabilities } from "./names.ts";
-import { DISTANCES, findNeedles } from "./needles.ts";
+import { DISTANCES, findNeedles, NEEDLE_TOKENS } from "./needles.ts";
 import { fitNgrams, ngramAnswers, ngramBits } from "./ngramBaseline.ts";
 import { positionFigures } from "./positions.ts";
 import { EVALUATION_CACHE } from "./python.ts";
@@ -22,14 +22,8 @@ import {
   COMPARED_REPOSITORIES,
   scoreWithPytorch,
 } from "./pytorch.ts";
-import {
-  type Condition,
-  readByScoring,
-  type ScoredText,
-  type Text,
-  textsOf,
-  withinTokens,
-} from "./reading.ts";
+import { randomSource, shuffled } from "./random.ts";
+import { type Condition, readByScoring, type ScoredText, type Text, textsOf } from "./reading.ts";
 import { askSmollm2 } from "./smollm2.ts";
 
 export interface Options {
@@ -175,13 +169,11 @@ function lineFigures(answers: readonly Answer[], { say }: Options) {
 async function needles(options: Options): Promise<object> {
   return await withModel(options, async ({ model, tokenizer, attentionWindow }) => {
     const longest = options.contextTokens ?? DISTANCES.at(-1) ?? 0;
-    const texts: Text[] = [];
-    for (const repository of chosen(options)) texts.push(...(await textsOf(tokenizer, repository)));
+    const texts = await someTexts(tokenizer, chosen(options), longest);
     const results = [];
     for (const hybridRatio of options.ratios) {
       const stateHeads = Math.round(hybridRatio * model.info.heads);
-      const walked = withinTokens(texts, 2 * longest + 65_536);
-      const figures = await findNeedles(model, tokenizer, walked, { stateHeads, attentionWindow, longest });
+      const figures = await findNeedles(model, tokenizer, texts, { stateHeads, attentionWindow, longest });
       for (const { kind, distance, recalled, exact } of figures) {
         options.say(
           `ratio ${hybridRatio}, ${kind} ${distance} tokens back${recalled ? ", recalled" : ""}: ${(100 * exact.value).toFixed(0)} %`,
@@ -191,6 +183,23 @@ async function needles(options: Options): Promise<object> {
     }
     return { model: model.info, attentionWindow, results };
   });
+}
+
+/** Of one repository after another, in many languages, until the farthest question can be asked. */
+async function someTexts(
+  tokenizer: Tokenizer,
+  repositories: readonly CorpusRepository[],
+  longest: number,
+): Promise<Text[]> {
+  const texts: Text[] = [];
+  let tokens = 0;
+  for (const repository of shuffled(repositories, randomSource(13))) {
+    if (tokens > longest + NEEDLE_TOKENS) break;
+    const found = await textsOf(tokenizer, repository);
+    tokens += found.reduce((sum, text) => sum + text.tokens.length, 0);
+    texts.push(...found);
+  }
+  return texts;
 }
 
 async function ngram(options: Options): Promise<object> {
