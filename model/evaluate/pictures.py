@@ -43,6 +43,14 @@ def style() -> None:
     }
 
 
+def colour_of(ratio: float) -> str:
+    return RATIO_COLOURS[round(ratio * (len(RATIO_COLOURS) - 1))]
+
+
+def legend_below(axes: Axes, depth: float) -> None:
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -depth), ncol=2, fontsize=10)
+
+
 def thousands(tokens: float) -> str:
     return f"{tokens / 1024:g} k" if tokens >= 1024 else f"{tokens:g}"
 
@@ -56,12 +64,12 @@ def save(axes: Axes, path: Path) -> None:
 
 def bits_by_position(bits: dict, path: Path) -> None:
     default = bits["model"]["defaultHybridRatio"]
-    _, axes = plt.subplots(figsize=(8.4, 4.8))
-    for colour, result in zip(RATIO_COLOURS, bits["results"]):
+    _, axes = plt.subplots(figsize=(8.4, 6))
+    for result in bits["results"]:
         ratio, rows = result["hybridRatio"], result["positions"]
         label = f"repository read, ratio {ratio:g}"
         values = [row["bitsPerByte"]["read"]["value"] for row in rows]
-        axes.plot(range(len(rows)), values, color=colour, marker="o", markersize=4, label=label)
+        axes.plot(range(len(rows)), values, color=colour_of(ratio), marker="o", markersize=4, label=label)
         if ratio == default:
             for condition, dashes, shade in (("alone", "--", PALE), ("recalled", "-", ACCENT)):
                 values = [row["bitsPerByte"][condition]["value"] for row in rows]
@@ -81,7 +89,7 @@ def bits_by_position(bits: dict, path: Path) -> None:
     axes.set_xticks(range(len(spans)), spans)
     axes.set_xlabel("tokens of the repository read before")
     axes.set_title("Bits a byte by position in the repository")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=10)
+    legend_below(axes, 0.24)
     save(axes, path)
 
 
@@ -118,32 +126,36 @@ def lines_beside_others(parts: dict, path: Path) -> None:
         return one["kind"], one["repository"], one["path"], one["rest"]
 
     common = set.intersection(*({key(one) for one in answers} for _, answers, _ in runs))
-    figure, columns = plt.subplots(1, 2, figsize=(9.2, 4.2), sharex=True, sharey=True)
+    figure, columns = plt.subplots(1, 2, figsize=(9.6, 4.2), sharex=True, sharey=True)
+    farthest = 0.0
     for axes, kind in zip(columns, ("identifier", "anywhere")):
         for row, (_, answers, colour) in enumerate(runs):
             right = exact([one for one in answers if key(one) in common], kind)
             share = 100 * sum(right) / max(len(right), 1)
             error = 196 * (share / 100 * (1 - share / 100) / max(len(right), 1)) ** 0.5
-            axes.barh(row, share, xerr=error, color=colour, height=0.66, error_kw={"ecolor": INK, "lw": 1})
-            axes.text(share + error + 1, row, f"{share:.0f} %", va="center", fontsize=11)
+            span = [[min(error, share)], [min(error, 100 - share)]]
+            axes.barh(row, share, xerr=span, color=colour, height=0.66, error_kw={"ecolor": INK, "lw": 1})
+            axes.text(share + span[1][0] + 1, row, f"{share:.0f} %", va="center", fontsize=11)
+            farthest = max(farthest, share + span[1][0])
         places = sum(1 for one in common if one[0] == kind)
-        where = "before an identifier" if kind == "identifier" else "anywhere"
-        axes.set_title(f"Cursor {where}, {places} places")
+        where = "before an identifier" if kind == "identifier" else "anywhere in a line"
+        axes.set_title(f"{where} ({places} places)")
         axes.set_yticks(range(len(runs)), [name for name, _, _ in runs])
         axes.grid(axis="y", visible=False)
     columns[0].invert_yaxis()
-    columns[0].margins(x=0.2)
-    figure.supxlabel("rests of lines written exactly, at any time (bars: 95 %)", fontsize=12)
+    columns[0].set_xlim(0, farthest + 10)
+    figure.supxlabel("rests of lines written exactly, % (thin lines: 95 % intervals)", fontsize=12)
     save(columns[0], path)
 
 
 def needles(found: dict, path: Path) -> None:
-    figure, columns = plt.subplots(1, 2, figsize=(9.2, 4.4), sharey=True)
+    figure, columns = plt.subplots(1, 2, figsize=(10.4, 4.6), sharey=True)
     for axes, kind in zip(columns, ("needle", "dense")):
-        for colour, result in zip(RATIO_COLOURS, found["results"]):
+        for result in found["results"]:
             for recalled, dashes in ((False, "-"), (True, ":")):
                 rows = [r for r in result["figures"] if r["kind"] == kind and r["recalled"] == recalled]
                 values = [100 * row["exact"]["value"] for row in rows]
+                colour = colour_of(result["hybridRatio"])
                 label = f"ratio {result['hybridRatio']:g}{', recalled' if recalled else ''}"
                 axes.plot(
                     range(len(rows)), values, dashes, color=colour, marker="o", markersize=4, label=label
