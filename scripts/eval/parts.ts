@@ -95,6 +95,7 @@ async function bits(options: Options): Promise<object> {
       );
       results.push({
         hybridRatio,
+        files,
         figures,
         positions: positionFigures(loaded.tokenizer, texts),
         names: nameFigures(names),
@@ -207,14 +208,14 @@ async function ngram(options: Options): Promise<object> {
   const baseline = fitNgrams(tokenizer, trainingRepositories());
   options.say("fitted");
   const repositories = chosen(options);
-  const figures = bitsFigures(repositories.flatMap((one) => ngramBits(baseline, one, options.filesEach)));
+  const files = repositories.flatMap((one) => ngramBits(baseline, one, options.filesEach));
   const results = [false, true].map((readsRepository) => {
     const answers = repositories.flatMap((one) =>
       ngramAnswers(baseline, one, options.placesEach, readsRepository),
     );
     return { readsRepository, ...lineFigures(answers, options) };
   });
-  return { bits: figures, results };
+  return { files, bits: bitsFigures(files), results };
 }
 
 async function smollm2(options: Options): Promise<object> {

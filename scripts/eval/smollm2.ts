@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Answer } from "./answers.ts";
+import type { ScoredFile } from "./bits.ts";
 import { EVALUATION_CACHE, runPython } from "./python.ts";
 
 interface RawAnswer extends Omit<Answer, "ms" | "meanLogProb"> {
@@ -27,6 +28,10 @@ export function askSmollm2(cases: string): Smollm2Answers {
   const out = join(EVALUATION_CACHE, "smollm2.json");
   runPython("evaluate", "smollm2.py", [cases, out]);
   return JSON.parse(readFileSync(out, "utf8"));
+}
+
+export function scoredFiles({ bits }: Smollm2Answers): ScoredFile[] {
+  return bits.map(({ bitsAlone, ...file }) => ({ ...file, bits: { alone: bitsAlone } }));
 }
 
 /**

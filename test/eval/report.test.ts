@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { answerFigures, thresholds } from "../../scripts/eval/answers.ts";
-import { bitsFigures } from "../../scripts/eval/bits.ts";
 import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
 
 const RECORDED = {
   command: "./dev eval lines",
   commit: "0123456789ab",
   date: "2026-01-02",
+  seconds: 61,
   machine: {
     cpu: "Some CPU",
     logicalCores: 2,
@@ -55,7 +55,8 @@ test("what was not measured has no section", () => {
 test("a baseline stands beside the model at the places of both", () => {
   const ngram = {
     ...RECORDED,
-    bits: bitsFigures([{ repository: "r", path: "a.rs", bytes: 8, bits: { alone: 16, read: 12 } }]),
+    files: [],
+    bits: [],
     results: [{ readsRepository: false, figures: [], answers: ANSWERS.slice(1) }],
   };
   const text = resultsOf({ lines: LINES, ngram });

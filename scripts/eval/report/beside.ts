@@ -1,11 +1,11 @@
-/** Lines completed by our model and by others, at the places where all of them were asked. */
+/** Our model and others, on the files that all of them scored and at the places where all of them were asked. */
 import { table } from "../../markdown.ts";
 import { type Answer, figuresOf, sharedWith, within } from "../answers.ts";
-import { bitsFigures } from "../bits.ts";
+import { bitsFigures, type ScoredFile } from "../bits.ts";
 import { KINDS } from "../places.ts";
-import { timed } from "../smollm2.ts";
-import { interval, kilobytes, percent, picture, plain } from "./format.ts";
-import type { LineResults, NgramResults, Smollm2Results } from "./results.ts";
+import { scoredFiles, timed } from "../smollm2.ts";
+import { interval, percent, picture, plain } from "./format.ts";
+import type { BitsResults, LineResults, NgramResults, Results, Smollm2Results } from "./results.ts";
 
 /** What a completion may take at most. */
 const BUDGET_MS = 100;
@@ -17,7 +17,42 @@ interface Run {
   readonly cold?: readonly Answer[];
 }
 
-export function besideText(
+export function besideText({ bits, lines, ngram, smollm2 }: Results): string {
+  return [
+    bits && bitsText(bits, ngram, smollm2),
+    lines && linesText(lines, ngram, smollm2),
+    smollm2 ? smollm2Text(smollm2) : "",
+    picture("lines-beside-others", "Lines completed exactly, beside other models"),
+  ]
+    .filter(Boolean)
+    .join("\n\n");
+}
+
+/** Of the files that all of them scored. */
+function bitsText(
+  { model, results }: BitsResults,
+  ngram: NgramResults | undefined,
+  smollm2: Smollm2Results | undefined,
+): string {
+  const ours = results.find(({ hybridRatio }) => hybridRatio === model.defaultHybridRatio)?.files ?? [];
+  const runs = [
+    { name: "Stateline", files: ours },
+    ...(ngram ? [{ name: "nested n-gram", files: ngram.files }] : []),
+    ...(smollm2 ? [{ name: "SmolLM2-135M-Instruct", files: scoredFiles(smollm2) }] : []),
+  ];
+  const key = ({ repository, path }: ScoredFile): string => `${repository}/${path}`;
+  const keys = runs.map(({ files }) => new Set(files.map(key)));
+  const common = new Set(ours.map(key).filter((one) => keys.every((known) => known.has(one))));
+  const rows = runs.map(({ name, files }) => {
+    const [all] = bitsFigures(files.filter((file) => common.has(key(file))));
+    const { alone, read, recalled } = all?.bitsPerByte ?? {};
+    return [name, ...[alone, read, recalled].map((estimate) => interval(estimate, 3))];
+  });
+  const head = ["bits a byte", "file alone", "repository read", "and recalled exactly"];
+  return `The same ${common.size} files for all:\n\n${table(head, rows)}`;
+}
+
+function linesText(
   lines: LineResults,
   ngram: NgramResults | undefined,
   smollm2: Smollm2Results | undefined,
@@ -44,14 +79,7 @@ export function besideText(
     `exact within ${BUDGET_MS} ms, file not read before`,
     "characters saved",
   ];
-  return [
-    `The same places for all: ${places}.`,
-    table(head, rows),
-    smollm2 ? smollm2Text(smollm2) : "",
-    picture("lines-beside-others", "Lines completed exactly, beside other models"),
-  ]
-    .filter(Boolean)
-    .join("\n\n");
+  return `The same places for all: ${places}.\n\n${table(head, rows)}`;
 }
 
 function runsOf(
@@ -72,9 +100,7 @@ function runsOf(
   return [...runs, { name, answers: timed(smollm2, "file"), cold: timed(smollm2, "nothing") }];
 }
 
-function smollm2Text({ speeds, bits, machine }: Smollm2Results): string {
-  const scored = bits.map(({ bitsAlone, ...file }) => ({ ...file, bits: { alone: bitsAlone } }));
-  const [all] = bitsFigures(scored);
+function smollm2Text({ speeds, machine }: Smollm2Results): string {
   const rates = [speeds.longMs, speeds.shortMs, speeds.oneMs].map((ms) => ms.toFixed(1)).join(" / ");
-  return `SmolLM2 needs ${rates} ms a token on two threads of ${machine.cpu} (a long text / a dozen tokens / one by one, the best of several); its times are counts of tokens times these. On ${all?.files ?? 0} of the files above, ${kilobytes(all?.bytes ?? 0)}, it needs ${interval(all?.bitsPerByte.alone, 3)} bits a byte alone.`;
+  return `SmolLM2 needs ${rates} ms a token on two threads of ${machine.cpu} (a long text / a dozen tokens / one by one, the best of several); its times are counts of tokens times these.`;
 }

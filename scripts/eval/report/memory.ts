@@ -14,7 +14,7 @@ export function namesText({ model, results }: BitsResults): string {
     percent(probability.recalled),
   ]);
   return [
-    "The probability of a whole name of six letters or more where it stands for the second time, by the tokens since the first. Nothing else tells the model that a name comes here.",
+    "The probability of a whole name of six letters or more where it stands for the second time, by the tokens since the first. Nothing tells the model that a name comes there.",
     table(
       [
         "tokens ago",

@@ -39,7 +39,7 @@ export function resultsOf(found: Results): string {
   return [
     bits && section("Bits a byte", bits, bitsText(bits, ngram)),
     lines && section("Lines", lines, linesText(lines)),
-    lines && (ngram || smollm2) && `### Beside other models\n\n${besideText(lines, ngram, smollm2)}`,
+    (ngram || smollm2) && `### Beside other models\n\n${besideText(found)}`,
     bits && section("Names at a distance", bits, namesText(bits)),
     needles && section("What is remembered", needles, needlesText(needles)),
     pytorch && section("Engine and PyTorch", pytorch, pytorchText(pytorch)),
@@ -48,8 +48,8 @@ export function resultsOf(found: Results): string {
     .join("\n\n");
 }
 
-function section(title: string, { command, date, commit, machine }: Recorded, body: string): string {
+function section(title: string, { command, date, commit, machine, seconds }: Recorded, body: string): string {
   const { cpu, logicalCores, memoryGiB, loadBefore } = machine;
   const load = loadBefore ?? "unknown";
-  return `### ${title}\n\n\`${command}\`, ${date}, commit ${commit}, ${cpu} (${logicalCores} cores, ${memoryGiB} GiB), load before ${load}.\n\n${body}`;
+  return `### ${title}\n\n\`${command}\`, ${date}, commit ${commit}, ${cpu} (${logicalCores} cores, ${memoryGiB} GiB), load before ${load}, ${Math.ceil(seconds / 60)} minutes.\n\n${body}`;
 }

@@ -2,7 +2,7 @@
 import type { ModelInfo } from "../../../server/engine/engine.ts";
 import type { Machine } from "../../bench/machine.ts";
 import type { Answer, AnswerFigures, Offered } from "../answers.ts";
-import type { BitsFigures } from "../bits.ts";
+import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";
 import type { NeedleFigures } from "../needles.ts";
 import type { PositionFigures } from "../positions.ts";
@@ -14,12 +14,14 @@ export interface Recorded {
   readonly commit: string;
   readonly date: string;
   readonly machine: Machine;
+  readonly seconds: number;
 }
 
 export interface BitsResults extends Recorded {
   readonly model: ModelInfo;
   readonly results: readonly {
     readonly hybridRatio: number;
+    readonly files: readonly ScoredFile[];
     readonly figures: readonly BitsFigures[];
     readonly positions: readonly PositionFigures[];
     readonly names: readonly NameFigures[];
@@ -37,6 +39,7 @@ export interface LineResults extends Recorded {
 }
 
 export interface NgramResults extends Recorded {
+  readonly files: readonly ScoredFile[];
   readonly bits: readonly BitsFigures[];
   readonly results: readonly LineRun[];
 }
