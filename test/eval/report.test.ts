@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { answerFigures, thresholds } from "../../scripts/eval/answers.ts";
+import { code } from "../../scripts/eval/report/format.ts";
 import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
 
 const RECORDED = {
@@ -62,6 +63,12 @@ test("a baseline stands beside the model at the places of both", () => {
   const text = resultsOf({ lines: LINES, ngram });
   assert.match(text, /The same places for all: 0 identifier, 1 anywhere\./);
   assert.match(text, /\| anywhere \| nested n-gram, file only \| 100\.0 % \[100\.0, 100\.0\]/);
+});
+
+test("code in a table keeps its pipes and backticks", () => {
+  assert.equal(code("a | b"), "`a \\| b`");
+  assert.equal(code("x `y` z"), "`` x `y` z ``");
+  assert.equal(code(""), "nothing");
 });
 
 test("results replace those before them, and nothing else of the card", () => {

@@ -38,3 +38,12 @@ export function kilobytes(bytes: number): string {
 export function thousands(tokens: number): string {
   return tokens >= 1024 ? `${tokens / 1024} k` : String(tokens);
 }
+
+/** In a cell of a table, where a pipe would end it; a longer fence than any in the text. */
+export function code(text: string): string {
+  if (text === "") return "nothing";
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  const space = longest > 0 ? " " : "";
+  return `${fence}${space}${text.replaceAll("|", "\\|")}${space}${fence}`;
+}

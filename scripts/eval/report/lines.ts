@@ -1,7 +1,9 @@
 /** Lines completed: by kind, language and threshold. */
 import { table } from "../../markdown.ts";
+import type { Answer } from "../answers.ts";
+import { LANGUAGES } from "../languages.ts";
 import { KINDS } from "../places.ts";
-import { interval, percent, plain } from "./format.ts";
+import { code, interval, percent, plain } from "./format.ts";
 import type { LineResults } from "./results.ts";
 
 export function linesText({ results }: LineResults): string {
@@ -49,5 +51,16 @@ export function linesText({ results }: LineResults): string {
     ),
     "With the repository, what would be shown from which mean log-probability on (nats a token), and what that is worth:",
     table(["from", "shown", "exact of these", "net characters a request"], offered),
+    "With the repository, the first wrong answer before an identifier in each language, whatever it is:",
+    table(["place", "the line goes on with", "the answer"], failures(read?.answers ?? [])),
   ].join("\n\n");
+}
+
+function failures(answers: readonly Answer[]): string[][] {
+  const wrong = answers.filter(({ kind, rest, answer }) => kind === "identifier" && rest !== answer);
+  return LANGUAGES.flatMap((language) => {
+    const first = wrong.find((one) => one.language === language);
+    if (!first) return [];
+    return [[`${first.repository}, ${first.path}`, code(first.rest), code(first.answer)]];
+  });
 }
