@@ -264,7 +264,7 @@ class Mixer(nn.Module):
         if count:
             scaled = q_a * torch.exp(self.temperature[first])[:, None].to(q.dtype)
             decay = rate[ATTENTION, first] * dt_a
-            y = attention_mode(scaled, k_a, v_a, decay, dt_a, self.config.attention_window)
+            y = self.attend(scaled, k_a, v_a, decay, dt_a)
             parts.append(self.normalised(y, v_a, first, ATTENTION))
         if state_heads:
             y, after = state_mode(q_s, k_s, v_s, rate[STATE, rest] * dt_s, dt_s, ssm[:, count:], chunk)
@@ -275,6 +275,10 @@ class Mixer(nn.Module):
             back = order.argsort()
             mixed, kept = mixed.index_select(2, back), kept.index_select(1, back)
         return mixed, kept
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, decay: Tensor, dt: Tensor) -> Tensor:
+        """Over this segment; the evaluation carries the window on (model/evaluate/score.py)."""
+        return attention_mode(q, k, v, decay, dt, self.config.attention_window)
 
     def normalised(self, y: Tensor, v: Tensor, heads: Tensor | slice, mode: int) -> Tensor:
         skipped = y + v * self.D[heads][:, None].to(v.dtype)

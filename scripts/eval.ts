@@ -1,37 +1,50 @@
-/** Evaluates a model through the native engine on held-out repositories: bits a byte, and lines as a person meets them. */
-import { writeFileSync } from "node:fs";
+/** Evaluates a model through the native engine on held-out repositories; each part writes docs/evaluation/PART.json. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { loadNativeEngine } from "../server/engine/native.ts";
-import { chooseThreads } from "../server/engine/threads.ts";
-import { loadTokenizer } from "../server/engine/tokenizer.ts";
-import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../server/installation.ts";
-import { describeMachine } from "./bench/machine.ts";
-import { type BitsFigures, bitsFigures, type ScoredFile, scoreFiles } from "./eval/bits.ts";
-import { type CorpusRepository, heldOutRepositories } from "./eval/corpus.ts";
-import { type Asked, askForLines, lineFigures, thresholds } from "./eval/lines.ts";
-import type { Estimate } from "./eval/random.ts";
+import { describeCommit, describeMachine } from "./bench/machine.ts";
+import { type Options, PARTS } from "./eval/parts.ts";
+import { runPython } from "./eval/python.ts";
+import { writeReport } from "./eval/report/report.ts";
 
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
 
-Usage: ./dev eval [options]
+Usage: ./dev eval [PART ...] [options]
+  bits               bits a byte of files: alone, after their repository, recalled; by position; names at distance
+  lines              lines completed as in an editor
+  needles            numbers asked for long after they were read
+  ngram              the n-gram baseline: bits and lines
+  smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
+  pytorch            the same bits from PyTorch, beside the engine's
+  pictures           draws docs/images from docs/evaluation
+  report             only writes the model card's results from docs/evaluation again
+Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
+
   --model FOLDER     another model than the embedded one
-  --ratios R,R,...   hybrid ratios; by default 0,0.25,0.5,0.75,1
+  --ratios R,R,...   hybrid ratios of bits and needles (default 0,0.25,0.5,0.75,1); lines are those of the model's default
   --window N         attention window in tokens, 0 = unbounded; by default the model's own
-  --files N          files scored in each repository; 0 leaves bits a byte out (default 12)
-  --places N         lines asked for in each repository and of each kind; 0 leaves them out (default 30)
-  --answers FILE     every line that was asked for, and its answer, as JSON
-  --out FILE         the figures as JSON
+  --files N          files scored in each repository (default 4)
+  --places N         lines asked for in each repository and of each kind (default 30)
+  --context N        tokens of a repository that are read at most, and the farthest needle (default 131072; needles 262144)
+  --only TEXT        repositories with this in their name
+  --out FOLDER       instead of docs/evaluation; the model card is then left as it is
   --help
 `;
 
-const { values } = parseArgs({
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const USUAL = ["bits", "lines", "needles", "ngram", "pytorch"];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    model: { type: "string", default: EMBEDDED_MODEL_PATH },
+    model: { type: "string" },
     ratios: { type: "string", default: "0,0.25,0.5,0.75,1" },
     window: { type: "string" },
-    files: { type: "string", default: "12" },
+    files: { type: "string", default: "4" },
     places: { type: "string", default: "30" },
-    answers: { type: "string" },
+    context: { type: "string" },
+    only: { type: "string", default: "" },
     out: { type: "string" },
     help: { type: "boolean" },
   },
@@ -41,89 +54,49 @@ if (values.help) process.stdout.write(HELP);
 else await evaluate();
 
 async function evaluate(): Promise<void> {
-  const repositories = heldOutRepositories();
-  const results = [];
-  const answers: { hybridRatio: number; readsRepository: boolean; asked: readonly Asked[] }[] = [];
-  for (const hybridRatio of values.ratios.split(",").map(Number)) {
-    const bits = await bitsAt(repositories, hybridRatio);
-    if (bits) print(`ratio ${hybridRatio}`, bitsRow(bits));
-    const lines = [];
-    for (const readsRepository of Number(values.places) > 0 ? [false, true] : []) {
-      const asked = await linesAt(repositories, hybridRatio, readsRepository);
-      answers.push({ hybridRatio, readsRepository, asked });
-      const figures = lineFigures(asked);
-      for (const one of figures) {
-        const { exactMatch, editSimilarity, charactersRight, ms } = one;
-        print(
-          `ratio ${hybridRatio}, ${one.kind}, ${readsRepository ? "repository read" : "file only"}`,
-          `${one.places} places: exact ${percent(exactMatch)}, similarity ${percent(editSimilarity)}, ${range(charactersRight, 1)} characters right, p50 ${ms.p50.toFixed(0)} ms, p95 ${ms.p95.toFixed(0)} ms`,
-        );
-      }
-      lines.push({ readsRepository, figures, thresholds: thresholds(asked) });
-    }
-    results.push({ hybridRatio, bits, lines });
+  const parts = positionals.length > 0 ? positionals : USUAL;
+  const unknown = parts.find((name) => !(name in PARTS) && name !== "report" && name !== "pictures");
+  if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
+  const folder = values.out ?? join(ROOT, "docs", "evaluation");
+  mkdirSync(folder, { recursive: true });
+  for (const name of parts) {
+    const run = PARTS[name];
+    if (run) await record(name, folder, run);
   }
-  const record = {
-    command: ["./dev eval", ...process.argv.slice(2)].join(" "),
-    machine: describeMachine(),
-    results,
+  if (parts.includes("pictures")) {
+    runPython("evaluate", "pictures.py", [folder, values.out ?? join(ROOT, "docs", "images")]);
+  }
+  if (!values.out) writeReport(ROOT);
+}
+
+async function record(name: string, folder: string, run: (options: Options) => Promise<object>) {
+  const begun = performance.now();
+  const machine = describeMachine();
+  const results = await run({
+    modelPath: values.model,
+    ratios: values.ratios.split(",").map(Number),
+    window: values.window === undefined ? undefined : Number(values.window),
+    filesEach: Number(values.files),
+    placesEach: Number(values.places),
+    contextTokens: values.context === undefined ? undefined : Number(values.context),
+    only: values.only,
+    say: (text) => process.stdout.write(`${name}: ${text}\n`),
+  });
+  const options = process.argv.slice(2).filter((argument) => !positionals.includes(argument));
+  const written = {
+    command: ["./dev eval", name, ...options].join(" "),
+    commit: describeCommit(ROOT),
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    seconds: Math.round((performance.now() - begun) / 1000),
+    ...results,
   };
-  if (values.out) writeFileSync(values.out, `${JSON.stringify(record, null, 1)}\n`);
-  if (values.answers) writeFileSync(values.answers, `${JSON.stringify(answers, null, 1)}\n`);
+  const path = join(folder, `${name}.json`);
+  writeFileSync(path, `${JSON.stringify(written, rounded, 1)}\n`);
+  process.stdout.write(`${name}: ${path}, ${written.seconds} s\n`);
 }
 
-async function bitsAt(
-  repositories: readonly CorpusRepository[],
-  hybridRatio: number,
-): Promise<BitsFigures | undefined> {
-  const filesEach = Number(values.files);
-  if (filesEach === 0) return undefined;
-  const model = await loadNativeEngine(ADDON_PATH).loadModel(values.model, { threads: chooseThreads(0) });
-  const tokenizer = await loadTokenizer(values.model, model.info.vocabSize);
-  const attentionWindow = values.window === undefined ? model.info.attentionWindow : Number(values.window);
-  const stateHeads = Math.round(hybridRatio * model.info.heads);
-  const scored: ScoredFile[] = [];
-  for (const repository of repositories) {
-    scored.push(
-      ...(await scoreFiles(model, tokenizer, repository, { stateHeads, attentionWindow, filesEach })),
-    );
-  }
-  model.dispose();
-  return bitsFigures(scored);
-}
-
-async function linesAt(
-  repositories: readonly CorpusRepository[],
-  hybridRatio: number,
-  readsRepository: boolean,
-): Promise<Asked[]> {
-  const asked: Asked[] = [];
-  for (const repository of repositories) {
-    const options = {
-      hybridRatio,
-      attentionWindow: values.window === undefined ? undefined : Number(values.window),
-      modelPath: values.model === EMBEDDED_MODEL_PATH ? "" : values.model,
-      readsRepository,
-      placesEach: Number(values.places),
-    };
-    asked.push(...(await askForLines(repository, options)));
-  }
-  return asked;
-}
-
-function bitsRow({ files, bytes, alone, afterRepository, recalled }: BitsFigures): string {
-  const less = ({ value }: Estimate) => `${(100 * (1 - value / alone.value)).toFixed(1)} % less`;
-  return `${files} files, ${bytes} bytes: ${range(alone, 3)} bits a byte alone, ${range(afterRepository, 3)} with the repository (${less(afterRepository)}), ${range(recalled, 3)} recalled (${less(recalled)})`;
-}
-
-function percent({ value, low, high }: Estimate): string {
-  return range({ value: 100 * value, low: 100 * low, high: 100 * high }, 1, " %");
-}
-
-function range({ value, low, high }: Estimate, digits: number, unit = ""): string {
-  return `${value.toFixed(digits)}${unit} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
-}
-
-function print(label: string, text: string): void {
-  process.stdout.write(`${label}: ${text}\n`);
+/** Six significant digits are more than any figure here has. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
 }

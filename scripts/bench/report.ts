@@ -1,6 +1,7 @@
 /** docs/benchmarks/README.md from the JSON beside it, so that a figure in words is always one that was measured. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { table } from "../markdown.ts";
 import type { EngineResults } from "./engine.ts";
 import type { Machine } from "./machine.ts";
 
@@ -149,13 +150,6 @@ function engine(results: EngineResults): string {
 
 function verbatim(lines: readonly string[]): string {
   return `\`\`\`\n${lines.join("\n")}\n\`\`\``;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, column) => (column === 0 ? "---" : "---:"))), ...rows.map(line)].join(
-    "\n",
-  );
 }
 
 function spread({ p50, p95, most }: Percentiles): string {

@@ -42,7 +42,7 @@ function repositoriesIn(part: "train" | "valid"): CorpusRepository[] {
     .filter((name) => name.endsWith(".jsonl"))
     .sort()
     .map((name) => ({
-      name: name.replace(/^(npm|pypi)__/, "").replace(/\.jsonl$/, ""),
+      name: name.replace(/^[a-z]+__/, "").replace(/\.jsonl$/, ""),
       files: readFileSync(join(folder, name), "utf8")
         .trimEnd()
         .split("\n")

@@ -1,12 +1,18 @@
-/** Places where a completion is asked for: the rest of a line is taken away, at most once a file. */
+/** Places where a completion is asked for: the rest of a line is taken away, at most once a file and kind. */
 import type { CorpusFile, CorpusRepository } from "./corpus.ts";
+import { type Language, languageOf } from "./languages.ts";
 import { randomSource, shuffled } from "./random.ts";
 
 export type Kind = "identifier" | "anywhere";
 
+export const KINDS: readonly Kind[] = ["identifier", "anywhere"];
+
 export interface Place {
   readonly kind: Kind;
+  /** Among the places of this kind in the repository; the first ones are the same however many there are. */
+  readonly nth: number;
   readonly path: string;
+  readonly language: Language;
   /** Up to the cursor, and from the line feed on. */
   readonly before: string;
   readonly after: string;
@@ -16,32 +22,42 @@ export interface Place {
 
 const SHORTEST_REST = 3;
 const LONGEST_LINE = 200;
-const CODE = /\.(?:[cm]?[jt]sx?|py|svelte)$/;
 
-/** As many places as asked for, where the repository has enough files. */
-export function placesIn(repository: CorpusRepository, kind: Kind, count: number): Place[] {
+/** As many places of each kind as asked for, where the repository has enough files. */
+export function placesIn(repository: CorpusRepository, countEach: number): Place[] {
+  return KINDS.flatMap((kind) => placesOf(repository, kind, countEach));
+}
+
+function placesOf(repository: CorpusRepository, kind: Kind, count: number): Place[] {
   const random = randomSource(kind === "identifier" ? 1 : 2);
   const places: Place[] = [];
   for (const file of shuffled(repository.files, random)) {
     if (places.length === count) break;
-    if (!CODE.test(file.path)) continue;
-    const place = placeIn(file, kind, random);
-    if (place) places.push(place);
+    const language = languageOf(file.path);
+    const place = language && placeIn(file, language, kind, random);
+    if (place) places.push({ ...place, nth: places.length });
   }
   return places;
 }
 
-function placeIn({ path, text }: CorpusFile, kind: Kind, random: () => number): Place | undefined {
+function placeIn(
+  { path, text }: CorpusFile,
+  language: Language,
+  kind: Kind,
+  random: () => number,
+): Omit<Place, "nth"> | undefined {
+  const comment = language === "Python" ? /^\s*#/ : /^\s*(?:\/[/*]|\*)/;
   const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
   for (const start of shuffled(starts, random).slice(0, 20)) {
     const line = text.slice(start, (text.indexOf("\n", start) + 1 || text.length + 1) - 1);
-    if (line.length > LONGEST_LINE || /^\s*(?:\/[/*]|\*|#)/.test(line)) continue;
+    if (line.length > LONGEST_LINE || comment.test(line)) continue;
     const columns = kind === "identifier" ? identifierStarts(line) : everyColumn(line);
     const column = columns[Math.floor(random() * columns.length)];
     if (column === undefined) continue;
     return {
       kind,
       path,
+      language,
       before: text.slice(0, start + column),
       after: text.slice(start + line.length),
       rest: line.slice(column).trimEnd(),
@@ -70,9 +86,15 @@ function leaves(line: string, column: number): boolean {
 
 /** The repository as it may be read: without the lines that are asked for. */
 export function withoutPlaces(repository: CorpusRepository, places: readonly Place[]): CorpusRepository {
-  const files = new Map(repository.files.map((file) => [file.path, file]));
-  for (const { path, before, after } of places) {
-    files.set(path, { path, text: before.slice(0, before.lastIndexOf("\n") + 1) + after.slice(1) });
-  }
-  return { ...repository, files: [...files.values()] };
+  const files = repository.files.map((file) => {
+    const own = places.filter(({ path }) => path === file.path);
+    return own.length === 0 ? file : { path: file.path, text: withoutLines(file.text, own) };
+  });
+  return { ...repository, files };
+}
+
+function withoutLines(text: string, places: readonly Place[]): string {
+  const lines = text.split("\n");
+  const asked = new Set(places.map(({ before }) => before.split("\n").length - 1));
+  return lines.filter((_, line) => !asked.has(line)).join("\n");
 }

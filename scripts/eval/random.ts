@@ -51,3 +51,11 @@ export function estimate(values: readonly number[], weights: readonly number[]):
     high: drawn[Math.floor(0.975 * RESAMPLES)] ?? Number.NaN,
   };
 }
+
+/** With its interval. */
+export function mean(values: readonly number[]): Estimate {
+  return estimate(
+    values,
+    values.map(() => 1),
+  );
+}

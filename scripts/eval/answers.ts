@@ -1,0 +1,129 @@
+/** Answers at places, of any model, and what they are worth. */
+import { distance } from "fastest-levenshtein";
+import { quantiles } from "../bench/measure.ts";
+import type { Language } from "./languages.ts";
+import { LANGUAGES } from "./languages.ts";
+import { KINDS, type Kind, type Place } from "./places.ts";
+import { type Estimate, mean } from "./random.ts";
+
+/** Slow models are asked at the first places of each kind and repository only, and compared there. */
+export const COMPARED_PLACES = 6;
+
+export interface Answer {
+  readonly kind: Kind;
+  readonly nth: number;
+  readonly language: Language;
+  readonly repository: string;
+  readonly path: string;
+  readonly rest: string;
+  /** To the end of the line; empty when there was none. */
+  readonly answer: string;
+  readonly ms: number;
+  /** Nats a token. */
+  readonly meanLogProb: number;
+}
+
+export function answerTo(
+  { kind, nth, language, path, rest }: Place,
+  repository: string,
+  answer: Pick<Answer, "answer" | "ms" | "meanLogProb">,
+): Answer {
+  return { kind, nth, language, repository, path, rest, ...answer };
+}
+
+export interface AnswerFigures {
+  readonly kind: Kind;
+  readonly language: Language | "all";
+  readonly places: number;
+  readonly exactMatch: Estimate;
+  /** 1 - Levenshtein distance / the longer length. */
+  readonly editSimilarity: Estimate;
+  /** Characters of the answer before the first wrong one. */
+  readonly charactersRight: Estimate;
+  /** Of a request: characters right less those to delete again; nothing is saved where that is negative. */
+  readonly charactersSaved: Estimate;
+  readonly ms: { readonly p50: number; readonly p95: number };
+}
+
+/** Of each kind: together and by language, where there are answers. */
+export function answerFigures(all: readonly Answer[]): AnswerFigures[] {
+  return KINDS.flatMap((kind) =>
+    (["all", ...LANGUAGES] as const).flatMap((language) => {
+      const some = all.filter(
+        (one) => one.kind === kind && (language === "all" || one.language === language),
+      );
+      return some.length === 0 ? [] : [{ kind, language, ...figuresOf(some) }];
+    }),
+  );
+}
+
+export function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind" | "language"> {
+  const { p50, p95 } = quantiles(answers.map(({ ms }) => ms));
+  return {
+    places: answers.length,
+    exactMatch: mean(answers.map(isExact)),
+    editSimilarity: mean(
+      answers.map(({ rest, answer }) => 1 - distance(rest, answer) / Math.max(rest.length, answer.length)),
+    ),
+    charactersRight: mean(answers.map(({ rest, answer }) => commonPrefix(rest, answer))),
+    charactersSaved: mean(answers.map((one) => Math.max(0, netCharacters(one)))),
+    ms: { p50, p95 },
+  };
+}
+
+/** Where the other model was asked as well, and for the same rest of a line. */
+export function sharedWith(others: readonly Answer[], answers: readonly Answer[]): Answer[] {
+  const key = ({ kind, repository, path, rest }: Answer): string =>
+    JSON.stringify([kind, repository, path, rest]);
+  const known = new Set(others.map(key));
+  return answers.filter((one) => known.has(key(one)));
+}
+
+export function compared(answers: readonly Answer[]): Answer[] {
+  return answers.filter(({ nth }) => nth < COMPARED_PLACES);
+}
+
+/** As a person sees it who waits no longer than this. */
+export function within(budgetMs: number, answers: readonly Answer[]): Answer[] {
+  return answers.map((one) => (one.ms <= budgetMs ? one : { ...one, answer: "" }));
+}
+
+export interface Offered {
+  /** Mean nats a token of the first line from which it is offered. */
+  readonly least: number;
+  readonly offeredShare: number;
+  /** Of those offered. */
+  readonly exactShare: number;
+  /** Characters right less those wrong, a request: what showing only these is worth to the person. */
+  readonly netCharacters: number;
+}
+
+const THRESHOLDS = [-0.2, -0.3, -0.4, -0.5, -0.6, -0.8, -1, -1.2, -1.4, -1.6, -2, -3];
+
+/** What each threshold of the completer would offer (LEAST_LOG_PROB). */
+export function thresholds(all: readonly Answer[]): Offered[] {
+  return THRESHOLDS.map((least) => {
+    const offered = all.filter(({ meanLogProb, answer }) => meanLogProb >= least && answer !== "");
+    return {
+      least,
+      offeredShare: offered.length / all.length,
+      exactShare: offered.filter((one) => isExact(one) === 1).length / offered.length,
+      netCharacters: offered.reduce((sum, one) => sum + netCharacters(one), 0) / all.length,
+    };
+  });
+}
+
+function isExact({ rest, answer }: Answer): number {
+  return rest === answer ? 1 : 0;
+}
+
+function netCharacters({ rest, answer }: Answer): number {
+  const right = commonPrefix(rest, answer);
+  return right - (answer.length - right);
+}
+
+function commonPrefix(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { answerFigures, thresholds } from "../../scripts/eval/answers.ts";
+import { code } from "../../scripts/eval/report/format.ts";
+import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
+
+const RECORDED = {
+  command: "./dev eval lines",
+  commit: "0123456789ab",
+  date: "2026-01-02",
+  seconds: 61,
+  machine: {
+    cpu: "Some CPU",
+    logicalCores: 2,
+    physicalCores: 2,
+    memoryGiB: 8,
+    system: "Linux",
+    node: "v24",
+    loadBefore: 0.1,
+  },
+};
+
+const ANSWERS = (["identifier", "anywhere"] as const).map((kind) => ({
+  kind,
+  nth: 0,
+  language: "Rust" as const,
+  repository: "r",
+  path: "a.rs",
+  rest: "one();",
+  answer: kind === "anywhere" ? "one();" : "",
+  ms: 20,
+  meanLogProb: -0.1,
+}));
+
+const LINES = {
+  ...RECORDED,
+  results: [
+    {
+      readsRepository: true,
+      figures: answerFigures(ANSWERS),
+      answers: ANSWERS,
+      thresholds: thresholds(ANSWERS),
+    },
+  ],
+};
+
+test("what was not measured has no section", () => {
+  assert.equal(resultsOf({}), "");
+  const text = resultsOf({ lines: LINES });
+  assert.match(text, /### Lines\n\n`.\/dev eval lines`, 2026-01-02, commit 0123456789ab, Some CPU/);
+  assert.doesNotMatch(text, /### Bits/);
+});
+
+test("a baseline stands beside the model at the places of both", () => {
+  const ngram = {
+    ...RECORDED,
+    files: [],
+    bits: [],
+    results: [{ readsRepository: false, figures: [], answers: ANSWERS.slice(1) }],
+  };
+  const text = resultsOf({ lines: LINES, ngram });
+  assert.match(text, /The same places for all: 0 identifier, 1 anywhere\./);
+  assert.match(text, /\| anywhere \| nested n-gram, file only \| 100\.0 % \[100\.0, 100\.0\]/);
+});
+
+test("code in a table keeps its pipes and backticks", () => {
+  assert.equal(code("a | b"), "`a \\| b`");
+  assert.equal(code("x `y` z"), "`` x `y` z ``");
+  assert.equal(code(""), "nothing");
+});
+
+test("results replace those before them, and nothing else of the card", () => {
+  const card = readFileSync(fileURLToPath(new URL("../../docs/model-card.md", import.meta.url)), "utf8");
+  const once = withResults(card, "RESULTS 1");
+  assert.equal(withResults(once, "RESULTS 2"), once.replace("RESULTS 1", "RESULTS 2"));
+  assert.throws(() => withResults("no marks", "RESULTS"), /has no place for the results/);
+});
