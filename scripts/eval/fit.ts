@@ -13,7 +13,6 @@ import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 import { fileHeader } from "../../server/repository/stream.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import { randomSource, shuffled } from "./random.ts";
-import { readRepository } from "./reading.ts";
 
 const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
 const LONGEST = 32;
