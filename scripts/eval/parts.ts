@@ -227,10 +227,11 @@ async function smollm2(options: Options): Promise<object> {
 /** Both at the same files, ratio by ratio, and by how much they differ. */
 async function pytorch(options: Options): Promise<object> {
   const modelPath = options.modelPath ?? EMBEDDED_MODEL_PATH;
-  const repositories = heldOutRepositories().filter(({ name }) => COMPARED_REPOSITORIES.test(name));
+  const repositories = chosen(options).filter(({ name }) => COMPARED_REPOSITORIES.test(name));
+  const contextTokens = options.contextTokens ?? COMPARED_CONTEXT_TOKENS;
   await writeCases(CASES, await tokenizerOf(modelPath), repositories, COMPARED_FILES);
-  const scores = scoreWithPytorch(modelPath, CASES, options.ratios);
-  const same = { ...options, filesEach: COMPARED_FILES, contextTokens: COMPARED_CONTEXT_TOKENS };
+  const scores = scoreWithPytorch(modelPath, CASES, contextTokens, options.ratios);
+  const same = { ...options, filesEach: COMPARED_FILES, contextTokens };
   return await withModel(options, async (loaded) => {
     const results = [];
     for (const hybridRatio of options.ratios) {
@@ -257,6 +258,6 @@ async function pytorch(options: Options): Promise<object> {
         );
       }
     }
-    return { contextTokens: COMPARED_CONTEXT_TOKENS, results };
+    return { contextTokens, results };
   });
 }
