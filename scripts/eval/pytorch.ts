@@ -5,7 +5,7 @@ import { EVALUATION_CACHE, runPython } from "./python.ts";
 
 /** Small ones, since PyTorch is slow at this. */
 export const COMPARED_REPOSITORIES = /^(?:attrs|luxon|jansson)$/;
-export const COMPARED_CONTEXT_TOKENS = 8192;
+export const COMPARED_CONTEXT_TOKENS = 16_384;
 export const COMPARED_FILES = 2;
 
 export interface PytorchScore {
