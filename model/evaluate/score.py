@@ -66,20 +66,27 @@ class Scorer:
         return self.model.empty_memory(1, torch.float32), [None for _ in self.mixers]
 
     @torch.inference_mode()
-    def advance(self, memory: Memory, tokens: list[int]) -> tuple[Tensor, Memory]:
-        """Logits [T, vocab] after each token, and the memory after all."""
+    def advance(self, memory: Memory, tokens: list[int], logits: list[Tensor] | None = None) -> Memory:
+        """The memory after the tokens. Where logits are wanted, those [T, vocab] of each segment are appended."""
         layers, pasts = memory
         for mixer, past in zip(self.mixers, pasts):
             mixer.past = past
-        rows = []
         for segment in segments(tokens):
-            logits, layers = self.model(torch.tensor([segment]), self.state_heads, layers, CHUNK)
-            rows.append(logits[0])
-        return torch.cat(rows), (layers, [mixer.past for mixer in self.mixers])
+            model = self.model.hidden if logits is None else self.model
+            given, layers = model(torch.tensor([segment]), self.state_heads, layers, CHUNK)
+            if logits is not None:
+                logits.append(given[0])
+        return layers, [mixer.past for mixer in self.mixers]
+
+    def logits(self, memory: Memory, tokens: list[int]) -> Tensor:
+        """[T, vocab] after each token."""
+        rows: list[Tensor] = []
+        self.advance(memory, tokens, rows)
+        return torch.cat(rows)
 
     def bits(self, memory: Memory, header: list[int], tokens: list[int]) -> float:
         """Of the tokens after the header."""
-        logits, _ = self.advance(memory, header + tokens[:-1])
+        logits = self.logits(memory, header + tokens[:-1])
         wanted = torch.tensor(tokens)
         nats = F.cross_entropy(logits[len(header) - 1 :].double(), wanted, reduction="sum")
         return nats.item() / math.log(2)
@@ -131,13 +138,13 @@ def main() -> None:
 
 def read_repository(scorer: Scorer, case: dict, most: int) -> Memory:
     """Texts while they fit, as scripts/eval/reading.ts takes them."""
-    _, memory = scorer.advance(scorer.empty(), case["header"])
+    memory = scorer.advance(scorer.empty(), case["header"])
     total = 0
     for tokens in case["texts"]:
         total += len(tokens)
         if total > most:
             break
-        _, memory = scorer.advance(memory, tokens)
+        memory = scorer.advance(memory, tokens)
     return memory
 
 

@@ -28,11 +28,11 @@ def test_a_text_read_in_two_parts_is_the_text_read_at_once(state_heads: int, cut
     with torch.inference_mode():
         at_once, _ = model(torch.tensor([tokens]), state_heads)
     scorer = Scorer(model, state_heads)
-    first, memory = scorer.advance(scorer.empty(), tokens[:cut])
-    second, _ = scorer.advance(memory, tokens[cut:])
+    first = scorer.logits(scorer.empty(), tokens[:cut])
+    memory = scorer.advance(scorer.empty(), tokens[:cut])
+    second = scorer.logits(memory, tokens[cut:])
     assert torch.allclose(torch.cat([first, second]), at_once[0], atol=2e-4)
-    again, _ = scorer.advance(memory, tokens[cut:])
-    assert torch.equal(again, second), "a memory is not changed by what is read after it"
+    assert torch.equal(scorer.logits(memory, tokens[cut:]), second), "reading on does not change a memory"
 
 
 @pytest.mark.parametrize("int8", [False, True])

@@ -60,26 +60,34 @@ function spansOf(
     });
 }
 
+type ByCondition<Figure> = Readonly<Partial<Record<Condition, Figure>>>;
+
+export interface NameProbability {
+  readonly distance: number;
+  readonly whole: ByCondition<number>;
+  /** Of the rest after the name's first token; of a name of one token there is none. */
+  readonly rest: ByCondition<number>;
+}
+
 export interface NameFigures {
   readonly from: number;
   readonly to: number;
   readonly names: number;
-  /** Mean probability of the whole name. */
-  readonly probability: Readonly<Partial<Record<Condition, Estimate>>>;
-}
-
-export interface NameProbability {
-  readonly distance: number;
-  readonly probability: Readonly<Partial<Record<Condition, number>>>;
+  /** Mean probabilities. */
+  readonly whole: ByCondition<Estimate>;
+  readonly rest: ByCondition<Estimate>;
 }
 
 export function nameProbabilities(tokenizer: Tokenizer, texts: readonly ScoredText[]): NameProbability[] {
   return nameCases(tokenizer, texts).map(({ text, begin, end, distance }) => {
-    const probability: Partial<Record<Condition, number>> = {};
+    const whole: Partial<Record<Condition, number>> = {};
+    const rest: Partial<Record<Condition, number>> = {};
     for (const [condition, all] of Object.entries(texts[text]?.logProbs ?? {})) {
-      probability[condition as Condition] = Math.exp(all.subarray(begin, end).reduce((sum, x) => sum + x, 0));
+      const probability = (from: number) => Math.exp(all.subarray(from, end).reduce((sum, x) => sum + x, 0));
+      whole[condition as Condition] = probability(begin);
+      if (begin + 1 < end) rest[condition as Condition] = probability(begin + 1);
     }
-    return { distance, probability };
+    return { distance, whole, rest };
   });
 }
 
@@ -87,11 +95,17 @@ export function nameFigures(all: readonly NameProbability[]): NameFigures[] {
   return DISTANCES.flatMap(({ from, to }) => {
     const inside = all.filter(({ distance }) => distance >= from && distance < to);
     if (inside.length === 0) return [];
-    const probability: Partial<Record<Condition, Estimate>> = {};
-    for (const condition of ["alone", "read", "recalled"] as const) {
-      const values = inside.flatMap((one) => one.probability[condition] ?? []);
-      if (values.length > 0) probability[condition] = mean(values);
-    }
-    return [{ from, to, names: inside.length, probability }];
+    const whole = means(inside.map((one) => one.whole));
+    const rest = means(inside.map((one) => one.rest));
+    return [{ from, to, names: inside.length, whole, rest }];
   });
+}
+
+function means(all: readonly ByCondition<number>[]): ByCondition<Estimate> {
+  const found: Partial<Record<Condition, Estimate>> = {};
+  for (const condition of ["alone", "read", "recalled"] as const) {
+    const values = all.flatMap((one) => one[condition] ?? []);
+    if (values.length > 0) found[condition] = mean(values);
+  }
+  return found;
 }

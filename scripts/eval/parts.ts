@@ -48,7 +48,6 @@ export const PARTS: Readonly<Record<string, (options: Options) => Promise<object
 };
 
 const CONTEXT_TOKENS = 131_072;
-const CASES = join(EVALUATION_CACHE, "cases");
 
 function chosen({ only }: Options): CorpusRepository[] {
   return heldOutRepositories().filter(({ name }) => name.includes(only));
@@ -220,17 +219,20 @@ async function ngram(options: Options): Promise<object> {
 
 async function smollm2(options: Options): Promise<object> {
   const tokenizer = await tokenizerOf(EMBEDDED_MODEL_PATH);
-  await writeCases(CASES, tokenizer, chosen(options), options.filesEach);
-  return { ...askSmollm2(CASES) };
+  const cases = join(EVALUATION_CACHE, "cases");
+  await writeCases(cases, tokenizer, chosen(options), options.filesEach);
+  return { ...askSmollm2(cases) };
 }
 
 /** Both at the same files, ratio by ratio, and by how much they differ. */
 async function pytorch(options: Options): Promise<object> {
   const modelPath = options.modelPath ?? EMBEDDED_MODEL_PATH;
-  const repositories = heldOutRepositories().filter(({ name }) => COMPARED_REPOSITORIES.test(name));
-  await writeCases(CASES, await tokenizerOf(modelPath), repositories, COMPARED_FILES);
-  const scores = scoreWithPytorch(modelPath, CASES, options.ratios);
-  const same = { ...options, filesEach: COMPARED_FILES, contextTokens: COMPARED_CONTEXT_TOKENS };
+  const repositories = chosen(options).filter(({ name }) => COMPARED_REPOSITORIES.test(name));
+  const contextTokens = options.contextTokens ?? COMPARED_CONTEXT_TOKENS;
+  const cases = join(EVALUATION_CACHE, "pytorch-cases");
+  await writeCases(cases, await tokenizerOf(modelPath), repositories, COMPARED_FILES);
+  const scores = scoreWithPytorch(modelPath, cases, contextTokens, options.ratios);
+  const same = { ...options, filesEach: COMPARED_FILES, contextTokens };
   return await withModel(options, async (loaded) => {
     const results = [];
     for (const hybridRatio of options.ratios) {
@@ -257,6 +259,6 @@ async function pytorch(options: Options): Promise<object> {
         );
       }
     }
-    return { contextTokens: COMPARED_CONTEXT_TOKENS, results };
+    return { contextTokens, results };
   });
 }

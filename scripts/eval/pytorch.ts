@@ -15,9 +15,14 @@ export interface PytorchScore {
   readonly bits: { readonly alone: number; readonly read: number };
 }
 
-export function scoreWithPytorch(model: string, cases: string, ratios: readonly number[]): PytorchScore[] {
+export function scoreWithPytorch(
+  model: string,
+  cases: string,
+  contextTokens: number,
+  ratios: readonly number[],
+): PytorchScore[] {
   const out = join(EVALUATION_CACHE, "pytorch.json");
-  const context = ["--context", String(COMPARED_CONTEXT_TOKENS)];
+  const context = ["--context", String(contextTokens)];
   runPython("venv", "score.py", [model, cases, out, ...context, "--ratios", ...ratios.map(String)]);
   return JSON.parse(readFileSync(out, "utf8"));
 }

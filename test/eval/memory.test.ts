@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameCases, nameFigures } from "../../scripts/eval/names.ts";
+import { nameCases, nameFigures, nameProbabilities } from "../../scripts/eval/names.ts";
 import { inventFacts, planEvents } from "../../scripts/eval/needles.ts";
 import { positionFigures } from "../../scripts/eval/positions.ts";
 import { withinTokens } from "../../scripts/eval/reading.ts";
@@ -35,15 +35,26 @@ test("a name in a file's header is seen there, and not asked for", () => {
 });
 
 test("names are counted in the range of their distance", () => {
-  const at = (distance: number, read: number) => ({ distance, probability: { read } });
+  const at = (distance: number, read: number) => ({ distance, whole: { read }, rest: {} });
   const figures = nameFigures([at(100, 0.5), at(1000, 0.2), at(1100, 0.4), at(3000, 1)]);
   assert.deepEqual(
-    figures.map(({ from, names, probability }) => [from, names, probability.read?.value.toFixed(2)]),
+    figures.map(({ from, names, whole }) => [from, names, whole.read?.value.toFixed(2)]),
     [
       [64, 1, "0.50"],
       [512, 2, "0.30"],
     ],
   );
+});
+
+test("a name's probability is the product of its tokens', its rest's without the first", () => {
+  const texts = [textOf("elephant\n", 0), textOf("elephant\n", 50)].map((text) => ({
+    ...text,
+    logProbs: { read: new Float32Array(text.tokens.length).fill(Math.log(0.5)) },
+  }));
+  const [found] = nameProbabilities(tokenizer, texts);
+  const tokens = tokenizer.encode("elephant").length;
+  assert.ok(Math.abs((found?.whole.read ?? 0) - 0.5 ** tokens) < 1e-6);
+  assert.ok(Math.abs((found?.rest.read ?? 0) - 0.5 ** (tokens - 1)) < 1e-6);
 });
 
 test("texts are read while they fit, and none after the first that does not", () => {

@@ -21,8 +21,8 @@ export function besideText({ bits, lines, ngram, smollm2 }: Results): string {
   return [
     bits && bitsText(bits, ngram, smollm2),
     lines && linesText(lines, ngram, smollm2),
-    smollm2 ? smollm2Text(smollm2) : "",
-    picture("lines-beside-others", "Lines completed exactly, beside other models"),
+    smollm2 && smollm2Text(smollm2),
+    lines && picture("lines-beside-others", "Lines completed exactly, beside other models"),
   ]
     .filter(Boolean)
     .join("\n\n");

@@ -1,20 +1,20 @@
 /** What is remembered of what was read: names, numbers; and what PyTorch says to the engine's bits. */
 import { table } from "../../markdown.ts";
-import { percent, picture, share, thousands } from "./format.ts";
+import { picture, share, thousands } from "./format.ts";
 import type { BitsResults, NeedleResults, PytorchResults } from "./results.ts";
 
 export function namesText({ model, results }: BitsResults): string {
   const ratio = model.defaultHybridRatio;
   const byDefault = results.find(({ hybridRatio }) => hybridRatio === ratio);
-  const rows = (byDefault?.names ?? []).map(({ from, to, names, probability }, i) => [
+  const rows = (byDefault?.names ?? []).map(({ from, to, names, whole, rest }, i) => [
     `${thousands(from)} to ${thousands(to)}`,
     String(names),
-    percent(probability.alone),
-    ...results.map((one) => percent(one.names[i]?.probability.read)),
-    percent(probability.recalled),
+    `${share(whole.alone)} / ${share(rest.alone)}`,
+    ...results.map((one) => `${share(one.names[i]?.whole.read)} / ${share(one.names[i]?.rest.read)}`),
+    `${share(whole.recalled)} / ${share(rest.recalled)}`,
   ]);
   return [
-    "The probability of a whole name of six letters or more where it stands for the second time, by the tokens since the first. Nothing tells the model that a name comes there.",
+    "The probability of a name of six letters or more where it stands for the second time, by the tokens since the first: of the whole name, though nothing tells the model that a name comes there / of its rest after its first token.",
     table(
       [
         "tokens ago",

@@ -39,7 +39,7 @@ export function resultsOf(found: Results): string {
   return [
     bits && section("Bits a byte", bits, bitsText(bits, ngram)),
     lines && section("Lines", lines, linesText(lines)),
-    (ngram || smollm2) && `### Beside other models\n\n${besideText(found)}`,
+    (bits || lines) && (ngram || smollm2) && `### Beside other models\n\n${besideText(found)}`,
     bits && section("Names at a distance", bits, namesText(bits)),
     needles && section("What is remembered", needles, needlesText(needles)),
     pytorch && section("Engine and PyTorch", pytorch, pytorchText(pytorch)),
