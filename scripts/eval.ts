@@ -1,11 +1,11 @@
 /** Evaluates a model through the native engine on held-out repositories: bits a byte, and lines as a person meets them. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { describeMachine } from "../server/benchmark/machine.ts";
 import { loadNativeEngine } from "../server/engine/native.ts";
 import { chooseThreads } from "../server/engine/threads.ts";
 import { loadTokenizer } from "../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../server/installation.ts";
-import { describeMachine } from "./bench/machine.ts";
 import { type BitsFigures, bitsFigures, type ScoredFile, scoreFiles } from "./eval/bits.ts";
 import { type CorpusRepository, heldOutRepositories } from "./eval/corpus.ts";
 import { type Asked, askForLines, lineFigures, thresholds } from "./eval/lines.ts";

@@ -2,8 +2,8 @@
 import { extname } from "node:path";
 import { distance } from "fastest-levenshtein";
 import { validateSettings } from "../../protocol/settings.ts";
+import { quantiles } from "../../server/benchmark/statistics.ts";
 import { Stateline } from "../../server/stateline.ts";
-import { quantiles } from "../bench/measure.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
 import { type Kind, type Place, placesIn, withoutPlaces } from "./places.ts";
 import { type Estimate, estimate } from "./random.ts";
