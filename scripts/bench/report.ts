@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
-import { benchmarkTables } from "../../server/benchmark/markdown.ts";
-import { bytes, count, table } from "../../server/benchmark/words.ts";
+import { bytes, count } from "../../protocol/words.ts";
+import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
 
 interface Recorded<Results> {

@@ -1,6 +1,6 @@
 /** Which hybrid ratio to take, and why, in words. */
 import type { RatioFigures } from "../../protocol/benchmark.ts";
-import { bytes, milliseconds } from "./words.ts";
+import { bytes, milliseconds } from "../../protocol/words.ts";
 
 /** Bits a byte that nobody would feel: the cheaper of two that are so close is the better. */
 const NEGLIGIBLE_BITS = 0.005;

@@ -1,6 +1,6 @@
 /** A run of the benchmark as a page for a person. */
-import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode, Stop } from "../../protocol/benchmark.ts";
-import { bytes, count, milliseconds, table, tokensShort } from "./words.ts";
+import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
+import { bytes, count, milliseconds, modeName, stopSentence, tokensShort } from "../../protocol/words.ts";
 
 export function benchmarkPage(run: BenchmarkRun): string {
   const { machine } = run;
@@ -38,20 +38,6 @@ export function benchmarkTables(run: BenchmarkRun): string {
   ]
     .filter((part) => part !== "")
     .join("\n\n");
-}
-
-export function modeName({ mode, hybridRatio, attentionWindow }: Omit<BenchmarkSeries, "points">): string {
-  if (mode === "state") return "all state";
-  const window = attentionWindow === 0 ? "no window" : `window ${count(attentionWindow)}`;
-  return mode === "attention" ? `all attention, ${window}` : `ratio ${hybridRatio}, ${window}`;
-}
-
-export function stopSentence(series: Omit<BenchmarkSeries, "points">, stop: Stop): string {
-  const limit =
-    stop.reason === "time"
-      ? `the time limit of ${stop.limitSeconds} s was spent`
-      : `the memory limit of ${bytes(stop.limitBytes)} was reached`;
-  return `${modeName(series)}: stopped after ${count(stop.atTokens)} tokens, where ${limit}.`;
 }
 
 function contextsOf({ series }: BenchmarkRun): number[] {
@@ -100,4 +86,10 @@ function ratioTable(run: BenchmarkRun): string {
   if (rows.length === 0) return "";
   const head = ["context", "prefill", "decode", "prefill + decode", "memory"];
   return `What attention costs, in multiples of what the state costs:\n\n${table(head, rows)}`;
+}
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const rule = line(head.map((_, column) => (column === 0 ? "---" : "---:")));
+  return [line(head), rule, ...rows.map(line)].join("\n");
 }

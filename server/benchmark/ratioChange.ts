@@ -2,13 +2,13 @@
 
 import type { RatioFigures } from "../../protocol/benchmark.ts";
 import type { RatioChange } from "../../protocol/dashboard.ts";
+import { bytes, count } from "../../protocol/words.ts";
 import type { Model } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { measureRatios } from "./ratios.ts";
 import { takeSample } from "./sample.ts";
-import { bytes, count } from "./words.ts";
 
 export interface RatioSubject {
   readonly model: Model;

@@ -11,7 +11,7 @@ const SHORTEST_BYTES = 400;
 /** Of each scored file: its beginning. */
 const MOST_FILE_TOKENS = 1536;
 /** Read before them: the end of the reading order, where the files stand that were worked on last. */
-const CONTEXT_TOKENS = 16_384;
+const CONTEXT_TOKENS = 8192;
 
 export interface SampleFile {
   readonly header: Int32Array;

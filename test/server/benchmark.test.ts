@@ -10,6 +10,7 @@ import {
   problemOfRatioParams,
   type RatioFigures,
 } from "../../protocol/benchmark.ts";
+import { bytes, milliseconds, tokensShort } from "../../protocol/words.ts";
 import { adviseRatio } from "../../server/benchmark/advice.ts";
 import { measureAgainstAttention, modesToMeasure } from "../../server/benchmark/againstAttention.ts";
 import { AttentionCost } from "../../server/benchmark/attentionCost.ts";
@@ -20,7 +21,6 @@ import { RatioChanges } from "../../server/benchmark/ratioChange.ts";
 import { measureRatios } from "../../server/benchmark/ratios.ts";
 import { RunStore } from "../../server/benchmark/runStore.ts";
 import { SampleError, takeSample } from "../../server/benchmark/sample.ts";
-import { bytes, milliseconds, tokensShort } from "../../server/benchmark/words.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
 import { Meter } from "../../server/meter.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";

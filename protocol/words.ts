@@ -1,4 +1,6 @@
-/** Figures as a person reads them, the same in every report. */
+/** Figures as a person reads them, the same wherever they are shown. */
+
+import type { BenchmarkSeries, Stop } from "./benchmark.ts";
 
 export function count(value: number): string {
   return Math.round(value).toLocaleString("en");
@@ -11,6 +13,7 @@ export function tokensShort(tokens: number): string {
 }
 
 export function bytes(value: number): string {
+  if (value < 1024) return `${value} B`;
   if (value < 2 ** 20) return `${Math.round(value / 1024)} KiB`;
   return value < 2 ** 30 ? `${(value / 2 ** 20).toFixed(1)} MiB` : `${(value / 2 ** 30).toFixed(2)} GiB`;
 }
@@ -24,8 +27,16 @@ function trimmed(value: number): string {
   return value >= 10 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }
 
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const rule = line(head.map((_, column) => (column === 0 ? "---" : "---:")));
-  return [line(head), rule, ...rows.map(line)].join("\n");
+export function modeName({ mode, hybridRatio, attentionWindow }: Omit<BenchmarkSeries, "points">): string {
+  if (mode === "state") return "all state";
+  const window = attentionWindow === 0 ? "no window" : `window ${count(attentionWindow)}`;
+  return mode === "attention" ? `all attention, ${window}` : `ratio ${hybridRatio}, ${window}`;
+}
+
+export function stopSentence(series: Omit<BenchmarkSeries, "points">, stop: Stop): string {
+  const limit =
+    stop.reason === "time"
+      ? `the time limit of ${stop.limitSeconds} s was spent`
+      : `the memory limit of ${bytes(stop.limitBytes)} was reached`;
+  return `${modeName(series)}: stopped after ${count(stop.atTokens)} tokens, where ${limit}.`;
 }
