@@ -80,8 +80,9 @@ export class Measurements {
         return this.#ask<Answer, Partial>(what, method, source.token, progress, onPartial);
       });
     } catch (error) {
+      if (source.token.isCancellationRequested) return undefined;
       problem = error instanceof Error ? error.message : String(error);
-      if (!source.token.isCancellationRequested) void vscode.window.showErrorMessage(problem);
+      void vscode.window.showErrorMessage(problem);
       return undefined;
     } finally {
       this.#running.delete(what);

@@ -43,7 +43,7 @@ export const MEASURES: readonly Measure[] = [
   { id: "decode", title: "Writing speed", unit: "tokens/s", of: (p) => p.decodeTokensPerSecond, say: speed },
 ];
 
-const AXES: Plot.PlotOptions = {
+const AXES = {
   marginLeft: 56,
   marginRight: 14,
   marginTop: 14,
@@ -138,15 +138,14 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
           },
           ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
         }),
-        Plot.tip(
-          rows,
-          Plot.pointer({
-            x: "context",
-            y: "value",
-            title: (row: (typeof rows)[number]) =>
-              `${modeName(row.series)}\n${count(row.context)} tokens\n${measure.say(row.value)}`,
-          }),
-        ),
+        ...valuesUnderPointer(rows, width, {
+          ...{ x: "context", y: "value" },
+          say: ({ series: one, context, value }) => [
+            modeName(one),
+            `${count(context)} tokens`,
+            measure.say(value),
+          ],
+        }),
       ],
     }),
   );
@@ -218,15 +217,13 @@ export function throughputChart(
         Plot.dot(written, {
           ...{ x: "at", y: "tokensPerSecond", fill: LOOKS.attention.colour, symbol: "triangle", r: 3 },
         }),
-        Plot.tip(
-          rows,
-          Plot.pointer({
-            x: "at",
-            y: "tokensPerSecond",
-            title: (row: (typeof rows)[number]) =>
-              `${row.name}, ${row.at.toLocaleTimeString()}\n${speed(row.tokensPerSecond)}`,
-          }),
-        ),
+        ...valuesUnderPointer(rows, width, {
+          ...{ x: "at", y: "tokensPerSecond" },
+          say: ({ name, at, tokensPerSecond }) => [
+            `${name}, ${at.toLocaleTimeString()}`,
+            speed(tokensPerSecond),
+          ],
+        }),
       ],
     }),
   );
@@ -253,18 +250,48 @@ export function ratioChart(
           rows.filter(({ hybridRatio }) => hybridRatio === best),
           { x: "hybridRatio", y: "bitsPerByte", stroke: "var(--chosen)", strokeWidth: 2, r: 8 },
         ),
-        Plot.tip(
-          rows,
-          Plot.pointer({
-            x: "hybridRatio",
-            y: "bitsPerByte",
-            title: (row: RatioFigures) =>
-              `ratio ${row.hybridRatio}\n${row.bitsPerByte.toFixed(3)} bits a byte\n${bytes(row.stateBytes + row.kvBytes)}\n${milliseconds(row.completionMs)} a completion`,
-          }),
-        ),
+        ...valuesUnderPointer(rows, width, {
+          ...{ x: "hybridRatio", y: "bitsPerByte" },
+          say: (row) => [
+            `ratio ${row.hybridRatio}`,
+            `${row.bitsPerByte.toFixed(3)} bits a byte`,
+            bytes(row.stateBytes + row.kvBytes),
+            milliseconds(row.completionMs),
+          ],
+        }),
       ],
     }),
   );
+}
+
+/** Below this width a box with the values would not fit beside the pointer: they stand above the chart instead. */
+const NARROW = 360;
+
+interface Under<Row> {
+  readonly x: string;
+  readonly y: string;
+  readonly say: (row: Row) => readonly string[];
+}
+
+function valuesUnderPointer<Row>(rows: Row[], width: number, { x, y, say }: Under<Row>): Plot.Markish[] {
+  if (width >= NARROW)
+    return [Plot.tip(rows, Plot.pointer({ x, y, title: (row: Row) => say(row).join("\n") }))];
+  const text = (row: Row) => say(row).join(" · ");
+  return [
+    Plot.dot(rows, Plot.pointer({ x, y, r: 6, stroke: "currentColor" })),
+    Plot.text(
+      rows,
+      Plot.pointer({
+        px: x,
+        py: y,
+        text,
+        frameAnchor: "top-left",
+        dx: -AXES.marginLeft,
+        dy: -12,
+        fill: "currentColor",
+      }),
+    ),
+  ];
 }
 
 /** Without the style sheet inside, which the page's policy refuses; page.css has what it said. */

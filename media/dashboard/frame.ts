@@ -3,6 +3,9 @@ import { element, show } from "./dom.ts";
 
 type Picture = SVGSVGElement | HTMLElement;
 
+/** In pixels: a chart has margins, and something must be left between them. */
+const LEAST_WIDTH = 200;
+
 /** Holds a chart: drawn when its data or its width is another, so that a value under the pointer stays. */
 export class Frame {
   readonly element: HTMLElement;
@@ -32,7 +35,8 @@ export class Frame {
   }
 
   #redraw(): void {
-    const width = Math.floor(this.element.clientWidth);
+    const room = Math.floor(this.element.clientWidth);
+    const width = room && Math.max(LEAST_WIDTH, room);
     const drawn = `${width} ${this.#key}`;
     if (!this.#draw || width === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;

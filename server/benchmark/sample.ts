@@ -9,7 +9,7 @@ import { fileHeader, fileTokens, repositoryHeader } from "../repository/stream.t
 const MOST_FILES = 8;
 const SHORTEST_BYTES = 400;
 /** Of each scored file: its beginning. */
-const MOST_FILE_TOKENS = 1536;
+const MOST_FILE_TOKENS = 768;
 /** Read before them: the end of the reading order, where the files stand that were worked on last. */
 const CONTEXT_TOKENS = 8192;
 

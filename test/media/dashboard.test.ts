@@ -49,9 +49,9 @@ test("while a benchmark runs its points are shown as they come, one series a mod
   assert.equal(known.running.benchmark?.message, "4 k tokens");
 });
 
-test("a cancelled benchmark leaves the runs before it, and says why it ended", () => {
+test("a benchmark that fails leaves the runs before it, and says why", () => {
   const point: ToPage = { kind: "point", measured: measured("state", 1024) };
-  const problem = "The measurement was cancelled.";
+  const problem = "The model was disposed; load it again.";
   const known = after({ kind: "runs", runs: [run("b"), run("a")] }, begun, point, {
     kind: "ended",
     of: "benchmark",
