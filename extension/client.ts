@@ -5,6 +5,7 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   type NodeModule,
+  type ProgressType,
   TransportKind,
 } from "vscode-languageclient/node";
 import {
@@ -76,11 +77,22 @@ export class Client implements vscode.Disposable {
     });
   }
 
-  request<Answer>(method: string): Promise<Answer> {
+  request<Answer>(method: string, params?: object, token?: vscode.CancellationToken): Promise<Answer> {
     if (this.#server === undefined || this.#life.kind !== "running") {
       return Promise.reject(new Error("Stateline's server is not running; try again in a moment."));
     }
-    return this.#server.sendRequest<Answer>(method);
+    return token === undefined
+      ? this.#server.sendRequest<Answer>(method, params)
+      : this.#server.sendRequest<Answer>(method, params, token);
+  }
+
+  /** What the server sends for a token of a request. */
+  onProgress<Value>(
+    type: ProgressType<Value>,
+    token: string,
+    listener: (value: Value) => void,
+  ): vscode.Disposable {
+    return this.#server?.onProgress(type, token, listener) ?? { dispose: () => undefined };
   }
 
   dispose(): void {

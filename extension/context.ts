@@ -1,7 +1,9 @@
 import * as vscode from "vscode";
 import { LAST_COMPLETION_REQUEST } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
+import { Dashboard } from "./dashboard.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
+import { Measurements } from "./measurements.ts";
 import { Meter } from "./meter.ts";
 import { onSettingsChange, readSettings } from "./settings.ts";
 import { Snooze } from "./snooze.ts";
@@ -9,6 +11,8 @@ import { StatusBar } from "./statusBar.ts";
 
 export type Command = (...args: readonly unknown[]) => unknown;
 export type CommandFactory = (context: Context) => Command;
+
+const COMMANDS = { benchmark: "stateline.benchmark", ratios: "stateline.findRatio" } as const;
 
 /** What the commands share; every disposable of the extension hangs on `extension.subscriptions`. */
 export class Context {
@@ -18,12 +22,13 @@ export class Context {
   readonly snooze: Snooze;
   readonly client: Client;
   readonly statusBar: StatusBar;
+  readonly measurements: Measurements;
+  readonly dashboard: Dashboard;
 
   static create(extension: vscode.ExtensionContext): Context {
     const context = new Context(extension);
-    for (const part of [context.log, context.meter, context.snooze, context.client, context.statusBar]) {
-      context.pushCleanup(part);
-    }
+    const { log, meter, snooze, client, statusBar, dashboard } = context;
+    for (const part of [log, meter, snooze, client, statusBar, dashboard]) context.pushCleanup(part);
     return context;
   }
 
@@ -34,6 +39,15 @@ export class Context {
     this.snooze = new Snooze();
     this.client = new Client({ extension, log: this.log, meter: this.meter, snooze: this.snooze });
     this.statusBar = new StatusBar(this.client, this.meter, this.snooze);
+    this.measurements = new Measurements(this.client, (message) => this.dashboard.tell(message));
+    this.dashboard = new Dashboard({
+      extension,
+      client: this.client,
+      meter: this.meter,
+      log: this.log,
+      run: async (what) => vscode.commands.executeCommand(COMMANDS[what]),
+      cancel: (what) => this.measurements.cancel(what),
+    });
   }
 
   registerCommand(name: string, factory: CommandFactory): void {

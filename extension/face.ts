@@ -1,5 +1,6 @@
 // What the status bar says, as plain data: no vscode here, so that every case is a line in a test.
 import type { Status } from "../protocol/messages.ts";
+import { bytes, count } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
 import type { Counts } from "./meter.ts";
 
@@ -68,7 +69,7 @@ function reading(status: Status): Face {
 }
 
 function ready(status: Status): string {
-  return status.tokensRead > 0 ? `Ready: ${formatCount(status.tokensRead)} tokens in mind.` : "Ready.";
+  return status.tokensRead > 0 ? `Ready: ${count(status.tokensRead)} tokens in mind.` : "Ready.";
 }
 
 /** 0 to 99 while reading: the total is an estimate, and 100 is for `ready` to say. */
@@ -81,37 +82,21 @@ export function readPercent(status: Status): number {
 export function figures(status: Status, counts: Counts): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
     ["Repository", tokensRead(status)],
-    ["State memory", `${formatBytes(status.stateBytes)}, whatever the repository's size`],
-    ["Attention cache", formatBytes(status.kvBytes)],
-    [
-      "Reading speed",
-      status.tokensPerSecond > 0 ? `${formatCount(Math.round(status.tokensPerSecond))} tokens/s` : "",
-    ],
+    ["State memory", `${bytes(status.stateBytes)}, whatever the repository's size`],
+    ["Attention cache", bytes(status.kvBytes)],
+    ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
     ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
     ["Device", status.device],
     ["Model", status.model],
-    ["This session", `${formatCount(counts.shown)} shown, ${formatCount(counts.accepted)} accepted`],
-    [
-      "Last completion",
-      counts.lastLatencyMs > 0 ? `${formatCount(Math.round(counts.lastLatencyMs))} ms` : "",
-    ],
+    ["This session", `${count(counts.shown)} shown, ${count(counts.accepted)} accepted`],
+    ["Last completion", counts.lastLatencyMs > 0 ? `${count(counts.lastLatencyMs)} ms` : ""],
   ];
   return all.filter(([, value]) => value !== "");
 }
 
 function tokensRead(status: Status): string {
-  const read = formatCount(status.tokensRead);
+  const read = count(status.tokensRead);
   return status.state === "reading"
-    ? `${read} of ${formatCount(status.tokensTotal)} tokens read`
+    ? `${read} of ${count(status.tokensTotal)} tokens read`
     : `${read} tokens read`;
-}
-
-export function formatCount(count: number): string {
-  return count.toLocaleString("en");
-}
-
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(0)} KiB`;
-  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }

@@ -1,6 +1,9 @@
 // The VS Code client: it knows vscode and the language server protocol, and nothing of models.
 import type { ExtensionContext } from "vscode";
+import { benchmark } from "./commands/benchmark.ts";
+import { findRatio } from "./commands/findRatio.ts";
 import { menu } from "./commands/menu.ts";
+import { openDashboard } from "./commands/openDashboard.ts";
 import { openKeys } from "./commands/openKeys.ts";
 import { openSettings } from "./commands/openSettings.ts";
 import { openWalkthrough } from "./commands/openWalkthrough.ts";
@@ -21,6 +24,9 @@ export function activate(extension: ExtensionContext): ExtensionApi {
   context.registerCommand("stateline.toggleLanguage", toggleLanguage);
   context.registerCommand("stateline.snooze", snooze);
   context.registerCommand("stateline.trigger", trigger);
+  context.registerCommand("stateline.dashboard", openDashboard);
+  context.registerCommand("stateline.findRatio", findRatio);
+  context.registerCommand("stateline.benchmark", benchmark);
   context.registerCommand("stateline.reread", reread);
   context.registerCommand("stateline.restartServer", restartServer);
   context.registerCommand("stateline.showLog", showLog);

@@ -43,6 +43,8 @@ export interface CompletionFigures {
   /** From the request's arrival to the first decoded line (the engine answers line by line). */
   readonly msToFirstToken: number;
   readonly msTotal: number;
+  /** Of the tokens decoded, without what came before them; absent when nothing was decoded. */
+  readonly msDecoding?: number;
   /** Tokens of the whole context: repository state, changed files, snippets, suffix and prefix. */
   readonly contextTokens: number;
   /** Of the first line's tokens, in nats: how sure the model was. Absent when nothing was decoded. */

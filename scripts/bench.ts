@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describeCommit, describeMachine } from "./bench/machine.ts";
+import { describeMachine } from "../server/benchmark/machine.ts";
+import { describeCommit } from "./bench/commit.ts";
 import { writeReport } from "./bench/report.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -19,6 +20,7 @@ const json = (output: string): unknown => JSON.parse(output.slice(output.search(
 const lines = (output: string): unknown => output.trimEnd().split("\n");
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  attention: { command: process.execPath, args: ["scripts/bench/attention.ts"], read: json },
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },

@@ -1,4 +1,4 @@
-/** Bundles the extension and the server into dist/, each one CommonJS file that needs nothing from node_modules. */
+/** Bundles the extension, the server and the dashboard's page into dist/, which then need nothing from node_modules. */
 import { chmod, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
@@ -34,6 +34,20 @@ const bundles = await Promise.all([
     target: "node20",
   }),
   build({ ...common, entryPoints: ["server/main.ts"], outfile: "dist/server.cjs", target: "node20" }),
+  build({
+    absWorkingDir: root,
+    entryPoints: ["media/dashboard/page.ts", "media/dashboard/page.css"],
+    outdir: "dist/dashboard",
+    bundle: true,
+    platform: "browser",
+    format: "iife",
+    // Of VS Code 1.100.
+    target: "chrome132",
+    minify: true,
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  }),
 ]);
 const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 await writeFile(`${root}/dist/THIRD-PARTY-NOTICES.txt`, thirdPartyNotices(root, inputs));

@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const REQUIRED = [
   "dist/extension.cjs",
   "dist/server.cjs",
+  "dist/dashboard/page.js",
+  "dist/dashboard/page.css",
   "dist/native/stateline.node",
   "model/weights/config.json",
   "model/weights/model.safetensors",

@@ -15,6 +15,7 @@ import {
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
+import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import {
   ACCEPTED_COMMAND,
   type InitializationOptions,
@@ -24,6 +25,7 @@ import {
   STATUS_REQUEST,
 } from "../protocol/messages.ts";
 import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
+import { BenchmarkRequests } from "./benchmarkRequests.ts";
 import { type ClientFacts, factsOf, foldersOf, NO_CLIENT, pathsOf } from "./clientFacts.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { filePathOf, OpenDocuments } from "./documents.ts";
@@ -71,6 +73,10 @@ export class LanguageServer {
       void this.#stateline?.reread();
       return null;
     });
+    connection.onRequest(DASHBOARD_REQUEST, async () => (await this.#stateline?.dashboard()) ?? null);
+    const stateline = () => this.#stateline;
+    const storagePath = () => this.#client.storagePath;
+    new BenchmarkRequests({ connection, log: this.#log, stateline, storagePath }).listen();
     const { all } = this.#documents;
     all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
     all.onDidSave(({ document }) => this.#noteFile(document.uri));

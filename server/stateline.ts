@@ -1,7 +1,11 @@
 /** Owns the model, the repository's state and the completer, and follows the settings. Knows text and tensors, no protocol. */
 import { basename, join } from "node:path";
+import type { DashboardData } from "../protocol/dashboard.ts";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
+import { AttentionCost } from "./benchmark/attentionCost.ts";
+import { RatioChanges, type RatioSubject } from "./benchmark/ratioChange.ts";
+import type { Subject } from "./benchmark/run.ts";
 import { Completer } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import type { Engine, Model } from "./engine/engine.ts";
@@ -10,6 +14,7 @@ import { chooseThreads } from "./engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { Meter } from "./meter.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { StateStore } from "./repository/stateStore.ts";
 
@@ -30,11 +35,15 @@ export interface StatelineOptions {
   readonly leastLogProb?: number;
 }
 
+/** What is measured: the model as it serves, on the repository as it is. */
+export type MeasuredSubject = Subject & RatioSubject;
+
 interface Serving {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
   readonly memory: RepositoryMemory;
   readonly completer: Completer;
+  readonly attentionCost: AttentionCost;
 }
 
 type Life =
@@ -63,12 +72,16 @@ export class Stateline {
   /** Loadings of models, one after the other. */
   #loading: Promise<void> = Promise.resolve();
   #reading: Promise<void> = Promise.resolve();
+  readonly #meter = new Meter();
+  #notedFigures: CompletionFigures | undefined;
+  readonly #ratioChanges: RatioChanges;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#folders = options.folders;
+    this.#ratioChanges = new RatioChanges(options.log, options.onStatusChanged);
   }
 
   /** Loads the model and begins to read the repository. Failures end up in the status. */
@@ -87,7 +100,9 @@ export class Stateline {
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow", "exclude"]);
     if (!reread && JSON.stringify(before.folders) === JSON.stringify(folders)) return;
     await this.#loading;
+    const stateHeads = this.#serving?.memory.state.stateHeads;
     this.#read(true);
+    this.#ratioSet(stateHeads);
   }
 
   /** After an error: tries the model again. */
@@ -101,7 +116,13 @@ export class Stateline {
   }
 
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
-    return await this.#serving?.completer.complete(request, signal);
+    const completer = this.#serving?.completer;
+    const answer = await completer?.complete(request, signal);
+    if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
+      this.#notedFigures = completer.lastFigures;
+      this.#meter.noteCompletion(completer.lastFigures);
+    }
+    return answer;
   }
 
   get lastCompletion(): CompletionFigures | null {
@@ -131,6 +152,44 @@ export class Stateline {
     };
   }
 
+  /** undefined while no model serves. */
+  async dashboard(): Promise<DashboardData | undefined> {
+    const perToken = await this.#serving?.attentionCost.bytesPerToken();
+    const serving = this.#serving;
+    if (!serving || perToken === undefined) return undefined;
+    const { model, memory, completer } = serving;
+    const { stateHeads, attentionWindow } = this.#memorySettings(model);
+    const { state, recall } = memory;
+    const contextTokens = Math.max(state.tokenCount, completer.lastFigures?.contextTokens ?? 0);
+    const { stateBytes, kvBytes } = state;
+    const ratioChange = this.#ratioChanges.latest;
+    return {
+      status: this.status,
+      heads: model.info.heads,
+      wantedRatio: stateHeads / model.info.heads,
+      attentionWindow,
+      memory: {
+        weightBytes: model.info.weightBytes,
+        stateBytes,
+        kvBytes,
+        checkpointBytes: Math.max(0, model.heldBytes - stateBytes - kvBytes),
+        recallBytes: recall.bytes,
+      },
+      attention: { contextTokens, bytes: Math.round(perToken * contextTokens) },
+      reading: this.#meter.reading,
+      decoding: this.#meter.decoding,
+      latency: this.#meter.latency,
+      ...(ratioChange && { ratioChange }),
+    };
+  }
+
+  /** Resolves when the repository is read; undefined when there is no model to measure. */
+  async whenRead(): Promise<MeasuredSubject | undefined> {
+    await this.#loading;
+    await this.#reading;
+    return this.#measured();
+  }
+
   /** Resolves when the repository is read and what changed is appended and saved. */
   async settled(): Promise<void> {
     await this.#loading;
@@ -145,6 +204,7 @@ export class Stateline {
 
   dispose(): void {
     this.#disposed = true;
+    this.#ratioChanges.dispose();
     if (this.#serving) disposeServing(this.#serving);
     this.#life = { kind: "loading" };
   }
@@ -183,8 +243,12 @@ export class Stateline {
     try {
       const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-      const memory = new RepositoryMemory(
-        { model, tokenizer, store, log, onProgress: onStatusChanged, settleMs: SETTLE_MS, saveMs: SAVE_MS },
+      const progressed = (): void => {
+        if (memory.progress.reading) this.#meter.noteReading(memory.progress.tokensPerSecond);
+        onStatusChanged();
+      };
+      const memory: RepositoryMemory = new RepositoryMemory(
+        { model, tokenizer, store, log, onProgress: progressed, settleMs: SETTLE_MS, saveMs: SAVE_MS },
         this.#memorySettings(model),
       );
       const completer = new Completer({
@@ -195,7 +259,7 @@ export class Stateline {
         log,
         ...(leastLogProb === undefined ? {} : { leastLogProb }),
       });
-      return { model, tokenizer, memory, completer };
+      return { model, tokenizer, memory, completer, attentionCost: new AttentionCost(model) };
     } catch (cause) {
       model.dispose();
       throw cause;
@@ -206,6 +270,24 @@ export class Stateline {
     const serving = this.#serving;
     if (!serving) return;
     this.#reading = serving.memory.read(this.#memorySettings(serving.model), { fromDisk });
+  }
+
+  /** Measures what a change of the hybrid ratio does, when there was one. */
+  #ratioSet(before: number | undefined): void {
+    const serving = this.#serving;
+    if (!serving || before === undefined) return;
+    const { stateHeads } = this.#memorySettings(serving.model);
+    if (stateHeads === before) return;
+    void this.#ratioChanges.measure(before, stateHeads, this.#reading, () => this.#measured());
+  }
+
+  #measured(): MeasuredSubject | undefined {
+    const serving = this.#serving;
+    if (!serving) return undefined;
+    const { model, tokenizer, memory } = serving;
+    const repositoryTokens = memory.state.tokenCount;
+    const modelName = this.#modelName(model);
+    return { model, tokenizer, modelName, repositoryTokens, ...this.#memorySettings(model) };
   }
 
   #memorySettings(model: Model): MemorySettings {

@@ -88,6 +88,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                       InstanceMethod("logits", &NativeModel::logits),
                       InstanceMethod("serialize", &NativeModel::serialize),
                       InstanceMethod("restore", &NativeModel::restore),
+                      InstanceAccessor("heldBytes", &NativeModel::held_bytes, nullptr),
                       InstanceMethod("dispose", &NativeModel::dispose)});
 }
 
@@ -179,6 +180,13 @@ void NativeModel::submit(Napi::Env env, Submit submit) {
     Unref();
     throw;
   }
+}
+
+// Of all states that are alive: pages that they share count once.
+Napi::Value NativeModel::held_bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(alive().model().meter()->bytes()));
+  });
 }
 
 Napi::Value NativeModel::initial_state(const Napi::CallbackInfo& info) {

@@ -20,6 +20,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   void Finalize(Napi::Env env) override { release(env); }
 
  private:
+  Napi::Value held_bytes(const Napi::CallbackInfo& info);
   Napi::Value initial_state(const Napi::CallbackInfo& info);
   Napi::Value advance(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);

@@ -1,13 +1,13 @@
 /** The engine by itself, on the embedded model: reading, decoding, a keystroke, memory, and a busy neighbour. Prints JSON. */
 import { spawn } from "node:child_process";
-import { loadModelForBench, median, type Quantiles, quantiles, randomTokens } from "./measure.ts";
+import { median, type Quantiles, quantiles } from "../../server/benchmark/statistics.ts";
+import { loadModelForBench, randomTokens } from "./measure.ts";
 
 const READ_TOKENS = 4096;
 const DECODE_TOKENS = 128;
 const REPEATS = 5;
 const KEYSTROKES = 100;
 const WINDOW = 2048;
-const CONTEXTS = [256, 1024, 4096, 16384] as const;
 
 const background = { priority: "background" } as const;
 const completion = { priority: "completion" } as const;
@@ -85,26 +85,6 @@ async function byRatio(bench: Bench) {
   return rows;
 }
 
-/** What the length of the context costs: all state, and all attention without a window. */
-async function byContext(bench: Bench) {
-  const { heads } = bench.model.info;
-  const rows = [];
-  for (const contextTokens of CONTEXTS) {
-    for (const stateHeads of [heads, 0]) {
-      const state = await stateAfter(bench, stateHeads, 0, contextTokens);
-      rows.push({
-        contextTokens,
-        hybridRatio: stateHeads / heads,
-        decodeTokensPerSecond: await decodeTokensPerSecond(bench, state),
-        stateBytes: state.stateBytes,
-        kvBytes: state.kvBytes,
-      });
-      state.dispose();
-    }
-  }
-  return rows;
-}
-
 /** Decoding with one other process that wants a core all the time, as a compiler beside an editor does. */
 async function besideBusyProcess(bench: Bench) {
   const { heads } = bench.model.info;
@@ -125,7 +105,6 @@ async function measure(threads: number) {
     cpuLevel: info.cpuLevel,
     model: { parameters: info.parameters, quantization: info.quantization, weightBytes: info.weightBytes },
     byRatio: await byRatio(bench),
-    byContext: threads === 2 ? await byContext(bench) : undefined,
     besideBusyProcess: await besideBusyProcess(bench),
   };
   bench.model.dispose();

@@ -1,4 +1,4 @@
-/** Small parts that the benches share: the model as the server loads it, reproducible tokens, medians. */
+/** Small parts that the benches share: the model as the server loads it, reproducible tokens. */
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 
@@ -14,21 +14,4 @@ export function randomTokens(count: number, vocabSize: number, seed = 1): Int32A
     x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
     return 8 + (x % (vocabSize - 8));
   });
-}
-
-export interface Quantiles {
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
-
-export function quantiles(values: readonly number[]): Quantiles {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return { p50: at(0.5), p95: at(0.95), max: at(1) };
-}
-
-export function median(values: readonly number[]): number {
-  return quantiles(values).p50;
 }

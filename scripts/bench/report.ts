@@ -1,9 +1,10 @@
 /** docs/benchmarks/README.md from the JSON beside it, so that a figure in words is always one that was measured. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { table } from "../markdown.ts";
+import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
+import { bytes, count } from "../../protocol/words.ts";
+import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
-import type { Machine } from "./machine.ts";
 
 interface Recorded<Results> {
   readonly command: string;
@@ -48,6 +49,7 @@ export function writeReport(folder: string): void {
   const sections = [
     "# Benchmarks\n\nWritten by `./dev bench` from the JSON beside this file; each has its command, commit and machine.",
     section("A keystroke over LSP", read<LatencyResults>("latency"), latency),
+    section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("The engine by itself", read<EngineResults>("engine"), engine),
     section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
     section("Kernels", read<readonly string[]>("kernels"), verbatim),
@@ -66,6 +68,10 @@ function section<Results>(
     `\`${command}\`, ${date}, commit ${commit}, ${machine.cpu} (${machine.logicalCores} cores, ` +
     `${machine.memoryGiB} GiB), ${machine.system}, Node ${machine.node}, load before ${machine.loadBefore ?? "unknown"}`;
   return `## ${title}\n\n${origin}\n\n${body(results)}`;
+}
+
+function attention(run: BenchmarkRun): string {
+  return `${benchmarkTables(run)}\n\n[What these figures say](state-against-attention.md), and what they cannot.`;
 }
 
 function latency({ memory, default: byDefault, allState }: LatencyResults): string {
@@ -112,15 +118,6 @@ function engine(results: EngineResults): string {
       bytes(row.kvBytes),
     ]),
   );
-  const contexts = results.flatMap(({ threads, byContext = [] }) =>
-    byContext.map((row) => [
-      count(row.contextTokens),
-      row.hybridRatio === 1 ? "all state" : "all attention, no window",
-      String(threads),
-      count(row.decodeTokensPerSecond),
-      bytes(row.stateBytes + row.kvBytes),
-    ]),
-  );
   const busy = results.map(({ threads, besideBusyProcess: { quiet, busy, ratio } }) => [
     String(threads),
     count(quiet),
@@ -142,7 +139,6 @@ function engine(results: EngineResults): string {
       ratios,
     ),
     "A keystroke is two tokens advanced and one decoded: median / 95th percentile / most of 100.",
-    table(["context tokens", "mode", "threads", "decode tokens/s", "memory"], contexts),
     "Decoding at ratio 0.75 while one other process spins:",
     table(["threads", "alone tokens/s", "beside it tokens/s", "ratio"], busy),
   ].join("\n\n");
@@ -156,12 +152,4 @@ function spread({ p50, p95, most }: Percentiles): string {
   return [p50, p95, most]
     .map((value) => (value < 10 ? value.toFixed(1) : String(Math.round(value))))
     .join(" / ");
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString("en");
-}
-
-function bytes(value: number): string {
-  return value < 2 ** 20 ? `${Math.round(value / 1024)} KiB` : `${(value / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -126,6 +126,7 @@ export class Completer {
     const context = this.#contexts.build(request.document, around, request.others);
     const shape = shapeOf(around, request.manual);
     const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
+    const advancedMs = performance.now();
     const generation = await generateLines(model, tokenizer, state, {
       healing,
       recall: () => this.#context.root().recall,
@@ -139,6 +140,7 @@ export class Completer {
       tokensAdvanced,
       tokensDecoded: generation.tokensDecoded,
       msToFirstToken: generation.firstLineAtMs - attempt.startedMs,
+      msDecoding: performance.now() - advancedMs,
       contextTokens: state.tokenCount,
       meanLogProb: generation.firstLineLogProb,
     };

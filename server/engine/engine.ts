@@ -88,6 +88,8 @@ export interface State {
 
 export interface Model {
   readonly info: ModelInfo;
+  /** Of all states that are alive: what they share counts once. */
+  readonly heldBytes: number;
   /** attentionWindow 0 = unbounded. */
   initialState(stateHeads: number, attentionWindow: number): State;
   /** Never changes `state`; rejects with Cancelled when the signal aborts. */

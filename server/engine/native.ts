@@ -32,6 +32,7 @@ type NativeGenerate = Omit<GenerateOptions, "signal"> & NativeJob;
 
 interface NativeModel {
   readonly info: ModelInfo;
+  readonly heldBytes: number;
   initialState(stateHeads: number, attentionWindow: number): State;
   advance(
     state: State,
@@ -94,6 +95,10 @@ class NativeModelAdapter implements Model {
     this.#addon = addon;
     this.#model = model;
     this.info = model.info;
+  }
+
+  get heldBytes(): number {
+    return this.#model.heldBytes;
   }
 
   initialState(stateHeads: number, attentionWindow: number): State {

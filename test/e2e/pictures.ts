@@ -1,15 +1,19 @@
 // Takes the user guide's pictures, docs/images/*.png, with the extension as built: node test/e2e/pictures.ts
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pageOf, saveRun } from "./dashboard.ts";
 import { Editor, launchBrowser } from "./editor.ts";
 import { npmRepository, packageExtension, removeRepository } from "./packages.ts";
-import { cache, installWorkbench, PERSON_SETTINGS, Workbench } from "./workbench.ts";
+import { cache, installWorkbench, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
 
 const IMAGES = "docs/images";
+const LONGEST_MEASUREMENT_MS = 900_000;
 
 installWorkbench((line) => console.log(`· ${line}`));
 const repository = npmRepository("express", "5.1.0");
+const profile = join(cache, "profile-pictures");
 const workbench = await Workbench.start({
-  profile: join(cache, "profile-pictures"),
+  profile,
   extensions: [packageExtension()],
   settings: { ...PERSON_SETTINGS, "editor.minimap.enabled": false, "git.enabled": false },
   trust: "everything",
@@ -36,6 +40,8 @@ try {
   console.log((await editor.typeUntilGhost(pieces)).join("\n"));
   await editor.picture("ghost-text", IMAGES);
 
+  await dashboardPictures();
+
   await editor.page.keyboard.press("Control+b");
   await editor.runCommand("Stateline: Walkthrough");
   await editor.page.setViewportSize({ width: 1400, height: 760 });
@@ -45,4 +51,25 @@ try {
   await browser.close();
   await workbench.stop();
   removeRepository(repository);
+}
+
+/** The charts are those of docs/benchmarks/attention.json; the ratios are measured here. */
+async function dashboardPictures(): Promise<void> {
+  const recorded = readFileSync(join(root, "docs", "benchmarks", "attention.json"), "utf8");
+  saveRun(profile, JSON.parse(recorded).results);
+  await editor.page.setViewportSize({ width: 1280, height: 1000 });
+  await editor.page.keyboard.press("Control+b");
+  await editor.runCommand("Stateline: Dashboard");
+  const page = pageOf(editor);
+  await page.locator("#benchmark-memory svg").waitFor();
+  await editor.picture("dashboard", IMAGES);
+  const picture = (selector: string, name: string) =>
+    page.locator(selector).screenshot({ path: join(root, IMAGES, `${name}.png`) });
+  await picture("#benchmark", "benchmark-charts");
+  await page.getByRole("button", { name: "Find the Best Ratio" }).click();
+  await page.locator("#advice", { hasText: "bits a byte" }).waitFor({ timeout: LONGEST_MEASUREMENT_MS });
+  await editor.runCommand("Notifications: Clear All Notifications");
+  await picture("#hybrid-ratio", "best-ratio");
+  await editor.runCommand("View: Close Editor");
+  await editor.page.keyboard.press("Control+b");
 }

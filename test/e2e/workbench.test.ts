@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { dashboardTests } from "./dashboard.ts";
 import { Editor, launchBrowser } from "./editor.ts";
 import {
   bundleSuite,
@@ -198,6 +199,12 @@ describe("in front of a person", () => {
 
   test("no message has troubled the person", async () => {
     assert.deepEqual(await editor.page.locator(".notification-toast").allTextContents(), []);
+  });
+
+  dashboardTests({
+    editor: () => editor,
+    profile: join(cache, "profile-person"),
+    repository: () => repository,
   });
 });
 

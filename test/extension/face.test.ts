@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawFace, figures, formatBytes, readPercent, type Situation } from "../../extension/face.ts";
+import { drawFace, figures, readPercent, type Situation } from "../../extension/face.ts";
 import type { Status } from "../../protocol/messages.ts";
+import { bytes } from "../../protocol/words.ts";
 
 const status: Status = {
   state: "ready",
@@ -106,5 +107,5 @@ test("figures that are not known yet are left out", () => {
 });
 
 test("bytes are said in the unit that fits", () => {
-  assert.deepEqual([512, 2048, 1_572_864].map(formatBytes), ["512 B", "2 KiB", "1.5 MiB"]);
+  assert.deepEqual([512, 2048, 1_572_864].map(bytes), ["512 B", "2 KiB", "1.5 MiB"]);
 });

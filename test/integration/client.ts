@@ -47,6 +47,8 @@ export class Client {
   readonly log: string[] = [];
   readonly shown: string[] = [];
   readonly progress: string[] = [];
+  /** Values sent for a token that a request named. */
+  readonly values: { readonly token: string | number; readonly value: unknown }[] = [];
   /** The answer to workspace/workspaceFolders. */
   folders: readonly string[];
   readonly #waiting = new Set<() => void>();
@@ -192,8 +194,12 @@ export class Client {
     connection.onNotification("window/showMessage", ({ message }: { message: string }) =>
       this.#note(this.shown, message),
     );
-    connection.onNotification("$/progress", ({ value }: { value: { kind: string } }) =>
-      this.#note(this.progress, value.kind),
+    connection.onNotification(
+      "$/progress",
+      ({ token, value }: { token: string; value: { kind: string } }) => {
+        this.values.push({ token, value });
+        this.#note(this.progress, value.kind);
+      },
     );
     connection.onRequest("window/workDoneProgress/create", () => null);
     connection.onRequest("client/registerCapability", () => null);

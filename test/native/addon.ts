@@ -35,6 +35,7 @@ export interface GenerateOptions extends JobOptions {
 }
 
 export interface NativeModel {
+  readonly heldBytes: number;
   readonly info: { vocabSize: number; heads: number; hash: string; quantization: string; threads: number };
   initialState(stateHeads: number, attentionWindow: number): NativeState;
   advance(

@@ -166,3 +166,18 @@ test("at ratio 1 a state weighs the same after 1 k and 200 k tokens", async () =
   assert.equal((await model.serialize(late)).length, (await model.serialize(early)).length);
   model.dispose();
 });
+
+test("what states hold together is counted, what they share once, and let go when they are disposed of", async () => {
+  const model = await loadTiny(1);
+  assert.equal(model.heldBytes, 0);
+  const start = model.initialState(2, 0);
+  const state = await advance(model, start, someTokens(64, model.info.vocabSize));
+  const alone = model.heldBytes;
+  // Beside its memory each keeps the last token's hidden row, 48 floats.
+  assert.equal(alone, start.stateBytes + state.stateBytes + start.kvBytes + state.kvBytes + 2 * 4 * 48);
+  const next = await advance(model, state, someTokens(1, model.info.vocabSize));
+  assert.ok(model.heldBytes < alone + next.stateBytes + next.kvBytes, "pages are shared");
+  for (const each of [start, state, next]) each.dispose();
+  assert.equal(model.heldBytes, 0);
+  model.dispose();
+});

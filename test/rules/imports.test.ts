@@ -54,6 +54,14 @@ const FORBIDDEN: readonly (readonly [file: string, imports: string])[] = [
   ["server/repository/a.ts", "../completion/context.ts"],
   ["server/repository/a.ts", "../main.ts"],
   ["server/engine/a.ts", "../repository/crawl.ts"],
+  ["server/benchmark/a.ts", "../completion/context.ts"],
+  ["server/benchmark/a.ts", "../stateline.ts"],
+  ["server/a.ts", "../media/dashboard/page.ts"],
+  ["extension/a.ts", "../media/dashboard/page.ts"],
+  ["media/dashboard/a.ts", "vscode"],
+  ["media/dashboard/a.ts", "node:fs"],
+  ["media/dashboard/a.ts", "../../extension/main.ts"],
+  ["media/dashboard/a.ts", "../../server/log.ts"],
   ["server/engine/a.ts", "../completion/context.ts"],
 ];
 
@@ -71,6 +79,9 @@ const ALLOWED: readonly (readonly [file: string, imports: string])[] = [
   ["server/completion/a.ts", "../repository/crawl.ts"],
   ["server/repository/a.ts", "../engine/engine.ts"],
   ["server/engine/a.ts", "../../protocol/messages.ts"],
+  ["server/benchmark/a.ts", "../repository/sources.ts"],
+  ["media/dashboard/a.ts", "../../protocol/dashboard.ts"],
+  ["media/dashboard/a.ts", "@observablehq/plot"],
   ["test/server/a.ts", "../../server/completion/context.ts"],
 ];
 

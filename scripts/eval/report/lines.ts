@@ -1,5 +1,5 @@
 /** Lines completed: by kind, language and threshold. */
-import { table } from "../../markdown.ts";
+import { table } from "../../../server/benchmark/markdown.ts";
 import type { Answer } from "../answers.ts";
 import { LANGUAGES } from "../languages.ts";
 import { KINDS } from "../places.ts";

@@ -1,6 +1,7 @@
 /** What docs/evaluation/PART.json holds, for the report. */
+
+import type { Machine } from "../../../protocol/benchmark.ts";
 import type { ModelInfo } from "../../../server/engine/engine.ts";
-import type { Machine } from "../../bench/machine.ts";
 import type { Answer, AnswerFigures, Offered } from "../answers.ts";
 import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";

@@ -103,6 +103,10 @@ export class FakeModel implements Model {
     return this.states.filter((state) => !state.disposed).length;
   }
 
+  get heldBytes(): number {
+    return 1024 * this.living;
+  }
+
   initialState(stateHeads: number): State {
     return this.#create([], stateHeads);
   }

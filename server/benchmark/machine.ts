@@ -1,18 +1,7 @@
 /** What a measurement was made on: a figure without its machine means nothing. */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
-
-export interface Machine {
-  readonly cpu: string;
-  readonly logicalCores: number;
-  readonly physicalCores: number | null;
-  readonly memoryGiB: number;
-  readonly system: string;
-  readonly node: string;
-  /** Processes ready to run in the last minute before the measurement; 0 is a quiet machine. */
-  readonly loadBefore: number | null;
-}
+import type { Machine } from "../../protocol/benchmark.ts";
 
 export function describeMachine(): Machine {
   const cores = cpus();
@@ -25,13 +14,6 @@ export function describeMachine(): Machine {
     node: process.version,
     loadBefore: readLoad(),
   };
-}
-
-/** The commit that was measured, with a plus sign if the working tree differs from it. */
-export function describeCommit(root: string): string {
-  const git = (...args: string[]): string =>
-    execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
-  return git("rev-parse", "--short=12", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
 }
 
 function countPhysicalCores(): number | null {

@@ -1,0 +1,6 @@
+import type { CommandFactory } from "../context.ts";
+
+export const openDashboard: CommandFactory =
+  ({ dashboard }) =>
+  () =>
+    dashboard.show();

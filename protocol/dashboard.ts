@@ -1,0 +1,79 @@
+/** What the dashboard shows, and the messages between its page and the extension. */
+import type { BenchmarkRun, MeasuredPoint, RatioAdvice, RatioFigures } from "./benchmark.ts";
+import type { Status } from "./messages.ts";
+
+/** Request, no parameters, answers DashboardData or null: nothing is loaded yet. */
+export const DASHBOARD_REQUEST = "stateline/dashboard";
+
+export interface Sample {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly tokensPerSecond: number;
+}
+
+export interface MemoryNow {
+  readonly weightBytes: number;
+  readonly stateBytes: number;
+  readonly kvBytes: number;
+  /** States before the cursor, for deleting and moving about: what all states hold less the repository's. */
+  readonly checkpointBytes: number;
+  readonly recallBytes: number;
+}
+
+export interface Latency {
+  /** Completions that were decoded, of the last few hundred. */
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly maxMs: number;
+}
+
+export interface RatioChange {
+  readonly from: RatioFigures;
+  readonly to: RatioFigures;
+}
+
+export interface DashboardData {
+  readonly status: Status;
+  /** Of each layer: the steps of the hybrid ratio. */
+  readonly heads: number;
+  /** What the settings ask for; another than the status' one while the repository is read for it. */
+  readonly wantedRatio: number;
+  /** In tokens; 0 is unbounded. */
+  readonly attentionWindow: number;
+  readonly memory: MemoryNow;
+  /** Were every head to attend to everything. */
+  readonly attention: { readonly contextTokens: number; readonly bytes: number };
+  readonly reading: readonly Sample[];
+  readonly decoding: readonly Sample[];
+  readonly latency: Latency;
+  /** Of the latest change of the ratio, when both were measured. */
+  readonly ratioChange?: RatioChange;
+}
+
+export type Measurement = "benchmark" | "ratios";
+
+export type ToPage =
+  | { readonly kind: "data"; readonly data: DashboardData }
+  /** There is no server to ask: one sentence. */
+  | { readonly kind: "unavailable"; readonly sentence: string; readonly isError: boolean }
+  | { readonly kind: "runs"; readonly runs: readonly BenchmarkRun[] }
+  | { readonly kind: "progress"; readonly of: Measurement; readonly share: number; readonly message: string }
+  | { readonly kind: "point"; readonly measured: MeasuredPoint }
+  | { readonly kind: "figures"; readonly figures: RatioFigures }
+  | { readonly kind: "advice"; readonly advice: RatioAdvice }
+  /** A measurement came to its end; a problem is one sentence. */
+  | { readonly kind: "ended"; readonly of: Measurement; readonly problem?: string };
+
+export type Export = { readonly name: string } & (
+  | { readonly type: "svg" | "csv"; readonly text: string }
+  | { readonly type: "png"; readonly base64: string }
+);
+
+export type FromPage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "setRatio"; readonly ratio: number }
+  | { readonly kind: "run"; readonly what: Measurement }
+  | { readonly kind: "cancel"; readonly what: Measurement }
+  | { readonly kind: "export"; readonly file: Export }
+  | { readonly kind: "command"; readonly command: "showLog" | "restartServer" | "openSettings" | "toggle" };

@@ -1,0 +1,176 @@
+/** The measurements as requests: one at a time, with progress, cancellable, their results kept on disk. */
+import { join } from "node:path";
+import {
+  type CancellationToken,
+  type Connection,
+  LSPErrorCodes,
+  ProgressType,
+  ResponseError,
+} from "vscode-languageserver/node";
+import {
+  BENCHMARK_REQUEST,
+  type BenchmarkAnswer,
+  type BenchmarkParams,
+  DEFAULT_LATENCY_BUDGET_MS,
+  DEFAULT_MEMORY_BUDGET_BYTES,
+  type ProgressTokens,
+  problemOfBenchmarkParams,
+  problemOfRatioParams,
+  RATIOS_REQUEST,
+  type RatioAdvice,
+  type RatioParams,
+  SAVED_BENCHMARKS_REQUEST,
+} from "../protocol/benchmark.ts";
+import { adviseRatio } from "./benchmark/advice.ts";
+import { measureRatios } from "./benchmark/ratios.ts";
+import { runBenchmark } from "./benchmark/run.ts";
+import { RunStore } from "./benchmark/runStore.ts";
+import { takeSample } from "./benchmark/sample.ts";
+import { Cancelled } from "./engine/engine.ts";
+import { type Log, reasonOf } from "./log.ts";
+import type { MeasuredSubject, Stateline } from "./stateline.ts";
+
+/** Between two reports of progress. */
+const REPORT_MS = 100;
+
+export interface BenchmarkContext {
+  readonly connection: Connection;
+  readonly log: Log;
+  readonly stateline: () => Stateline | undefined;
+  readonly storagePath: () => string;
+}
+
+interface Job {
+  readonly subject: MeasuredSubject;
+  readonly signal: AbortSignal;
+  readonly report: (share: number, message: string) => void;
+  readonly send: (partial: unknown) => void;
+}
+
+export class BenchmarkRequests {
+  readonly #context: BenchmarkContext;
+  #isRunning = false;
+
+  constructor(context: BenchmarkContext) {
+    this.#context = context;
+  }
+
+  listen(): void {
+    const { connection } = this.#context;
+    connection.onRequest(BENCHMARK_REQUEST, (params: BenchmarkParams | null, token: CancellationToken) =>
+      this.#run("Measuring state against attention", params, problemOfBenchmarkParams(params), token, (job) =>
+        this.#benchmark(params ?? {}, job),
+      ),
+    );
+    connection.onRequest(RATIOS_REQUEST, (params: RatioParams | null, token: CancellationToken) =>
+      this.#run("Measuring the hybrid ratios", params, problemOfRatioParams(params), token, (job) =>
+        this.#ratios(params ?? {}, job),
+      ),
+    );
+    connection.onRequest(SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
+  }
+
+  async #benchmark(
+    params: BenchmarkParams,
+    { subject, signal, report, send }: Job,
+  ): Promise<BenchmarkAnswer> {
+    const { log } = this.#context;
+    const run = await runBenchmark(subject, params, signal, { onPoint: send, onProgress: report });
+    try {
+      const pagePath = await this.#store().save(run);
+      log.info(`Benchmark: ${run.seconds} s, saved as ${pagePath}.`);
+      return { run, pagePath };
+    } catch (cause) {
+      log.warn(`The benchmark cannot be saved: ${reasonOf(cause)}`);
+      return { run };
+    }
+  }
+
+  async #ratios(params: RatioParams, { subject, signal, report, send }: Job): Promise<RatioAdvice> {
+    const { log } = this.#context;
+    const latencyBudgetMs = params.latencyBudgetMs ?? DEFAULT_LATENCY_BUDGET_MS;
+    const memoryBudgetBytes = params.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+    const { heads } = subject.model.info;
+    const sample = await takeSample(subject.tokenizer, { ...subject, log, signal });
+    let done = 0;
+    report(0, "ratio 1");
+    const figures = await measureRatios(subject.model, {
+      ...{ ...subject, sample, signal },
+      stateHeads: Array.from({ length: heads + 1 }, (_, i) => heads - i),
+      onFigures: (one) => {
+        done++;
+        report(done / (heads + 1), `ratio ${(heads - Math.min(done, heads)) / heads}`);
+        send(one);
+      },
+    });
+    const { best, explanation } = adviseRatio(figures, { latencyBudgetMs, memoryBudgetBytes });
+    log.info(explanation);
+    const sampleBytes = sample.files.reduce((sum, file) => sum + file.bytes, 0);
+    const sampleFiles = sample.files.length;
+    return { figures, latencyBudgetMs, memoryBudgetBytes, sampleFiles, sampleBytes, best, explanation };
+  }
+
+  async #run<Answer>(
+    title: string,
+    tokens: ProgressTokens | null,
+    problem: string | undefined,
+    token: CancellationToken,
+    measure: (job: Job) => Promise<Answer>,
+  ): Promise<Answer | ResponseError<void>> {
+    if (problem) return new ResponseError(LSPErrorCodes.RequestFailed, problem);
+    if (this.#isRunning) {
+      const sentence = "Another measurement is running; wait for its end or cancel it.";
+      return new ResponseError(LSPErrorCodes.RequestFailed, sentence);
+    }
+    this.#isRunning = true;
+    const controller = new AbortController();
+    const subscription = token.onCancellationRequested(() => controller.abort());
+    const progress = this.#context.connection.window.attachWorkDoneProgress(tokens?.workDoneToken);
+    progress.begin(title, 0, "waiting until the repository is read", true);
+    try {
+      return await measure(await this.#job(tokens, controller.signal, progress.report.bind(progress)));
+    } catch (cause) {
+      if (controller.signal.aborted || cause instanceof Cancelled)
+        return new ResponseError(LSPErrorCodes.RequestCancelled, "The measurement was cancelled.");
+      return new ResponseError(LSPErrorCodes.RequestFailed, reasonOf(cause));
+    } finally {
+      progress.done();
+      subscription.dispose();
+      this.#isRunning = false;
+    }
+  }
+
+  /** Waits until the repository is read: a reading beside it would be measured too. */
+  async #job(
+    tokens: ProgressTokens | null,
+    signal: AbortSignal,
+    report: (percentage: number, message: string) => void,
+  ): Promise<Job> {
+    const { connection, stateline } = this.#context;
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Cancelled()), { once: true });
+    });
+    const subject = await Promise.race([stateline()?.whenRead(), aborted]);
+    if (!subject)
+      throw new Error(stateline()?.status.message ?? "The model is not loaded yet; try again in a moment.");
+    let reportedMs = 0;
+    const partialToken = tokens?.partialResultToken;
+    return {
+      subject,
+      signal,
+      report: (share, message) => {
+        if (performance.now() - reportedMs < REPORT_MS) return;
+        reportedMs = performance.now();
+        report(Math.min(100, Math.round(100 * share)), message);
+      },
+      send: (partial) => {
+        if (partialToken !== undefined)
+          void connection.sendProgress(new ProgressType<unknown>(), partialToken, partial);
+      },
+    };
+  }
+
+  #store(): RunStore {
+    return new RunStore(join(this.#context.storagePath(), "benchmarks"), this.#context.log);
+  }
+}

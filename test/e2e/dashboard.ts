@@ -1,0 +1,215 @@
+/// <reference lib="dom" />
+// The dashboard in front of a person: part of the tests in workbench.test.ts, on their workbench.
+import assert from "node:assert/strict";
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { FrameLocator } from "playwright-core";
+import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
+import type { Editor } from "./editor.ts";
+
+export const THEMES = [
+  ["light", "Light Modern"],
+  ["dark", "Dark Modern"],
+  ["contrast", "Dark High Contrast"],
+] as const;
+
+/** What a slow and busy machine may take to measure. */
+const MEASURE_MS = 180_000;
+
+export interface DashboardSubject {
+  readonly editor: () => Editor;
+  readonly profile: string;
+  readonly repository: () => string;
+}
+
+export function pageOf(editor: Editor): FrameLocator {
+  return editor.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+}
+
+export function dashboardTests({ editor, profile, repository }: DashboardSubject): void {
+  const page = (): FrameLocator => pageOf(editor());
+  const text = (selector: string) => page().locator(selector).innerText();
+  const says = (selector: string, pattern: RegExp) =>
+    page().locator(selector, { hasText: pattern }).waitFor({ timeout: MEASURE_MS });
+
+  test("the dashboard opens from the menu with what is held in memory", async () => {
+    await editor().page.setViewportSize({ width: 1200, height: 900 });
+    saveRun(profile, EXAMPLE);
+    await editor().clickStatus();
+    await editor().choose("Dashboard");
+    await says(".status", /^Ready · stateline/);
+    const memory = await text("#memory");
+    for (const name of ["Weights", "Repository's state", "Attention cache", "Exact recall", "Together"]) {
+      assert.match(memory, new RegExp(`${name}\\s+[\\d.,]+ (?:B|KiB|MiB)`), memory);
+    }
+    assert.match(memory, /[\d,]+ tokens of context take .* they would take .*: \d[\d,]* times as much\./);
+    assert.match(await text("#reading"), /[\d,]+ tokens read, [\d,]+ tokens\/s\./);
+  });
+
+  test("it has the session's latencies and throughput", async () => {
+    await says("#latency", /median\s*[\d.]+ (?:ms|s)/i);
+    await page().locator("#throughput-chart svg[role=img]").waitFor();
+  });
+
+  test("a saved benchmark is charted, with its figures in words and under the pointer", async () => {
+    for (const id of ["memory", "wall", "prefill", "decode"]) {
+      await page().locator(`#benchmark-${id} svg[role=img]`).waitFor();
+    }
+    assert.match(
+      await text("#benchmark ul"),
+      /all attention, no window: stopped after 40,000 tokens, where the time limit/,
+    );
+    await page().locator("#benchmark-memory").hover();
+    await page().locator("#benchmark-memory [aria-label=tip] text", { hasText: "tokens" }).waitFor();
+    await page().locator("#benchmark summary").click();
+    assert.match(await text("#benchmark details"), /1 M\s+19\.\d s/);
+  });
+
+  test("its figures are exported as CSV and its charts as SVG and PNG, with colours of their own", async () => {
+    for (const kind of ["CSV", "SVG", "PNG"] as const) {
+      const name = new RegExp(`stateline-benchmark-[\\d-]+\\.${kind.toLowerCase()}`);
+      await page()
+        .getByRole("button", { name: `Save the charts as ${kind}` })
+        .click();
+      // The dialog writes the name that it proposes a moment after it opened.
+      await editor().page.waitForFunction(
+        (pattern) =>
+          new RegExp(pattern).test(
+            document.querySelector<HTMLInputElement>(".quick-input-widget input.input")?.value ?? "",
+          ),
+        name.source,
+      );
+      await editor().page.keyboard.press("Enter");
+      await editor().page.locator(".notification-toast", { hasText: name }).waitFor();
+      await editor().runCommand("Notifications: Clear All Notifications");
+      const [path] = globSync(join(repository(), `stateline-benchmark-*.${kind.toLowerCase()}`));
+      assert.ok(path, `no ${kind} was written`);
+      const content = readFileSync(path);
+      if (kind === "CSV") assert.match(content.toString(), /^mode,hybridRatio,.*\n"all state",1,0,1024,/);
+      if (kind === "SVG")
+        assert.ok(/^<svg .*stroke="rgb/.test(content.toString()) && !content.includes("var("));
+      if (kind === "PNG") assert.equal(content.subarray(1, 4).toString(), "PNG");
+    }
+  });
+
+  test("a benchmark fills the charts while it runs, and is cancelled from the page", async () => {
+    await page().getByRole("button", { name: "Measure Against Attention" }).click();
+    await says("#benchmark .legend", /all state/);
+    await says("#benchmark .figures", /tokens, /);
+    await page().locator("#benchmark").getByRole("button", { name: "Cancel" }).click();
+    await page().locator("#run-benchmark:enabled").waitFor();
+    await says("#benchmark ul", /stopped after 40,000 tokens/);
+  });
+
+  test("the best ratio is found on this repository, explained, and offered", async () => {
+    await editor().runCommand("Stateline: Find the Best Hybrid Ratio");
+    await says("#advice", /^Ratio [\d.]+ has [\d.]+ bits a byte on a sample of this repository/);
+    await page().locator("#ratio-chart svg[role=img]").waitFor();
+    const toast = editor().page.locator(".notification-toast", { hasText: "bits a byte" });
+    await toast.waitFor();
+    await editor().runCommand("Notifications: Clear All Notifications");
+  });
+
+  test("the slider works by keyboard; the repository is read for the new ratio, and what changed is shown", async () => {
+    const slider = page().getByRole("slider", { name: "Share of heads that keep a state" });
+    assert.equal(await slider.getAttribute("aria-valuetext"), "0.75: 6 of 8 heads keep a state");
+    await slider.focus();
+    await slider.press("ArrowRight");
+    await slider.press("ArrowRight");
+    await says("#ratio-change", /ratio 0\.(?:75|875)\s*ratio 1/);
+    const change = await text("#ratio-change");
+    assert.match(change, /Attention cache\s+[\d.]+ (?:KiB|MiB)\s+0 B/);
+    assert.match(change, /Bits a byte\s+\d\.\d{3}\s+\d\.\d{3}/);
+    await says("#hybrid-ratio .value", /^1$/);
+    assert.match(await text("#memory"), /Attention cache\s+0 B/);
+  });
+
+  for (const [name, theme] of THEMES) {
+    test(`it is readable in ${theme}, wide and 300 pixels narrow`, async () => {
+      await chooseTheme(editor(), theme);
+      const size = (width: number) => editor().page.setViewportSize({ width, height: 2100 });
+      await size(1280);
+      await page().locator("#benchmark-memory svg").waitFor();
+      await editor().picture(`dashboard-${name}`);
+      const widths = () =>
+        page()
+          .locator("body")
+          .evaluate((body) => [body.scrollWidth, body.clientWidth] as const);
+      const [, wide] = await widths();
+      await size(1280 - wide + 300);
+      await editor().page.waitForFunction(
+        (most) => (document.querySelector("iframe.webview.ready")?.clientWidth ?? most) < most,
+        400,
+      );
+      const [scroll, client] = await widths();
+      assert.ok(scroll <= client, `${scroll} pixels wide in ${client}`);
+      await editor().picture(`dashboard-${name}-narrow`);
+      await size(1280);
+    });
+  }
+
+  test("it says so when completions are off, and comes back", async () => {
+    await editor().runCommand("Stateline: Enable or Disable Completions");
+    await says(".status", /^Completions are off\.$/);
+    await editor().runCommand("Stateline: Enable or Disable Completions");
+    await says(".status", /^Ready ·/);
+  });
+}
+
+export async function chooseTheme(editor: Editor, theme: string): Promise<void> {
+  // By its keys: the command's name is also the beginning of another one's.
+  await editor.page.keyboard.press("Control+k");
+  await editor.page.keyboard.press("Control+t");
+  await editor.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+  await editor.page.keyboard.type(theme);
+  await editor.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: theme }).waitFor();
+  await editor.page.keyboard.press("Enter");
+  await editor.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+}
+
+/** As a benchmark would have left it in the storage of the only workspace of this profile. */
+export function saveRun(profile: string, run: BenchmarkRun): void {
+  const [storage] = globSync(join(profile, "data/User/workspaceStorage/*/stateline.stateline"));
+  assert.ok(storage, "the extension has no storage folder");
+  mkdirSync(join(storage, "benchmarks"), { recursive: true });
+  const name = `benchmark-${run.date.slice(0, 19).replaceAll(":", "-")}Z.json`;
+  writeFileSync(join(storage, "benchmarks", name), JSON.stringify(run));
+}
+
+const EXAMPLE: BenchmarkRun = {
+  ...{ version: 1, date: "2026-01-02T03:04:05.678Z", seconds: 153 },
+  machine: {
+    ...{ cpu: "Example CPU", logicalCores: 4, physicalCores: 2, memoryGiB: 16 },
+    ...{ system: "Linux", node: "v24", loadBefore: 0.1 },
+  },
+  model: {
+    ...{ name: "stateline", hash: "ab", parameters: 6.8e6, quantization: "int8" },
+    ...{ weightBytes: 7e6, cpuLevel: "avx2", threads: 2 },
+  },
+  ...{ decodeTokens: 128, timeLimitSeconds: 60, memoryLimitBytes: 2 ** 33 },
+  series: [
+    series("state", 1, 0, 1024),
+    { ...series("attention", 0, 0, 32), stopped: { reason: "time", limitSeconds: 60, atTokens: 40_000 } },
+    series("chosen", 0.75, 1024, 1024),
+  ],
+};
+
+function series(mode: Mode, hybridRatio: number, attentionWindow: number, mostK: number): BenchmarkSeries {
+  const contexts = [1, 4, 16, 32, 64, 128, 256, 512, 1024].filter((k) => k <= mostK).map((k) => k * 1024);
+  return { mode, hybridRatio, attentionWindow, points: contexts.map((tokens) => point(mode, tokens)) };
+}
+
+function point(mode: Mode, contextTokens: number): BenchmarkPoint {
+  const seen =
+    mode === "attention" ? contextTokens : mode === "chosen" ? Math.min(contextTokens, 1024) / 4 : 0;
+  const prefillTokensPerSecond = 54_000 / (1 + seen / 1500);
+  const decodeTokensPerSecond = 13_900 / (1 + seen / 600);
+  const prefillMs = (1000 * contextTokens) / prefillTokensPerSecond;
+  return {
+    ...{ contextTokens, prefillMs, prefillTokensPerSecond, decodeTokensPerSecond },
+    wallMs: prefillMs + 128_000 / decodeTokensPerSecond,
+    stateBytes: mode === "attention" ? 92_160 : mode === "state" ? 485_376 : 387_072,
+    kvBytes: Math.round(seen * 18_575),
+  };
+}
