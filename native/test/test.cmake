@@ -28,3 +28,9 @@ endif()
 if(TARGET stateline_engine)
   stateline_tests(stateline_engine test/engine/*.cc)
 endif()
+
+# The hooks are GCC's, the fibers' stacks are Linux's; other sanitizers do not know fibers.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_NAME STREQUAL "Linux"
+    AND NOT CMAKE_CROSSCOMPILING AND NOT STATELINE_SANITIZE)
+  include(test/cuda/cuda.cmake)
+endif()

@@ -19,7 +19,7 @@ type Sources = Readonly<Record<string, string>>;
 
 function readSources(): Sources {
   const paths = Object.keys(MAY_INCLUDE).flatMap((folder) =>
-    globSync(`${folder}/**/*.{cc,h,inc}`, { cwd: native }),
+    globSync(`${folder}/**/*.{cc,h,cu,cuh,inc}`, { cwd: native }),
   );
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(native, path), "utf8")]));
 }
@@ -79,6 +79,7 @@ test("no header of native/ includes itself by a detour", () => {
 const PLANTED: readonly (readonly [path: string, include: string])[] = [
   ["kernels/linear.h", "engine/state.h"],
   ["kernels/cpu/linear.cc", "formats/json.h"],
+  ["kernels/cuda/gemm.cu", "engine/state.h"],
   ["formats/json.h", "kernels/linear.h"],
   ["engine/model.cc", "binding/addon.h"],
   ["kernels/thread_pool.cc", "binding/delivery.h"],

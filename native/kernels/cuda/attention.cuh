@@ -1,0 +1,82 @@
+// kernels/attention.h on a GPU: q, k, v and y in bf16, scores and sums in f32, cumulative decays in
+// f64 (only differences are narrowed). |error| <= 2^-6 max |v|. key_bound is not used: every page
+// in the window is read.
+#pragma once
+
+#include "kernels/attention.h"
+#include "kernels/cuda/platform.cuh"
+
+namespace stateline::kernels::cuda {
+
+// One head's part of one page, 32 tokens, 16-byte aligned:
+//   double cumulative[32], float log_dt[32], bf16 k[32][K], bf16 v[32][V]
+// Keys lie row by row, unlike the CPU's: both a tensor core's tile and a lane's own key are then
+// runs of 16 bytes.
+__host__ __device__ constexpr size_t device_slot_bytes(size_t K, size_t V) {
+  const size_t bytes = kPageTokens * (sizeof(double) + sizeof(float) + sizeof(bf16) * (K + V));
+  return (bytes + 15) / 16 * 16;
+}
+
+template <class Byte, class Double, class Float, class Half>
+struct DeviceSlotOf {
+  Double* cumulative;
+  Float* log_dt;
+  Half* k;
+  Half* v;
+  __host__ __device__ DeviceSlotOf(Byte* slot, size_t K)
+      : cumulative(reinterpret_cast<Double*>(slot)),
+        log_dt(reinterpret_cast<Float*>(cumulative + kPageTokens)),
+        k(reinterpret_cast<Half*>(log_dt + kPageTokens)),
+        v(k + kPageTokens * K) {}
+};
+using DeviceSlot = DeviceSlotOf<std::byte, double, float, bf16>;
+using ConstDeviceSlot = DeviceSlotOf<const std::byte, const double, const float, const bf16>;
+
+// Where a layer's slots are: head number i of `head` has its own at pages[p] + offset + i *
+// device_slot_bytes(K, V); pages[p] holds positions first_position + 32 p ...
+struct PagedCache {
+  std::byte* const* pages;
+  size_t offset;
+  uint64_t first_position;
+};
+
+struct AppendArguments {
+  size_t tokens, heads;
+  const uint32_t* head;
+  size_t K, V;
+  const bf16* k;
+  size_t ldk;
+  const bf16* v;
+  size_t ldv;
+  const float* a;       // [L, H]
+  const float* log_dt;  // [L, H]
+  size_t lda;
+  PagedCache cache;
+  uint64_t position;  // of the first token
+};
+// Writes the tokens' keys, values and running decays into the cache.
+void append_to_cache(cudaStream_t stream, const AppendArguments& arguments);
+
+struct AttentionArguments {
+  size_t tokens, heads;
+  const uint32_t* head;
+  size_t K, V;  // at most 128
+  const bf16* q;
+  size_t ldq;
+  const float* query_scale;  // [H]
+  PagedCache cache;
+  uint64_t first_query;
+  uint64_t window;   // 0 = all
+  float* workspace;  // attention_workspace_floats(...), of the decode road
+  bf16* y;
+  size_t ldy;
+};
+// 64 queries a block on tensor cores (FlashAttention-2, arXiv 2307.08691).
+void attention_prefill(cudaStream_t stream, const AttentionArguments& arguments);
+
+// tokens == 1: the pages are split over blocks, whose results are merged by a second launch
+// (Flash-Decoding).
+size_t attention_workspace_floats(size_t heads);
+void attention_decode(cudaStream_t stream, const AttentionArguments& arguments);
+
+}  // namespace stateline::kernels::cuda

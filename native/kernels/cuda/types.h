@@ -1,0 +1,25 @@
+// What host and device share: the 16-bit float of the activations, and its rounding on the host.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace stateline::kernels::cuda {
+
+// The upper half of an f32. Storage only: kernels compute in f32 or hand pairs to the tensor cores.
+struct bf16 {
+  uint16_t bits;
+};
+
+inline float widen(bf16 value) {
+  return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
+}
+
+// To nearest, ties to even; for finite values.
+inline bf16 narrow(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+}
+
+}  // namespace stateline::kernels::cuda

@@ -1,0 +1,116 @@
+// The CUDA kernels, executed on the CPU by the emulator, against the reference kernels.
+// STATELINE_CUDA_SHAPES sets the random shapes a kernel (./dev test:cuda: 200), STATELINE_CUDA_CASE
+// a part of the names of the cases to run ("gemm").
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <map>
+#include <set>
+
+#include "cases.h"
+#include "execution.h"
+
+namespace stateline::kernels::cuda::testing {
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all;
+  for (const auto& cases :
+       {norm_cases(), elementwise_cases(), causal_conv_cases(), ssd_cases(), decode_step_cases(),
+        attention_cases(), linear_cases(), sampling_cases()})
+    all.insert(all.end(), cases.begin(), cases.end());
+  if (const char* part = std::getenv("STATELINE_CUDA_CASE"))
+    std::erase_if(all, [&](const Case& test) { return test.name.find(part) == std::string::npos; });
+  return all;
+}
+
+namespace {
+
+using emulator::Device;
+using emulator::Fault;
+
+int shapes() {
+  const char* given = std::getenv("STATELINE_CUDA_SHAPES");
+  return given ? std::atoi(given) : 4;
+}
+
+// What is wrong with a run: "" if nothing.
+std::string fault_of(const Case& test, uint32_t number) {
+  Random random(number);
+  Device::get().seed(kernels::testing::seed() + number);
+  try {
+    const double excess = test.run(random).excess;
+    return excess <= 0 ? "" : "differs from the reference by " + std::to_string(excess);
+  } catch (const Fault& fault) {
+    return fault.what();
+  }
+}
+
+// A planted fault may spare a shape (a barrier is idle where one warp has all the work), not a
+// hundred shapes.
+bool shows(const Case& test) {
+  for (uint32_t number = 0; number < 100; ++number)
+    if (!fault_of(test, number).empty()) return true;
+  return false;
+}
+
+TEST_CASE("kernels agree with the reference at random shapes, in random order of threads") {
+  for (const Case& test : all_cases()) {
+    for (int shape = 0; shape < shapes(); ++shape) {
+      CAPTURE(kernels::testing::seed());
+      CAPTURE(test.name);
+      CAPTURE(shape);
+      const std::string fault = fault_of(test, static_cast<uint32_t>(shape));
+      CHECK(fault == "");
+    }
+  }
+}
+
+// So each barrier is also shown to be needed.
+TEST_CASE("a kernel without any one of its barriers is caught") {
+  Device& device = Device::get();
+  std::map<emulator::Site, std::vector<Case>> users;
+  for (const Case& test : all_cases()) {
+    device.barriers.clear();
+    fault_of(test, 0);
+    for (const emulator::Site& site : device.barriers) users[site].push_back(test);
+  }
+  for (const auto& [site, cases] : users) {
+    CAPTURE(kernels::testing::seed());
+    CAPTURE(site.first);
+    CAPTURE(site.second);
+    device.ignored_barrier = site;
+    CHECK(std::any_of(cases.begin(), cases.end(), shows));
+    device.ignored_barrier.reset();
+  }
+}
+
+TEST_CASE("a kernel whose lanes read from their neighbour's neighbour is caught") {
+  for (const Case& test : all_cases()) {
+    Device& device = Device::get();
+    device.shuffles = 0;
+    fault_of(test, 0);
+    if (device.shuffles == 0) continue;
+    CAPTURE(kernels::testing::seed());
+    CAPTURE(test.name);
+    device.cross_lanes = true;
+    CHECK(shows(test));
+    device.cross_lanes = false;
+  }
+}
+
+TEST_CASE("a kernel is caught when any one of its buffers is an element too short") {
+  for (const Case& test : all_cases()) {
+    emulator::Memory& memory = emulator::Memory::device();
+    memory.names.clear();
+    fault_of(test, 0);
+    for (const std::string& name : std::set<std::string>(memory.names)) {
+      CAPTURE(kernels::testing::seed());
+      CAPTURE(test.name);
+      CAPTURE(name);
+      memory.shortened = name;
+      CHECK(shows(test));
+      memory.shortened.clear();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stateline::kernels::cuda::testing

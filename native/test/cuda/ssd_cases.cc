@@ -1,0 +1,80 @@
+#include "cases.h"
+#include "kernels/cuda/ssd.cuh"
+
+namespace stateline::kernels::cuda::testing {
+namespace {
+
+// A layer of 5 heads of which 2 run; now and then a decay that forgets nearly all.
+Outcome run(Random& random, size_t max_K, size_t max_V) {
+  constexpr size_t H = 5;
+  const std::vector<uint32_t> head{static_cast<uint32_t>(random.integer(2, 4)),
+                                   static_cast<uint32_t>(random.integer(0, 1))};
+  const size_t L = size_up_to(random, 200), K = size_up_to(random, max_K),
+               V = size_up_to(random, max_V);
+  const size_t ldk = stride_for(random, H * K), ldv = stride_for(random, H * V);
+  const float mean_decay = random.integer(0, 2) ? 0.02f : 1.0f;
+  const auto q = bf16_normals(random, extent(L, ldk, H * K)),
+             k = bf16_normals(random, extent(L, ldk, H * K)),
+             v = bf16_normals(random, extent(L, ldv, H * V));
+  auto a = uniforms(random, L * H, -2 * mean_decay, 0);
+  for (float& value : a)
+    if (random.integer(0, 60) == 0) value = -60;
+  const auto dt = uniforms(random, L * H, 0.001f, 0.2f);
+  auto state = random.normals(head.size() * K * V);
+  const float scale = 1 / std::sqrt(static_cast<float>(K));
+
+  DeviceBuffer<uint32_t> device_head("head", head);
+  DeviceBuffer<bf16> device_q("q", narrow_all(q)), device_k("k", narrow_all(k)),
+      device_v("v", narrow_all(v)), device_y("y", v.size());
+  DeviceBuffer<float> device_a("a", a), device_dt("dt", dt), device_state("state", state),
+      next("next_state", state.size()),
+      workspace("workspace", ssd_workspace_floats(L, head.size(), K, V));
+  ssd_prefill(nullptr, {.tokens = L,
+                        .heads = head.size(),
+                        .head = device_head.data(),
+                        .K = K,
+                        .V = V,
+                        .q = device_q.data(),
+                        .ldq = ldk,
+                        .k = device_k.data(),
+                        .ldk = ldk,
+                        .v = device_v.data(),
+                        .ldv = ldv,
+                        .a = device_a.data(),
+                        .dt = device_dt.data(),
+                        .lda = H,
+                        .scale = scale,
+                        .state = device_state.data(),
+                        .next_state = next.data(),
+                        .workspace = workspace.data(),
+                        .y = device_y.data(),
+                        .ldy = ldv});
+
+  std::vector<float> y(v.size());
+  ThreadPool pool(1);
+  reference::ssd_prefill(
+      pool, {L, head.size(), head.data(), K, V, q.data(), ldk, k.data(), ldk, v.data(), ldv,
+             a.data(), dt.data(), H, scale, state.data(), y.data(), ldv});
+  Outcome outcome;
+  const auto actual = widen_all(device_y.values()), actual_state = next.values();
+  const double bound = kernels::testing::largest(y) / 64,
+               state_bound = kernels::testing::largest(state) / 64;
+  for (size_t t = 0; t < L; ++t) {
+    for (const uint32_t h : head) {
+      for (size_t i = t * ldv + h * V; i < t * ldv + (h + 1) * V; ++i)
+        outcome.compare(actual[i], y[i], bound);
+    }
+  }
+  for (size_t i = 0; i < state.size(); ++i) outcome.compare(actual_state[i], state[i], state_bound);
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<Case> ssd_cases() {
+  return {{"ssd_prefill, 64 x 32", [](Random& r) { return run(r, 64, 32); }},
+          {"ssd_prefill, 64 x 64", [](Random& r) { return run(r, 64, 64); }},
+          {"ssd_prefill, 128 x 128", [](Random& r) { return run(r, 128, 128); }}};
+}
+
+}  // namespace stateline::kernels::cuda::testing

@@ -1,0 +1,50 @@
+/**
+ * ./dev test:cuda, second half: compiles the CUDA kernels for every target and compares what they take with
+ * docs/benchmarks/cuda.json; --update writes that file and the table beside it instead, --table only the table, from the
+ * file as it is.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileKernels, nvccVersion, TARGETS } from "./cuda/compile.ts";
+import { compareResources, type Resources } from "./cuda/resources.ts";
+import { writeTable } from "./cuda/table.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const file = join(root, "docs", "benchmarks", "cuda.json");
+const update = process.argv.includes("--update");
+
+interface Committed {
+  readonly command: string;
+  readonly nvcc: string;
+  readonly resources: Resources;
+}
+
+const writeTableOf = (resources: Resources): void =>
+  writeFileSync(join(root, "docs", "benchmarks", "cuda.md"), writeTable(resources));
+const readCommitted = (): Committed => JSON.parse(readFileSync(file, "utf8"));
+
+if (process.argv.includes("--table")) {
+  writeTableOf(readCommitted().resources);
+  process.exit(0);
+}
+const version = nvccVersion();
+if (version === undefined) {
+  console.log("nvcc is not installed: the CUDA kernels were not compiled for GPUs.\n# skipped 1");
+  process.exit(update ? 1 : 0);
+}
+const resources = await compileKernels(root, TARGETS);
+if (update) {
+  const record: Committed = { command: "node scripts/cuda.ts --update", nvcc: version, resources };
+  writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
+  writeTableOf(resources);
+  console.log("docs/benchmarks/cuda.json and cuda.md are written.");
+} else {
+  const committed = readCommitted();
+  const faults = compareResources(committed.resources, resources);
+  for (const fault of faults) console.log(fault);
+  if (faults.length > 0 && committed.nvcc !== version)
+    console.log(`The committed figures are of nvcc ${committed.nvcc}, these of ${version}.`);
+  console.log(`# pass ${faults.length === 0 ? 1 : 0}\n# fail ${faults.length}`);
+  process.exit(faults.length > 0 ? 1 : 0);
+}

@@ -1,0 +1,182 @@
+/**
+ * The launches of one layer, counted from the kernels' sources: threads and tiles are their traits, instructions a count by
+ * hand of what a lane does for each element. The layer is one of a model of about a billion parameters: the embedded
+ * model's layers are too small for any of these GPUs to be busy.
+ */
+import type { Launch } from "./model.ts";
+
+export const LAYER = { d: 2048, H: 32, K: 64, V: 64, F: 5632, vocab: 32_768 } as const;
+/** Tokens read at once, and tokens in the cache of the heads that attend (8 of 32). */
+export const READ = 2048;
+export const CACHED = 32_768;
+const ATTENDING = 8;
+
+const { d, H, K, V, F, vocab } = LAYER;
+const CHANNELS = H * (2 * K + V);
+const ROWS = CHANNELS + H * V + H;
+const CHUNK = 64;
+const BF16 = 2;
+const F32 = 4;
+
+function gemv(format: 0 | 1 | 2, name: string, bytesPerWeight: number, instructions: number): Launch {
+  return {
+    kernel: `gemv_kernel<${format}>`,
+    label: `gemv, ${name}`,
+    threads: 128,
+    blocks: Math.ceil((2 * F) / 4),
+    bytes: 2 * F * d * bytesPerWeight,
+    instructions: 2 * F * d * instructions,
+    // Four loads of eight weights are unrolled.
+    bytesInFlight: 4 * 8 * bytesPerWeight,
+  };
+}
+
+function gemm(format: 0 | 1 | 2, name: string, bytesPerWeight: number): Launch {
+  const [tile, warpTile, slice] = [128, 64, 32];
+  const blocks = Math.ceil(READ / tile) * Math.ceil(ROWS / tile);
+  const slices = blocks * (d / slice);
+  const warps = (tile / warpTile) ** 2;
+  return {
+    kernel: `gemm_kernel<128, 64, 64, ${format}>`,
+    label: `gemm, ${name}`,
+    threads: warps * 32,
+    blocks,
+    bytes: READ * d * BF16 + ROWS * d * bytesPerWeight + READ * ROWS * BF16,
+    flops: 2 * READ * ROWS * d,
+    tileFlops: blocks * tile * tile * d * 2,
+    // A slice is written once and read by each warp.
+    sharedTraffic: slices * slice * BF16 * (2 * tile + warps * 2 * warpTile),
+    // Multiplying (mma and ldmatrix), and what expanding a weight costs.
+    instructions: slices * (warps * 100 * 32 + tile * slice * (format === 0 ? 1 : 4)),
+    bytesInFlight: 4 * 32,
+  };
+}
+
+const chunks = (READ / CHUNK) * H;
+
+const PREFILL: readonly Launch[] = [
+  {
+    kernel: "rms_norm_kernel<float>",
+    label: "RMSNorm",
+    threads: 128,
+    blocks: READ / 4,
+    bytes: READ * d * (F32 + BF16),
+    instructions: READ * d * 14,
+    bytesInFlight: 4 * F32,
+  },
+  gemm(0, "bf16", BF16),
+  gemm(1, "int8", 1),
+  gemm(2, "int4", 0.5625),
+  {
+    kernel: "causal_conv_tiled_kernel",
+    label: "causal convolution, tiled",
+    threads: 128,
+    blocks: (READ / 64) * Math.ceil(CHANNELS / 64),
+    bytes: READ * CHANNELS * 2 * BF16,
+    sharedTraffic: READ * CHANNELS * 2 * BF16,
+    instructions: READ * CHANNELS * 26,
+    bytesInFlight: 4 * 16,
+  },
+  {
+    kernel: "ssd_chunk_state_kernel<64, 64>",
+    label: "SSD, chunk states",
+    threads: 128,
+    blocks: chunks,
+    bytes: chunks * (CHUNK * ((K + V) * BF16 + 8) + K * V * F32),
+    flops: chunks * 2 * CHUNK * K * V,
+    sharedTraffic: chunks * CHUNK * BF16 * (K + V * 7),
+    instructions: chunks * CHUNK * (K + V * 12),
+    bytesInFlight: 8 * 16,
+  },
+  {
+    kernel: "ssd_scan_kernel",
+    label: "SSD, scan over chunks",
+    threads: 128,
+    blocks: ((K * V) / 128) * H,
+    bytes: chunks * K * V * 2 * F32,
+    instructions: chunks * K * V * 10,
+    bytesInFlight: F32,
+  },
+  {
+    kernel: "ssd_output_kernel<64, 64>",
+    label: "SSD, outputs",
+    threads: 128,
+    blocks: chunks,
+    bytes: chunks * (CHUNK * ((2 * K + 2 * V) * BF16 + 8) + K * V * F32),
+    flops: chunks * CHUNK * (CHUNK * (K + V) + 2 * K * V),
+    tileFlops: chunks * CHUNK * (1.25 * CHUNK * (K + V) + 2 * K * V),
+    sharedTraffic: chunks * BF16 * (CHUNK * 2 * (K + V) + 4 * (1.6 * CHUNK * (K + V) + K * V)),
+    instructions: chunks * CHUNK * (0.625 * CHUNK * 12 + K * 6 + V * 6),
+    bytesInFlight: 8 * 16,
+  },
+  {
+    kernel: "attention_prefill_kernel<64, 64>",
+    label: "attention, prefill (causal)",
+    threads: 128,
+    blocks: (READ / 64) * H,
+    bytes: READ * H * (2 * K + 2 * V) * BF16,
+    flops: H * READ * READ * (K + V),
+    tileFlops: H * READ * (READ + 96) * (K + V),
+    sharedTraffic: ((H * READ * (READ + 96)) / 2 / 64) * BF16 * (5 * (K + V) + 4 * 2 * K),
+    instructions: ((H * READ * (READ + 96)) / 2) * 16,
+    bytesInFlight: 4 * 16,
+  },
+  {
+    kernel: "silu_mul_kernel",
+    label: "SwiGLU",
+    threads: 128,
+    blocks: (READ * F) / 8 / 128,
+    bytes: READ * F * 3 * BF16,
+    instructions: READ * F * 22,
+    bytesInFlight: 32,
+  },
+  {
+    kernel: "gate_norm_kernel",
+    label: "skip, norm and gate",
+    threads: 128,
+    blocks: (READ * H) / 4,
+    bytes: READ * H * V * 4 * BF16,
+    instructions: READ * H * V * 45,
+    bytesInFlight: 3 * 2 * BF16,
+  },
+];
+
+const DECODE: readonly Launch[] = [
+  gemv(0, "bf16", BF16, 4),
+  gemv(1, "int8", 1, 5),
+  gemv(2, "int4", 0.5625, 7),
+  {
+    kernel: "decode_step_kernel<64>",
+    label: "decode step, fused",
+    threads: 256,
+    blocks: H,
+    bytes: H * (K * V * 2 * F32 + (2 * K + V) * (5 * F32 + 6 * F32 + BF16)),
+    sharedTraffic: H * K * V * 8,
+    instructions: H * (K * V * 10 + (2 * K + V) * 60),
+    bytesInFlight: 8 * F32,
+  },
+  {
+    kernel: "attention_decode_kernel",
+    label: "attention, decode over pages",
+    threads: 128,
+    blocks: 32 * ATTENDING,
+    bytes: ATTENDING * CACHED * ((K + V) * BF16 + 12),
+    sharedTraffic: ATTENDING * CACHED * K * F32,
+    instructions: ATTENDING * CACHED * (K * 4 + (V / 32) * 32 * 4 + 32 * 6),
+    bytesInFlight: 4 * 16,
+  },
+  {
+    kernel: "sample_kernel",
+    label: "sampling",
+    threads: 256,
+    blocks: 1,
+    bytes: vocab * F32,
+    instructions: vocab * 60,
+    bytesInFlight: 4 * F32,
+  },
+];
+
+export const LAUNCHES: Readonly<Record<string, readonly Launch[]>> = {
+  [`Reading ${READ.toLocaleString("en")} tokens`]: PREFILL,
+  "Decoding a token": DECODE,
+};
