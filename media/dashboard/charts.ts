@@ -45,7 +45,7 @@ export const MEASURES: readonly Measure[] = [
 
 const AXES = {
   marginLeft: 56,
-  marginRight: 14,
+  marginRight: 20,
   marginTop: 14,
   marginBottom: 30,
   height: 210,
@@ -88,11 +88,14 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
   );
   const contexts = rows.map(({ context }) => context);
   const values = rows.map(({ value }) => value);
+  const longest = Math.max(...contexts);
   const ends = series.flatMap((one) => {
-    const last = one.stopped ? one.points.at(-1) : undefined;
-    return last
-      ? [{ context: last.contextTokens, value: measure.of(last), why: `${one.stopped?.reason} limit` }]
-      : [];
+    const last = one.stopped && one.points.at(-1);
+    const { colour } = LOOKS[one.mode];
+    if (!last) return [];
+    return [
+      { context: last.contextTokens, value: measure.of(last), colour, why: `${one.stopped?.reason} limit` },
+    ];
   });
   const ticks = valueTicks(values, measure.unit === "bytes");
   return plain(
@@ -126,18 +129,15 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
             Plot.dot(own, { x: "context", y: "value", fill: colour, symbol, r: 3.5 }),
           ];
         }),
-        Plot.text(ends, {
-          ...{
-            x: "context",
-            y: "value",
-            text: "why",
-            dx: 8,
-            dy: -8,
-            textAnchor: "start",
-            fill: "var(--attention)",
-          },
-          ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
-        }),
+        // Inside of the frame: at its right end the words stand before the point.
+        limits(
+          ends.filter(({ context }) => context < longest),
+          "start",
+        ),
+        limits(
+          ends.filter(({ context }) => context === longest),
+          "end",
+        ),
         ...valuesUnderPointer(rows, width, {
           ...{ x: "context", y: "value" },
           say: ({ series: one, context, value }) => [
@@ -149,6 +149,21 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
       ],
     }),
   );
+}
+
+interface Limit {
+  readonly context: number;
+  readonly value: number;
+  readonly colour: string;
+  readonly why: string;
+}
+
+function limits(ends: Limit[], textAnchor: "start" | "end"): Plot.Markish {
+  return Plot.text(ends, {
+    ...{ x: "context", y: "value", text: "why", fill: "colour", textAnchor },
+    ...{ dx: textAnchor === "start" ? 8 : 0, dy: textAnchor === "start" ? -8 : -11 },
+    ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
+  });
 }
 
 /** What is held now beside what attention would hold; a log scale, or the state would not be seen. */
