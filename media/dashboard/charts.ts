@@ -89,10 +89,11 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
   const contexts = rows.map(({ context }) => context);
   const values = rows.map(({ value }) => value);
   const longest = Math.max(...contexts);
+  // At the right end there is no room for words; the list below the charts has them all.
   const ends = series.flatMap((one) => {
     const last = one.stopped && one.points.at(-1);
     const { colour } = LOOKS[one.mode];
-    if (!last) return [];
+    if (!last || last.contextTokens === longest) return [];
     return [
       { context: last.contextTokens, value: measure.of(last), colour, why: `${one.stopped?.reason} limit` },
     ];
@@ -129,15 +130,10 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
             Plot.dot(own, { x: "context", y: "value", fill: colour, symbol, r: 3.5 }),
           ];
         }),
-        // Inside of the frame: at its right end the words stand before the point.
-        limits(
-          ends.filter(({ context }) => context < longest),
-          "start",
-        ),
-        limits(
-          ends.filter(({ context }) => context === longest),
-          "end",
-        ),
+        Plot.text(ends, {
+          ...{ x: "context", y: "value", text: "why", fill: "colour", textAnchor: "start", dx: 8, dy: -8 },
+          ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
+        }),
         ...valuesUnderPointer(rows, width, {
           ...{ x: "context", y: "value" },
           say: ({ series: one, context, value }) => [
@@ -149,21 +145,6 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
       ],
     }),
   );
-}
-
-interface Limit {
-  readonly context: number;
-  readonly value: number;
-  readonly colour: string;
-  readonly why: string;
-}
-
-function limits(ends: Limit[], textAnchor: "start" | "end"): Plot.Markish {
-  return Plot.text(ends, {
-    ...{ x: "context", y: "value", text: "why", fill: "colour", textAnchor },
-    ...{ dx: textAnchor === "start" ? 8 : 0, dy: textAnchor === "start" ? -8 : -11 },
-    ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
-  });
 }
 
 /** What is held now beside what attention would hold; a log scale, or the state would not be seen. */
