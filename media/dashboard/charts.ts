@@ -45,7 +45,7 @@ export const MEASURES: readonly Measure[] = [
 
 const AXES = {
   marginLeft: 56,
-  marginRight: 14,
+  marginRight: 20,
   marginTop: 14,
   marginBottom: 30,
   height: 210,
@@ -88,11 +88,15 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
   );
   const contexts = rows.map(({ context }) => context);
   const values = rows.map(({ value }) => value);
+  const longest = Math.max(...contexts);
+  // At the right end there is no room for words; the list below the charts has them all.
   const ends = series.flatMap((one) => {
-    const last = one.stopped ? one.points.at(-1) : undefined;
-    return last
-      ? [{ context: last.contextTokens, value: measure.of(last), why: `${one.stopped?.reason} limit` }]
-      : [];
+    const last = one.stopped && one.points.at(-1);
+    const { colour } = LOOKS[one.mode];
+    if (!last || last.contextTokens === longest) return [];
+    return [
+      { context: last.contextTokens, value: measure.of(last), colour, why: `${one.stopped?.reason} limit` },
+    ];
   });
   const ticks = valueTicks(values, measure.unit === "bytes");
   return plain(
@@ -127,15 +131,7 @@ export function benchmarkChart(series: readonly BenchmarkSeries[], measure: Meas
           ];
         }),
         Plot.text(ends, {
-          ...{
-            x: "context",
-            y: "value",
-            text: "why",
-            dx: 8,
-            dy: -8,
-            textAnchor: "start",
-            fill: "var(--attention)",
-          },
+          ...{ x: "context", y: "value", text: "why", fill: "colour", textAnchor: "start", dx: 8, dy: -8 },
           ...{ stroke: "var(--vscode-editorWidget-background)", strokeWidth: 4 },
         }),
         ...valuesUnderPointer(rows, width, {

@@ -113,11 +113,13 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
 
   test("the slider works by keyboard; the repository is read for the new ratio, and what changed is shown", async () => {
     const slider = page().getByRole("slider", { name: "Share of heads that keep a state" });
-    assert.equal(await slider.getAttribute("aria-valuetext"), "0.75: 6 of 8 heads keep a state");
+    assert.match(
+      (await slider.getAttribute("aria-valuetext")) ?? "",
+      /^0[\d.]*: \d+ of \d+ heads keep a state$/,
+    );
     await slider.focus();
-    await slider.press("ArrowRight");
-    await slider.press("ArrowRight");
-    await says("#ratio-change", /ratio 0\.(?:75|875)\s*ratio 1/);
+    await slider.press("End");
+    await says("#ratio-change", /ratio 0[\d.]*\s*ratio 1/);
     const change = await text("#ratio-change");
     assert.match(change, /Attention cache\s+[\d.]+ (?:KiB|MiB)\s+0 B/);
     assert.match(change, /Bits a byte\s+\d\.\d{3}\s+\d\.\d{3}/);
@@ -170,8 +172,10 @@ export async function chooseTheme(editor: Editor, theme: string): Promise<void> 
 
 /** As a benchmark would have left it in the storage of the only workspace of this profile. */
 export function saveRun(profile: string, run: BenchmarkRun): void {
-  const [storage] = globSync(join(profile, "data/User/workspaceStorage/*/stateline.stateline"));
-  assert.ok(storage, "the extension has no storage folder");
+  const [workspace] = globSync(join(profile, "data/User/workspaceStorage/*"));
+  assert.ok(workspace, "no workspace was opened");
+  // The extension's own folder is there only when it saved something.
+  const storage = join(workspace, "stateline.stateline");
   mkdirSync(join(storage, "benchmarks"), { recursive: true });
   const name = `benchmark-${run.date.slice(0, 19).replaceAll(":", "-")}Z.json`;
   writeFileSync(join(storage, "benchmarks", name), JSON.stringify(run));

@@ -93,26 +93,28 @@ for (const [method, params, message] of bad) {
 
 test("the dashboard's figures add up", async () => {
   const { memory, attention, latency, heads, wantedRatio, status, decoding } = await dashboard();
-  assert.equal(heads * wantedRatio, 6);
+  assert.ok(Number.isInteger(heads * wantedRatio));
+  assert.equal(wantedRatio, status.hybridRatio);
   assert.equal(status.state, "ready");
   assert.ok(
     memory.weightBytes > 1e6 && memory.recallBytes > 0 && memory.checkpointBytes > 0,
     JSON.stringify(memory),
   );
   assert.equal(memory.stateBytes, status.stateBytes);
-  assert.ok(attention.contextTokens >= status.tokensRead && attention.bytes > 18_000 * status.tokensRead);
+  assert.ok(attention.contextTokens >= status.tokensRead && attention.bytes > 1000 * status.tokensRead);
   assert.ok(latency.count > 0 && latency.p50Ms <= latency.p95Ms && latency.p95Ms <= latency.maxMs);
   assert.ok(decoding.length > 0);
 });
 
 test("the best ratio is one of those that were measured, and is explained", async () => {
   const params = { latencyBudgetMs: 60_000, workDoneToken: "ratios", partialResultToken: "figures" };
+  const { heads } = await dashboard();
   const advice: RatioAdvice = await client.connection.sendRequest("stateline/ratios", params);
   const sent = valuesOf<RatioFigures>("figures");
   assert.deepEqual(sent, advice.figures);
   assert.deepEqual(
     sent.map(({ hybridRatio }) => hybridRatio),
-    [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0],
+    Array.from({ length: heads + 1 }, (_, i) => (heads - i) / heads),
   );
   for (const { bitsPerByte, completionMs } of sent) {
     assert.ok(bitsPerByte > 0.01 && bitsPerByte < 8 && completionMs > 0);
@@ -124,14 +126,14 @@ test("the best ratio is one of those that were measured, and is explained", asyn
 
 test("a changed ratio answers from the old state until the new one is read, and what changed is measured", async () => {
   const before = client.status?.hybridRatio;
+  assert.ok(before !== undefined && before < 1, "the model's default keeps some attention");
   await client.setSettings({ triggerDelayMs: 1, hybridRatio: 1 });
   const during = client.statuses.find(({ state }) => state === "reading")?.hybridRatio;
-  assert.equal(before, 0.75);
-  assert.ok(during === 0.75 || client.status?.hybridRatio === 1);
-  await client.until(() => client.log.some((line) => line.startsWith("Hybrid ratio 0.75 -> 1, state")));
+  assert.ok(during === before || client.status?.hybridRatio === 1);
+  await client.until(() => client.log.some((line) => line.startsWith(`Hybrid ratio ${before} -> 1, state`)));
   const { ratioChange, wantedRatio, status } = await dashboard();
   assert.deepEqual([wantedRatio, status.hybridRatio], [1, 1]);
-  assert.deepEqual([ratioChange?.from.hybridRatio, ratioChange?.to.hybridRatio], [0.75, 1]);
+  assert.deepEqual([ratioChange?.from.hybridRatio, ratioChange?.to.hybridRatio], [before, 1]);
   assert.equal(ratioChange?.to.kvBytes, 0);
   assert.ok((ratioChange?.from.kvBytes ?? 0) > 0);
 });

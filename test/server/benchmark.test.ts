@@ -175,7 +175,7 @@ const choices: readonly [string, readonly RatioFigures[], number, RegExp][] = [
     "the fewest bits win",
     [figures(1, 2, 5, 0), figures(0.5, 1.9, 10, 20), figures(0, 1.95, 20, 40)],
     0.5,
-    /^Ratio 0\.5 has 1\.900 bits .* best of the 3 ratios, all within 50 ms and 100\.0 MiB\. It takes 20\.0 MiB of memory and 10 ms .* Ratio 1 would take 0 KiB and 5\.0 ms, at 0\.100 bits a byte more\.$/,
+    /^Ratio 0\.5 has 1\.900 bits .* best of the 3 ratios, all within 50 ms and 100\.0 MiB\. It takes 20\.0 MiB of memory and 10 ms .* Ratio 1 would take 0 B and 5\.0 ms, at 0\.100 bits a byte more\.$/,
   ],
   [
     "of two that are as good the cheaper wins",
