@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeCommit, describeMachine } from "./bench/machine.ts";
-import { type Options, PARTS } from "./eval/parts.ts";
+import type { Options } from "./eval/parts/options.ts";
+import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
 import { writeReport } from "./eval/report/report.ts";
 

@@ -22,7 +22,9 @@ export function percent(estimate: Estimate | undefined): string {
 }
 
 export function share(estimate: Estimate | undefined): string {
-  return estimate ? `${(100 * estimate.value).toFixed(estimate.value > 0 && estimate.value < 0.1 ? 1 : 0)} %` : "";
+  return estimate
+    ? `${(100 * estimate.value).toFixed(estimate.value > 0 && estimate.value < 0.1 ? 1 : 0)} %`
+    : "";
 }
 
 export function lessThan(alone: Estimate | undefined, estimate: Estimate | undefined): string {
