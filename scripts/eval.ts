@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeMachine } from "../server/benchmark/machine.ts";
 import { describeCommit } from "./bench/commit.ts";
-import { type Options, PARTS } from "./eval/parts.ts";
+import type { Options } from "./eval/parts/options.ts";
+import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
 import { writeReport } from "./eval/report/report.ts";
 

@@ -1,0 +1,38 @@
+/** Lines completed by the server's own completer. */
+import { type Answer, answerFigures, compared, thresholds } from "../answers.ts";
+import { askForLines } from "../lines.ts";
+import { chosen, type Options } from "./options.ts";
+
+/** With the repository read and without, at the model's default ratio. */
+export async function lines(options: Options): Promise<object> {
+  const results = [];
+  for (const readsRepository of [false, true]) {
+    const answers: Answer[] = [];
+    for (const repository of chosen(options)) {
+      answers.push(
+        ...(await askForLines(repository, {
+          hybridRatio: undefined,
+          attentionWindow: options.window,
+          modelPath: options.modelPath ?? "",
+          readsRepository,
+          placesEach: options.placesEach,
+        })),
+      );
+    }
+    results.push({ readsRepository, ...lineFigures(answers, options), thresholds: thresholds(answers) });
+  }
+  return { placesEach: options.placesEach, results };
+}
+
+/** Of all places; and the answers themselves where slow models are asked too, to be compared there. */
+export function lineFigures(answers: readonly Answer[], { say }: Options) {
+  const figures = answerFigures(answers);
+  for (const { kind, language, places, exactMatch, charactersSaved, ms } of figures) {
+    if (language === "all") {
+      say(
+        `${kind}, ${places} places: exact ${(100 * exactMatch.value).toFixed(1)} %, ${charactersSaved.value.toFixed(1)} characters saved, p50 ${ms.p50.toFixed(0)} ms`,
+      );
+    }
+  }
+  return { figures, answers: compared(answers) };
+}
