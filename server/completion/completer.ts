@@ -21,7 +21,7 @@ import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 
 /** Mean log probability (nats a token) of the first line from which it is offered; ./dev eval has what each would offer. */
-const LEAST_LOG_PROB = -0.8;
+const LEAST_LOG_PROB = -0.6;
 /** Further lines are decoded only within this time, since the person waits for all of them. */
 const MOST_LINES_MS = 600;
 
