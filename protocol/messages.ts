@@ -47,8 +47,6 @@ export interface CompletionFigures {
   readonly msDecoding?: number;
   /** Tokens of the whole context: repository state, changed files, snippets, suffix and prefix. */
   readonly contextTokens: number;
-  /** Of the first line's tokens, in nats: how sure the model was. Absent when nothing was decoded. */
-  readonly meanLogProb?: number;
   /** Length of the offered text; 0 when nothing was offered. */
   readonly characters: number;
   /** Why nothing was offered, for the log and the panels; absent when something was. */

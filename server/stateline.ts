@@ -31,8 +31,6 @@ export interface StatelineOptions {
   readonly onStatusChanged: () => void;
   /** The native engine when absent. */
   readonly engine?: () => Engine;
-  /** See CompleterContext. */
-  readonly leastLogProb?: number;
 }
 
 /** What is measured: the model as it serves, on the repository as it is. */
@@ -237,7 +235,7 @@ export class Stateline {
   }
 
   async #createServing(directory: string): Promise<Serving> {
-    const { log, storagePath, onStatusChanged, leastLogProb } = this.#options;
+    const { log, storagePath, onStatusChanged } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
     const model = await engine.loadModel(directory, { threads: chooseThreads(this.#settings.threads) });
     try {
@@ -257,7 +255,6 @@ export class Stateline {
         root: () => memory,
         settings: () => this.#settings,
         log,
-        ...(leastLogProb === undefined ? {} : { leastLogProb }),
       });
       return { model, tokenizer, memory, completer, attentionCost: new AttentionCost(model) };
     } catch (cause) {

@@ -53,6 +53,18 @@ Array to_array(Napi::Env env, const std::vector<T>& values) {
   return array;
 }
 
+const char* end_name(engine::GenerateEnd end) {
+  switch (end) {
+    case engine::GenerateEnd::kStop:
+      return "stop";
+    case engine::GenerateEnd::kUnlikely:
+      return "unlikely";
+    case engine::GenerateEnd::kLength:
+      break;
+  }
+  return "length";
+}
+
 Napi::Object info_of(Napi::Env env, const Engine& engine) {
   const engine::Model& model = engine.model();
   const engine::ModelConfig& config = model.config();
@@ -253,7 +265,7 @@ Napi::Value NativeModel::generate(const Napi::CallbackInfo& info) {
       value.Set("tokens", to_array<Napi::Int32Array>(result_env, result.tokens));
       value.Set("logProbs", to_array<Napi::Float32Array>(result_env, result.log_probs));
       value.Set("state", wrap(result_env, result.state));
-      value.Set("reason", Napi::String::New(result_env, result.stopped ? "stop" : "length"));
+      value.Set("reason", Napi::String::New(result_env, end_name(result.end)));
       return value;
     };
     submit(env, [&] {

@@ -40,6 +40,9 @@ engine::GenerateOptions generate_options(const Napi::Object& options) {
   out.sampling.seed = natural(options.Get("seed"), "options.seed", kMaxSafeInteger);
   out.stop_tokens = tokens(options.Get("stopTokens"), "options.stopTokens");
   out.recall = NativeRecall::options(options.Get("recall"));
+  const Napi::Value least = options.Get("leastLogProb");
+  if (!least.IsUndefined())
+    out.least_log_prob = static_cast<float>(number(least, "options.leastLogProb"));
   const Napi::Value first = options.Get("firstTokens");
   if (first.IsUndefined()) return out;
   out.first_tokens = tokens(first, "options.firstTokens");

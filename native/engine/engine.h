@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,14 +55,18 @@ struct GenerateOptions {
   SamplingOptions sampling;
   Tokens stop_tokens;
   Tokens first_tokens;  // the only ids allowed as first token; empty = all
+  // Generation ends where the log-probabilities of the tokens so far sum to less, nats.
+  float least_log_prob = -std::numeric_limits<float>::infinity();
   std::optional<RecallOptions> recall = std::nullopt;
 };
 
+enum class GenerateEnd { kLength, kStop, kUnlikely };
+
 struct GenerateResult {
-  Tokens tokens;                 // with the stop token, if one came
+  Tokens tokens;                 // with the stop token or the unlikely one, if that is the end
   std::vector<float> log_probs;  // [tokens] nats
-  StatePtr state;                // after the tokens, less the stop token
-  bool stopped = false;          // by a stop token, not by length
+  StatePtr state;                // after the tokens, less the one that ended them
+  GenerateEnd end = GenerateEnd::kLength;
 };
 
 // Prefill is cut into chunks of this many tokens: what a more urgent job may have to wait for.

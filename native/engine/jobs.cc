@@ -111,13 +111,14 @@ bool GenerateJob::run_chunk() {
       sampler_.sample(logits_, first ? std::span<const std::int32_t>(generate_.first_tokens)
                                      : std::span<const std::int32_t>());
   keep(sample);
-  if (is_stop(sample.token)) return finish(true);
+  if (is_stop(sample.token)) return finish(GenerateEnd::kStop);
+  if (log_prob_ < generate_.least_log_prob) return finish(GenerateEnd::kUnlikely);
   if (const Tokens drafted = draft(); !drafted.empty()) {
     verify(sample.token, drafted);
     return false;
   }
   workbench_.forward.advance(*branch_, std::span(&sample.token, 1));
-  if (result_.tokens.size() == generate_.max_tokens) return finish(false);
+  if (result_.tokens.size() == generate_.max_tokens) return finish(GenerateEnd::kLength);
   predict();
   return false;
 }
@@ -125,6 +126,7 @@ bool GenerateJob::run_chunk() {
 void GenerateJob::keep(const Sample& sample) {
   result_.tokens.push_back(sample.token);
   result_.log_probs.push_back(sample.log_prob);
+  log_prob_ += sample.log_prob;
   if (recollection_) recollection_->push(sample.token);
 }
 
@@ -189,7 +191,9 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
     mix_recalled(row);
     if (accepted == draft.size()) break;
     const Sample sample = sampler_.sample(row);
-    if (sample.token != draft[accepted]) break;
+    // The token that ends the text is left to the next chunk.
+    const bool ends = log_prob_ + sample.log_prob < generate_.least_log_prob;
+    if (sample.token != draft[accepted] || ends) break;
     keep(sample);
   }
   if (accepted < draft.size()) {
@@ -199,10 +203,10 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
   std::copy(row.begin(), row.end(), logits_.begin());
 }
 
-bool GenerateJob::finish(bool stopped) {
+bool GenerateJob::finish(GenerateEnd end) {
   result_.state = branch_->freeze();
   branch_.reset();
-  result_.stopped = stopped;
+  result_.end = end;
   return true;
 }
 

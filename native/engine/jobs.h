@@ -73,7 +73,7 @@ class GenerateJob : public Job {
   void mix_recalled(std::span<float> logits);
   Tokens draft() const;
   void verify(std::int32_t token, const Tokens& draft);
-  bool finish(bool stopped);
+  bool finish(GenerateEnd end);
 
   Workbench& workbench_;
   StatePtr state_;
@@ -82,6 +82,7 @@ class GenerateJob : public Job {
   Sampler sampler_;
   std::optional<Branch> branch_;
   GenerateResult result_;
+  float log_prob_ = 0;         // of all tokens so far
   std::vector<float> logits_;  // [vocab]; with a recollection: log-probabilities of the mixture
   std::vector<float> draft_logits_;  // [draft + 1, vocab]
   std::optional<Recollection> recollection_;

@@ -19,14 +19,12 @@ export interface Answer {
   /** To the end of the line; empty when there was none. */
   readonly answer: string;
   readonly ms: number;
-  /** Nats a token. */
-  readonly meanLogProb: number;
 }
 
 export function answerTo(
   { kind, nth, language, path, rest }: Place,
   repository: string,
-  answer: Pick<Answer, "answer" | "ms" | "meanLogProb">,
+  answer: Pick<Answer, "answer" | "ms">,
 ): Answer {
   return { kind, nth, language, repository, path, rest, ...answer };
 }
@@ -88,29 +86,26 @@ export function within(budgetMs: number, answers: readonly Answer[]): Answer[] {
   return answers.map((one) => (one.ms <= budgetMs ? one : { ...one, answer: "" }));
 }
 
+/** Of what the product shows unasked: a line as far as it is likely, or nothing. */
 export interface Offered {
-  /** Mean nats a token of the first line from which it is offered. */
-  readonly least: number;
   readonly offeredShare: number;
-  /** Of those offered. */
+  /** Of those offered, the rest of the line to its end. */
   readonly exactShare: number;
-  /** Characters right less those wrong, a request: what showing only these is worth to the person. */
-  readonly netCharacters: number;
+  /** Of those offered, right to where they end. */
+  readonly rightShare: number;
+  /** Characters right less those wrong, a request. */
+  readonly netCharacters: Estimate;
 }
 
-const THRESHOLDS = [-0.2, -0.3, -0.4, -0.5, -0.6, -0.8, -1, -1.2, -1.4, -1.6, -2, -3];
-
-/** What each threshold of the completer would offer (LEAST_LOG_PROB). */
-export function thresholds(all: readonly Answer[]): Offered[] {
-  return THRESHOLDS.map((least) => {
-    const offered = all.filter(({ meanLogProb, answer }) => meanLogProb >= least && answer !== "");
-    return {
-      least,
-      offeredShare: offered.length / all.length,
-      exactShare: offered.filter((one) => isExact(one) === 1).length / offered.length,
-      netCharacters: offered.reduce((sum, one) => sum + netCharacters(one), 0) / all.length,
-    };
-  });
+export function offeredFigures(all: readonly Answer[]): Offered {
+  const offered = all.filter(({ answer }) => answer !== "");
+  const shareOf = (is: (one: Answer) => boolean) => offered.filter(is).length / offered.length;
+  return {
+    offeredShare: offered.length / all.length,
+    exactShare: shareOf((one) => isExact(one) === 1),
+    rightShare: shareOf(({ rest, answer }) => rest.startsWith(answer)),
+    netCharacters: mean(all.map(netCharacters)),
+  };
 }
 
 function isExact({ rest, answer }: Answer): number {

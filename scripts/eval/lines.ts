@@ -14,17 +14,27 @@ export interface LineOptions {
   readonly placesEach: number;
 }
 
-export async function askForLines(repository: CorpusRepository, options: LineOptions): Promise<Answer[]> {
+export interface LineAnswers {
+  readonly byKey: readonly Answer[];
+  /** What is shown while a person types: empty where nothing is. */
+  readonly unasked: readonly Answer[];
+}
+
+export async function askForLines(repository: CorpusRepository, options: LineOptions): Promise<LineAnswers> {
   const places = placesIn(repository, options.placesEach);
   using written = new WrittenRepository(withoutPlaces(repository, places));
   const stateline = await start(written.folder, options);
-  const answers: Answer[] = [];
+  const byKey: Answer[] = [];
+  const unasked: Answer[] = [];
   try {
-    for (const place of places) answers.push(await ask(stateline, repository.name, place));
+    for (const place of places) {
+      byKey.push(await ask(stateline, repository.name, place, true));
+      unasked.push(await ask(stateline, repository.name, place, false));
+    }
   } finally {
     stateline.dispose();
   }
-  return answers;
+  return { byKey, unasked };
 }
 
 async function start(folder: string, options: LineOptions): Promise<Stateline> {
@@ -44,21 +54,20 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
   return stateline;
 }
 
-async function ask(stateline: Stateline, repository: string, place: Place): Promise<Answer> {
+async function ask(stateline: Stateline, repository: string, place: Place, manual: boolean): Promise<Answer> {
   const { path, before, after } = place;
   const document = {
-    // One kind's question must not find the other's text as what was shown before.
-    uri: `file:///${place.kind}/${path}`,
+    // One question must not find the other's answer as what was shown before.
+    uri: `file:///${place.kind}/${manual ? "key" : "typing"}/${path}`,
     relativePath: path,
     languageId: extname(path).slice(1),
     text: before + after,
     editedLine: undefined,
   };
-  const answer = await stateline.complete({ document, offset: before.length, manual: true, others: [] });
+  const answer = await stateline.complete({ document, offset: before.length, manual, others: [] });
   const figures = stateline.lastCompletion;
   return answerTo(place, repository, {
     answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
     ms: figures?.msTotal ?? Number.NaN,
-    meanLogProb: figures?.meanLogProb ?? Number.NaN,
   });
 }

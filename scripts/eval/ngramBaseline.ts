@@ -122,7 +122,7 @@ function completeLine(
   { tokenizer, corpus, weights }: NgramBaseline,
   repository: Counts,
   { before, after }: Place,
-): Pick<Answer, "answer" | "ms" | "meanLogProb"> {
+): Pick<Answer, "answer" | "ms"> {
   // Of the processor, which is the wall's on a quiet machine: one thread, and nothing waits.
   const begun = process.cpuUsage();
   const file = new Counts(CACHE_ORDER);
@@ -133,12 +133,10 @@ function completeLine(
   const stores = { corpus, repository, file };
   let allowed: Iterable<number> = tokenizer.tokensBeginningWith(healed);
   const written: Uint8Array[] = [];
-  let logProb = 0;
   let text = "";
   for (;;) {
     const p = distribution(stores, weights, known.slice(1 - CACHE_ORDER), tokenizer.vocabSize);
     const token = mostLikely(p, allowed);
-    logProb += Math.log(p[token] ?? 0);
     written.push(tokenizer.bytesOf(token));
     text = decodeWhole(concatBytes(written).subarray(healed.length));
     if (text.includes("\n") || written.length === MOST_TOKENS) break;
@@ -149,7 +147,6 @@ function completeLine(
   return {
     answer: (text.split("\n", 1)[0] ?? "").trimEnd(),
     ms: process.cpuUsage(begun).user / 1000,
-    meanLogProb: logProb / written.length,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Answer } from "./answers.ts";
 import type { ScoredFile } from "./bits.ts";
 import { EVALUATION_CACHE, runPython } from "./python.ts";
 
-interface RawAnswer extends Omit<Answer, "ms" | "meanLogProb"> {
+interface RawAnswer extends Omit<Answer, "ms"> {
   readonly contextTokens: number;
   readonly lineTokens: number;
   readonly writtenTokens: number;
@@ -45,6 +45,5 @@ export function timed({ answers, speeds }: Smollm2Answers, read: "file" | "nothi
       (read === "nothing" ? contextTokens * speeds.longMs : 0) +
       lineTokens * speeds.shortMs +
       writtenTokens * speeds.oneMs,
-    meanLogProb: Number.NaN,
   }));
 }

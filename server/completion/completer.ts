@@ -20,8 +20,8 @@ import { ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 
-/** Mean log probability (nats a token) of the first line from which it is offered; ./dev eval has what each would offer. */
-const LEAST_LOG_PROB = -0.6;
+/** A line is offered as far as it is right with this probability; model/EXPERIMENTS.md has what others would offer. */
+const LEAST_PROBABILITY = 0.4;
 /** Further lines are decoded only within this time, since the person waits for all of them. */
 const MOST_LINES_MS = 600;
 
@@ -32,8 +32,6 @@ export interface CompleterContext {
   readonly root: () => Root & { readonly recall: Recall };
   readonly settings: () => Settings;
   readonly log: Log;
-  /** Below it nothing is offered; a test with random weights lowers it. */
-  readonly leastLogProb?: number;
 }
 
 interface Attempt {
@@ -131,6 +129,7 @@ export class Completer {
       healing,
       recall: () => this.#context.root().recall,
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
+      leastLogProb: request.manual ? -Infinity : Math.log(LEAST_PROBABILITY),
       wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
       signal,
     });
@@ -142,9 +141,8 @@ export class Completer {
       msToFirstToken: generation.firstLineAtMs - attempt.startedMs,
       msDecoding: performance.now() - advancedMs,
       contextTokens: state.tokenCount,
-      meanLogProb: generation.firstLineLogProb,
     };
-    const { text, nothing } = this.#judge(generation, around, shape, request.manual);
+    const { text, nothing } = judge(generation, around, shape);
     if (text !== "") this.#shown.add({ uri: request.document.uri, ...around, text });
     return this.#offer(attempt, text, nothing ? { ...figures, nothing } : figures);
   }
@@ -164,21 +162,6 @@ export class Completer {
     if (state) return { state, tokensAdvanced, healing };
     const whole = await cache.advance(root, tokens, signal);
     return { ...whole, tokensAdvanced: tokensAdvanced + whole.tokensAdvanced, healing: NO_HEALING };
-  }
-
-  #judge(
-    generation: Generation,
-    around: Surroundings,
-    shape: Shape,
-    manual: boolean,
-  ): { text: string; nothing?: string } {
-    const least = this.#context.leastLogProb ?? LEAST_LOG_PROB;
-    if (!manual && generation.firstLineLogProb < least) {
-      return { text: "", nothing: `too unsure (${generation.firstLineLogProb.toFixed(2)} nats a token)` };
-    }
-    if (generation.text.trim() === "") return { text: "", nothing: "the line is complete" };
-    const { text, droppedBy } = clean(generation.text, { ...around, shape });
-    return droppedBy ? { text, nothing: `nothing was left by the rule "${droppedBy}"` } : { text };
   }
 
   #offer(attempt: Attempt, text: string, figures: Partial<CompletionFigures>): CompletionAnswer | undefined {
@@ -213,6 +196,18 @@ export class Completer {
     this.#turn = turn.catch(() => undefined);
     return await turn;
   }
+}
+
+/** What is left to offer, or why there is nothing. */
+function judge(
+  generation: Generation,
+  around: Surroundings,
+  shape: Shape,
+): { text: string; nothing?: string } {
+  if (generation.text.trim() === "")
+    return { text: "", nothing: generation.isCut ? "too unsure" : "the line is complete" };
+  const { text, droppedBy } = clean(generation.text, { ...around, shape });
+  return droppedBy ? { text, nothing: `nothing was left by the rule "${droppedBy}"` } : { text };
 }
 
 function wantsMore(

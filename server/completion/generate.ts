@@ -1,4 +1,7 @@
-/** Decodes line by line: a further line only while the caller wants one. */
+/**
+ * Decodes line by line: a further line only while the caller wants one, and no further than it is likely to be right. Of the
+ * first line the likely part is kept, to the end of a word; a further line is kept whole or not at all.
+ */
 import type { Model, Recall, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes, decodeWhole } from "../engine/utf8.ts";
@@ -12,8 +15,8 @@ const DRAFT_TOKENS = 20;
 export interface Generation {
   readonly text: string;
   readonly tokensDecoded: number;
-  /** Mean log probability of the first line's tokens, in nats. */
-  readonly firstLineLogProb: number;
+  /** Whether more was decoded and left out, since it was not likely enough. */
+  readonly isCut: boolean;
   /** Of performance.now(), when the first line was there. */
   readonly firstLineAtMs: number;
 }
@@ -26,6 +29,8 @@ export interface GenerationOptions {
   readonly context: readonly number[];
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;
+  /** A line is kept as far as the log probabilities of its tokens sum to no less, nats. */
+  readonly leastLogProb: number;
   readonly signal: AbortSignal;
 }
 
@@ -36,29 +41,42 @@ export async function generateLines(
   start: State,
   options: GenerationOptions,
 ): Promise<Generation> {
-  const { wantsMore, signal } = options;
+  const { wantsMore, leastLogProb, signal } = options;
   const { firstTokens, text: written } = options.healing;
   const job = { priority: "completion", signal } as const;
   const greedy = { maxTokens: LINE_TOKENS, temperature: 0, topP: 1, seed: 0, stopTokens: tokenizer.lineEnds };
+  const bytesOf = (tokens: Int32Array) => concatBytes([...tokens].map((token) => tokenizer.bytesOf(token)));
   const parts: Uint8Array[] = [];
   const context = [...options.context];
   let state = start;
   let tokensDecoded = 0;
-  let firstLine: { logProb: number; atMs: number } | undefined;
+  let firstLineAtMs: number | undefined;
   const text = () => decodeWhole(concatBytes(parts).subarray(written.length));
+  const generation = (kept: string, isCut: boolean) => ({
+    text: kept,
+    tokensDecoded,
+    isCut,
+    firstLineAtMs: firstLineAtMs ?? performance.now(),
+  });
   try {
     for (;;) {
-      const first = firstLine === undefined && firstTokens ? { firstTokens } : {};
+      const isFirst = firstLineAtMs === undefined;
+      const first = isFirst && firstTokens ? { firstTokens } : {};
       const recall = {
         memory: options.recall(),
         context: Int32Array.from(context),
         draftTokens: DRAFT_TOKENS,
       };
-      const line = await model.generate(state, { ...job, ...greedy, ...first, recall });
+      const line = await model.generate(state, { ...job, ...greedy, ...first, leastLogProb, recall });
       state = replace(state, line.state, start);
-      firstLine ??= { logProb: mean(line.logProbs), atMs: performance.now() };
+      firstLineAtMs ??= performance.now();
       tokensDecoded += line.tokens.length;
-      for (const token of line.tokens) parts.push(tokenizer.bytesOf(token));
+      if (line.reason === "unlikely") {
+        if (!isFirst) return generation(text(), true);
+        parts.push(bytesOf(line.tokens.subarray(0, -1)));
+        return generation(toWordEnd(text(), decodeWhole(bytesOf(line.tokens.subarray(-1)))), true);
+      }
+      parts.push(bytesOf(line.tokens));
       context.push(...line.tokens);
       const end = line.tokens.at(-1);
       const endsLine = line.reason === "stop" && end !== undefined && tokenizer.bytesOf(end).length > 0;
@@ -70,21 +88,15 @@ export async function generateLines(
   } finally {
     if (state !== start) state.dispose();
   }
-  return {
-    text: text(),
-    tokensDecoded,
-    firstLineLogProb: firstLine?.logProb ?? Number.NEGATIVE_INFINITY,
-    firstLineAtMs: firstLine?.atMs ?? performance.now(),
-  };
+  return generation(text(), false);
+}
+
+/** Without the last word where `next`, which is left out, would go on with it. */
+function toWordEnd(text: string, next: string): string {
+  return /^[\p{L}\p{N}_]/u.test(next) ? text.replace(/[\p{L}\p{N}_]+$/u, "") : text;
 }
 
 function replace(before: State, after: State, start: State): State {
   if (before !== start && before !== after) before.dispose();
   return after;
-}
-
-function mean(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return values.length === 0 ? 0 : sum / values.length;
 }

@@ -50,14 +50,16 @@ export interface GenerateOptions extends JobOptions {
   readonly stopTokens: Int32Array;
   /** The only ids allowed as the first token. */
   readonly firstTokens?: Int32Array;
+  /** Generation ends where the log probabilities of the tokens so far sum to less, nats; by default never. */
+  readonly leastLogProb?: number;
 }
 
 export interface Generated {
-  /** Includes the stop token, which is not in `state`. */
+  /** Includes the token that ended them, for the reason "stop" or "unlikely"; it is not in `state`. */
   readonly tokens: Int32Array;
   readonly logProbs: Float32Array;
   readonly state: State;
-  readonly reason: "stop" | "length";
+  readonly reason: "stop" | "unlikely" | "length";
 }
 
 export interface ModelInfo {

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Answer, answerFigures, sharedWith, thresholds, within } from "../../scripts/eval/answers.ts";
+import {
+  type Answer,
+  answerFigures,
+  offeredFigures,
+  sharedWith,
+  within,
+} from "../../scripts/eval/answers.ts";
 import { estimate, mean, randomSource } from "../../scripts/eval/random.ts";
 import { timed } from "../../scripts/eval/smollm2.ts";
 
 function answer(rest: string, given: string, more: Partial<Answer> = {}): Answer {
   const place = { kind: "identifier", nth: 0, language: "Go", repository: "r", path: `${rest}.go` } as const;
-  return { ...place, rest, answer: given, ms: 50, meanLogProb: -0.5, ...more };
+  return { ...place, rest, answer: given, ms: 50, ...more };
 }
 
 const SOME = [answer("value;", "value;"), answer("value)", "values;"), answer("other", "")];
@@ -31,17 +37,17 @@ test("models are compared where each of them was asked", () => {
   assert.deepEqual(sharedWith(others, SOME), [SOME[0]]);
 });
 
-test("a threshold shows fewer answers, and better ones", () => {
-  const unsure = SOME.map((one) => (one.rest === one.answer ? one : { ...one, meanLogProb: -1.5 }));
-  const at = (least: number) => thresholds(unsure).find((one) => one.least === least);
-  assert.equal(at(-0.2)?.offeredShare, 0);
-  assert.ok(Math.abs((at(-0.5)?.offeredShare ?? 0) - 1 / 3) < 1e-12);
-  assert.equal(at(-0.5)?.exactShare, 1);
-  assert.equal(at(-3)?.exactShare, 0.5);
+test("what is shown unasked may be right without being the whole line", () => {
+  const figures = offeredFigures([...SOME, answer("call(x)", "call(")]);
+  assert.equal(figures.offeredShare, 3 / 4);
+  assert.equal(figures.exactShare, 1 / 3);
+  assert.equal(figures.rightShare, 2 / 3);
+  // Six characters, five less two, none, five.
+  assert.equal(figures.netCharacters.value, (6 + 3 + 0 + 5) / 4);
 });
 
 test("a model's times are its counts of tokens times its speeds", () => {
-  const { ms: _, meanLogProb: __, ...place } = answer("x", "x");
+  const { ms: _, ...place } = answer("x", "x");
   const raw = { ...place, contextTokens: 1000, lineTokens: 10, writtenTokens: 4 };
   const known = { speeds: { longMs: 3, shortMs: 5, oneMs: 12 }, answers: [raw], bits: [] };
   assert.equal(timed(known, "file")[0]?.ms, 98);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { answerFigures, thresholds } from "../../scripts/eval/answers.ts";
+import { answerFigures, offeredFigures } from "../../scripts/eval/answers.ts";
 import { code } from "../../scripts/eval/report/format.ts";
 import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
 
@@ -31,7 +31,6 @@ const ANSWERS = (["identifier", "anywhere"] as const).map((kind) => ({
   rest: "one();",
   answer: kind === "anywhere" ? "one();" : "",
   ms: 20,
-  meanLogProb: -0.1,
 }));
 
 const LINES = {
@@ -41,7 +40,7 @@ const LINES = {
       readsRepository: true,
       figures: answerFigures(ANSWERS),
       answers: ANSWERS,
-      thresholds: thresholds(ANSWERS),
+      offered: offeredFigures(ANSWERS),
     },
   ],
 };

@@ -31,6 +31,7 @@ export interface GenerateOptions extends JobOptions {
   seed: number;
   stopTokens: Int32Array;
   firstTokens?: Int32Array;
+  leastLogProb?: number;
   recall?: RecallOptions;
 }
 
@@ -51,7 +52,12 @@ export interface NativeModel {
   generate(
     state: NativeState,
     options: GenerateOptions,
-  ): Promise<{ tokens: Int32Array; logProbs: Float32Array; state: NativeState; reason: "stop" | "length" }>;
+  ): Promise<{
+    tokens: Int32Array;
+    logProbs: Float32Array;
+    state: NativeState;
+    reason: "stop" | "unlikely" | "length";
+  }>;
   logits(state: NativeState): Float32Array;
   serialize(state: NativeState): Promise<Uint8Array>;
   restore(bytes: Uint8Array): Promise<NativeState>;

@@ -121,6 +121,11 @@ test("stop tokens, allowed first tokens and seeds steer generation", async () =>
   assert.equal(stopped.reason, "stop");
   assert.equal(stopped.tokens.at(-1), stop);
   assert.equal(stopped.state.tokenCount, start.tokenCount + stopped.tokens.length - 1);
+  const least = (free.logProbs[0] ?? 0) - 1e-4;
+  const unlikely = await model.generate(start, { ...greedy, leastLogProb: least });
+  assert.equal(unlikely.reason, "unlikely");
+  assert.deepEqual(unlikely.tokens, free.tokens.slice(0, 2));
+  assert.equal(unlikely.state.tokenCount, start.tokenCount + 1);
   const healed = await model.generate(start, { ...greedy, firstTokens: Int32Array.of(7, 8) });
   assert.ok(healed.tokens[0] === 7 || healed.tokens[0] === 8);
   const sampled = (seed: number) => model.generate(start, { ...greedy, temperature: 1, topP: 0.9, seed });

@@ -176,6 +176,23 @@ test("an unsure completion is only offered by key", async () => {
   );
 });
 
+test("a line is offered as far as it is likely, to the end of a word", async () => {
+  const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
+  model.logProb = -0.04;
+  assert.equal((await completer.complete(ask("const value = |")))?.insertText, "computeSomething(withThese,");
+  const byKey = ask("const value = |", { manual: true });
+  const whole = await completer.complete({ ...byKey, document: { ...byKey.document, uri: "file:///b.ts" } });
+  assert.equal(whole?.insertText, "computeSomething(withThese, arguments);");
+});
+
+test("a further line is offered whole or not at all", async () => {
+  const { completer, model } = await setUp(
+    "if (x) {\n  a();\n  b(with, quite, many, arguments, indeed);\n}\n",
+  );
+  model.logProb = -0.1;
+  assert.equal((await completer.complete(ask("if (x) {|")))?.insertText, "\n  a();");
+});
+
 test("a selected suggestion is continued, and its range replaced", async () => {
   const { completer } = await setUp("value.returned(1);\n");
   const selected = { text: "returned", startOffset: 6, endOffset: 8 };

@@ -2,6 +2,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/sampling.h"
 
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -10,6 +11,7 @@
 namespace stateline::testing {
 namespace {
 
+using engine::GenerateEnd;
 using engine::GenerateOptions;
 using engine::GenerateResult;
 using engine::Sample;
@@ -72,7 +74,7 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
   const GenerateResult result =
       generate({.max_tokens = 40, .sampling = {}, .stop_tokens = {}, .first_tokens = {}});
   REQUIRE(result.tokens.size() == 40);
-  CHECK_FALSE(result.stopped);
+  CHECK(result.end == GenerateEnd::kLength);
   CHECK(result.state->token_count() == state->token_count() + 40);
   StatePtr at = state;
   for (std::size_t i = 0; i < result.tokens.size(); ++i) {
@@ -118,7 +120,11 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     memory->append(twin);
     engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 20)};
     const engine::GenerateOptions options{
-        .max_tokens = 25 + seed, .sampling = {}, .stop_tokens = {text[45]}, .first_tokens = {}};
+        .max_tokens = 25 + seed,
+        .sampling = {},
+        .stop_tokens = {text[45]},
+        .first_tokens = {},
+        .least_log_prob = seed < 6 ? -1.0f : -1e6f};
     const auto with = [&](std::size_t draft_tokens) {
       engine::GenerateOptions drafted = options;
       recall.draft_tokens = draft_tokens;
@@ -129,7 +135,7 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     for (const std::size_t draft_tokens : {1u, 4u, 31u}) {
       const GenerateResult drafted = with(draft_tokens);
       CHECK(drafted.tokens == plain.tokens);
-      CHECK(drafted.stopped == plain.stopped);
+      CHECK(drafted.end == plain.end);
       CHECK(drafted.state->token_count() == plain.state->token_count());
       CHECK(state_error(*drafted.state, *plain.state) <= 1e-4);
       CHECK(relative_error(drafted.log_probs, plain.log_probs) <= 1e-3);
@@ -144,10 +150,28 @@ TEST_CASE_FIXTURE(Fixture, "a stop token ends the text and stays out of the stat
   const auto first = std::find(free.tokens.begin(), free.tokens.end(), stop) - free.tokens.begin();
   const GenerateResult result =
       generate({.max_tokens = 20, .sampling = {}, .stop_tokens = {stop}, .first_tokens = {}});
-  CHECK(result.stopped);
+  CHECK(result.end == GenerateEnd::kStop);
   REQUIRE(result.tokens.size() == static_cast<std::size_t>(first) + 1);
   CHECK(result.tokens.back() == stop);
   CHECK(result.state->token_count() == state->token_count() + static_cast<std::uint64_t>(first));
+}
+
+TEST_CASE_FIXTURE(Fixture, "generation ends with the token that makes the text too unlikely") {
+  const GenerateResult free =
+      generate({.max_tokens = 20, .sampling = {}, .stop_tokens = {}, .first_tokens = {}});
+  const float least = std::accumulate(free.log_probs.begin(), free.log_probs.begin() + 7, 0.0f);
+  const auto until = [&](float least_log_prob) {
+    return generate({.max_tokens = 20,
+                     .sampling = {},
+                     .stop_tokens = {},
+                     .first_tokens = {},
+                     .least_log_prob = least_log_prob});
+  };
+  const GenerateResult result = until(least - 1e-4f);
+  CHECK(result.end == GenerateEnd::kUnlikely);
+  CHECK(result.tokens == Tokens(free.tokens.begin(), free.tokens.begin() + 8));
+  CHECK(result.state->token_count() == state->token_count() + 7);
+  CHECK(until(-1e6f).tokens == free.tokens);
 }
 
 TEST_CASE_FIXTURE(Fixture, "only allowed ids come first, with the constrained probability") {

@@ -1,5 +1,5 @@
 /** Lines completed by the server's own completer. */
-import { type Answer, answerFigures, compared, thresholds } from "../answers.ts";
+import { type Answer, answerFigures, compared, offeredFigures } from "../answers.ts";
 import { askForLines } from "../lines.ts";
 import { chosen, type Options } from "./options.ts";
 
@@ -8,18 +8,21 @@ export async function lines(options: Options): Promise<object> {
   const results = [];
   for (const readsRepository of [false, true]) {
     const answers: Answer[] = [];
+    const shown: Answer[] = [];
     for (const repository of chosen(options)) {
-      answers.push(
-        ...(await askForLines(repository, {
-          hybridRatio: undefined,
-          attentionWindow: options.window,
-          modelPath: options.modelPath ?? "",
-          readsRepository,
-          placesEach: options.placesEach,
-        })),
-      );
+      const asked = await askForLines(repository, {
+        hybridRatio: undefined,
+        attentionWindow: options.window,
+        modelPath: options.modelPath ?? "",
+        readsRepository,
+        placesEach: options.placesEach,
+      });
+      answers.push(...asked.byKey);
+      shown.push(...asked.unasked);
     }
-    results.push({ readsRepository, ...lineFigures(answers, options), thresholds: thresholds(answers) });
+    const offered = offeredFigures(shown);
+    options.say(`shown unasked: ${offered.netCharacters.value.toFixed(1)} characters right less wrong`);
+    results.push({ readsRepository, ...lineFigures(answers, options), offered });
   }
   return { placesEach: options.placesEach, results };
 }

@@ -1,4 +1,4 @@
-/** Lines completed: by kind, language and threshold. */
+/** Lines completed: by kind and language, and what is shown unasked. */
 import { table } from "../../../server/benchmark/markdown.ts";
 import type { Answer } from "../answers.ts";
 import { LANGUAGES } from "../languages.ts";
@@ -33,11 +33,12 @@ export function linesText({ results }: LineResults): string {
       plain(anywhere?.charactersSaved, 1),
     ];
   });
-  const offered = (read?.thresholds ?? []).map(({ least, offeredShare, exactShare, netCharacters }) => [
-    String(least),
-    `${(100 * offeredShare).toFixed(0)} %`,
-    `${(100 * exactShare).toFixed(0)} %`,
-    netCharacters.toFixed(2),
+  const offered = results.map(({ readsRepository, offered: shown }) => [
+    readsRepository ? "the repository" : "the file only",
+    share(shown.offeredShare),
+    share(shown.rightShare),
+    share(shown.exactShare),
+    interval(shown.netCharacters, 1),
   ]);
   return [
     table(
@@ -49,11 +50,24 @@ export function linesText({ results }: LineResults): string {
       ["language", "places", "exact, identifier", "exact, anywhere", "saved, identifier", "saved, anywhere"],
       languages,
     ),
-    "With the repository, what would be shown from which mean log-probability on (nats a token), and what that is worth:",
-    table(["from", "shown", "exact of these", "net characters a request"], offered),
+    "Those were asked for by key. While a person types, a line is shown only as far as it is likely (server/completion/generate.ts):",
+    table(
+      [
+        "read before",
+        "shown",
+        "right to its end",
+        "the whole line",
+        "characters right less wrong, a request",
+      ],
+      offered,
+    ),
     "With the repository, the first wrong answer before an identifier in each language, whatever it is:",
     table(["place", "the line goes on with", "the answer"], failures(read?.answers ?? [])),
   ].join("\n\n");
+}
+
+function share(value: number): string {
+  return `${(100 * value).toFixed(0)} %`;
 }
 
 function failures(answers: readonly Answer[]): string[][] {

@@ -36,7 +36,7 @@ export interface LineRun {
 }
 
 export interface LineResults extends Recorded {
-  readonly results: readonly (LineRun & { readonly thresholds: readonly Offered[] })[];
+  readonly results: readonly (LineRun & { readonly offered: Offered })[];
 }
 
 export interface NgramResults extends Recorded {

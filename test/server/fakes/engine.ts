@@ -78,7 +78,7 @@ export class FakeModel implements Model {
   gate: Promise<void> = Promise.resolve();
   /** What follows a text; the text is that after the last <|fim_middle|>. */
   script: (text: string) => string = () => "";
-  logProb = -0.1;
+  logProb = -0.01;
   readonly #tokenizer: Tokenizer;
 
   constructor(tokenizer: Tokenizer) {
@@ -139,14 +139,16 @@ export class FakeModel implements Model {
     if (allowed && !allowed.includes(future[0] ?? -1)) future.splice(0, future.length, allowed[0] ?? 0);
     future.push(this.#tokenizer.special.endOfText);
     const stop = future.findIndex((token) => options.stopTokens.includes(token));
-    const end = Math.min(stop + 1, options.maxTokens);
+    const unlikely = 1 + Math.floor((options.leastLogProb ?? -Infinity) / this.logProb);
+    const end = Math.min(stop + 1, options.maxTokens, unlikely);
     const tokens = Int32Array.from(future.slice(0, end));
-    const kept = end === stop + 1 ? tokens.slice(0, -1) : tokens;
+    const reason = end === stop + 1 ? "stop" : end === unlikely ? "unlikely" : "length";
+    const kept = reason === "length" ? tokens : tokens.slice(0, -1);
     return {
       tokens,
       logProbs: new Float32Array(tokens.length).fill(this.logProb),
       state: this.#create([...state.tokens, ...kept], state.stateHeads),
-      reason: end === stop + 1 ? "stop" : "length",
+      reason,
     };
   }
 
