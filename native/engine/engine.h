@@ -5,18 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "engine/forward.h"
+#include "engine/executor.h"
 #include "engine/model.h"
 #include "engine/recall.h"
 #include "engine/sampling.h"
 #include "engine/scheduler.h"
 #include "engine/state.h"
-#include "kernels/thread_pool.h"
 
 namespace stateline::engine {
 
@@ -64,19 +62,15 @@ struct GenerateResult {
   bool stopped = false;          // by a stop token, not by length
 };
 
-// Prefill is cut into chunks of this many tokens: what a more urgent job may have to wait for.
-inline constexpr std::size_t kPrefillChunk = 256;
-inline constexpr std::size_t kMostDraftTokens =
-    31;  // with the token before them, one chunk of logits
+// With the token before them, one chunk of logits.
+inline constexpr std::size_t kMostDraftTokens = kScoreRows - 1;
 
 // What jobs compute with; used by the engine thread alone.
 struct Workbench {
   Workbench(const Model& model, unsigned threads);
 
   const Model& model;
-  kernels::ThreadPool pool;
-  Forward forward;
-  LogitsHead head;
+  std::unique_ptr<Executor> executor;
 };
 
 class Engine {
@@ -87,7 +81,7 @@ class Engine {
       std::function<void()> on_stopped = [] {});
 
   const Model& model() const { return *model_; }
-  unsigned threads() const { return workbench_.pool.threads(); }
+  unsigned threads() const { return workbench_.executor->threads(); }
 
   // These throw Error(kInvalidArgument) at once if an argument does not fit; else the reply is
   // called. `checkpoints`: ascending token counts, the last is tokens.size(); one state for each.
@@ -113,9 +107,6 @@ class Engine {
 
   std::shared_ptr<const Model> model_;
   Workbench workbench_;
-  std::mutex logits_mutex_;          // guards the next two
-  kernels::ThreadPool logits_pool_;  // of the caller alone
-  LogitsHead logits_head_;
   Scheduler scheduler_;  // last: its thread ends before what it works with
 };
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "engine/cpu_device.h"
 #include "formats/error.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
@@ -154,10 +155,12 @@ std::string hex(const ModelHash& hash) {
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,
-                                         const kernels::Kernels& kernels) {
+                                         const kernels::Kernels& kernels,
+                                         std::shared_ptr<Device> device) {
   const formats::MappedFile config_file(directory / "config.json");
   const std::u8string config_name = (directory / "config.json").u8string();
-  const std::shared_ptr<Model> model(new Model(kernels));
+  if (!device) device = std::make_shared<CpuDevice>(kernels);
+  const std::shared_ptr<Model> model(new Model(kernels, std::move(device)));
   model->config_ =
       parse_config(config_file.bytes(), std::string(config_name.begin(), config_name.end()));
   const Safetensors file(directory / "model.safetensors");

@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "engine/buffer.h"
 #include "engine/config.h"
+#include "engine/device.h"
 #include "kernels/kernels.h"
 
 namespace stateline::engine {
@@ -39,9 +40,11 @@ std::string hex(const ModelHash& hash);
 
 class Model {
  public:
-  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence.
+  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence. Without
+  // a device, the states lie in main memory and `kernels` compute.
   static std::shared_ptr<const Model> load(const std::filesystem::path& directory,
-                                           const kernels::Kernels& kernels = kernels::kernels());
+                                           const kernels::Kernels& kernels = kernels::kernels(),
+                                           std::shared_ptr<Device> device = nullptr);
 
   const kernels::Kernels& kernels() const { return kernels_; }
   const ModelConfig& config() const { return config_; }
@@ -54,11 +57,13 @@ class Model {
   const kernels::PackedMatrix& embedding() const { return embedding_; }  // [vocab, d], tied
   const std::vector<float>& final_norm() const { return final_norm_; }   // [d]
 
+  const std::shared_ptr<Device>& device() const { return device_; }
   // Counts the memory of all this model's states.
-  const std::shared_ptr<MemoryMeter>& meter() const { return meter_; }
+  std::shared_ptr<MemoryMeter> meter() const { return {device_, &device_->meter()}; }
 
  private:
-  Model(const kernels::Kernels& kernels) : kernels_(kernels) {}
+  Model(const kernels::Kernels& kernels, std::shared_ptr<Device> device)
+      : kernels_(kernels), device_(std::move(device)) {}
 
   const kernels::Kernels& kernels_;
   ModelConfig config_;
@@ -69,7 +74,7 @@ class Model {
   std::vector<LayerWeights> layers_;
   kernels::PackedMatrix embedding_;
   std::vector<float> final_norm_;
-  std::shared_ptr<MemoryMeter> meter_ = std::make_shared<MemoryMeter>();
+  std::shared_ptr<Device> device_;
 };
 
 }  // namespace stateline::engine
