@@ -70,7 +70,7 @@ void CpuDevice::read(std::span<std::byte> to, const std::byte* from) {
   std::memcpy(to.data(), from, to.size());
 }
 
-std::string CpuDevice::name() const { return std::string("cpu (") + kernels_.level + ")"; }
+std::string CpuDevice::name() const { return "cpu"; }
 
 std::size_t CpuDevice::slot_bytes(std::size_t K, std::size_t V) const {
   return kernels::slot_bytes(K, V);

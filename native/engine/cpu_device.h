@@ -2,14 +2,11 @@
 #pragma once
 
 #include "engine/device.h"
-#include "kernels/kernels.h"
 
 namespace stateline::engine {
 
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(const kernels::Kernels& kernels) : kernels_(kernels) {}
-
   std::byte* allocate(std::size_t bytes) override;
   void release(std::byte* memory) noexcept override;
   void copy(std::byte* to, const std::byte* from, std::size_t bytes) override;
@@ -24,9 +21,6 @@ class CpuDevice : public Device {
                    std::size_t V) override;
   bool shares_memory_with(const Device& other) const override;
   std::unique_ptr<Executor> make_executor(const Model& model, unsigned threads) override;
-
- private:
-  const kernels::Kernels& kernels_;
 };
 
 }  // namespace stateline::engine

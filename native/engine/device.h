@@ -16,7 +16,7 @@ class Model;
 
 class Device : public Storage {
  public:
-  // For a person: "cpu (avx2)", "cuda:0 (NVIDIA A100)".
+  // For a person: "cpu", "cuda:0 (NVIDIA A100)".
   virtual std::string name() const = 0;
 
   // Of one head's part of a page, which the device lays out as its kernels like it.

@@ -35,9 +35,7 @@ Workbench::Workbench(const Model& m, unsigned threads)
 
 Engine::Engine(std::shared_ptr<const Model> model, unsigned threads,
                std::function<void()> on_stopped)
-    : model_(std::move(model)),
-      workbench_(*model_, threads),
-      scheduler_(std::move(on_stopped)) {}
+    : model_(std::move(model)), workbench_(*model_, threads), scheduler_(std::move(on_stopped)) {}
 
 void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
                      const JobOptions& options, Reply<std::vector<StatePtr>> reply) {

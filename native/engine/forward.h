@@ -1,6 +1,6 @@
-// The processor's forward pass: reads tokens into a branch, by the same arithmetic for a prefill chunk as for
-// one decoded token. The model's mathematics stands in docs/architecture.md, the kernels' in
-// kernels/*.h.
+// The processor's forward pass: reads tokens into a branch, by the same arithmetic for a prefill
+// chunk as for one decoded token. The model's mathematics stands in docs/architecture.md, the
+// kernels' in kernels/*.h.
 #pragma once
 
 #include <cstdint>

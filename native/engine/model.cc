@@ -159,7 +159,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,
                                          std::shared_ptr<Device> device) {
   const formats::MappedFile config_file(directory / "config.json");
   const std::u8string config_name = (directory / "config.json").u8string();
-  if (!device) device = std::make_shared<CpuDevice>(kernels);
+  if (!device) device = std::make_shared<CpuDevice>();
   const std::shared_ptr<Model> model(new Model(kernels, std::move(device)));
   model->config_ =
       parse_config(config_file.bytes(), std::string(config_name.begin(), config_name.end()));

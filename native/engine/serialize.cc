@@ -90,8 +90,7 @@ std::vector<std::byte> serialize(const State& state) {
     buffer->read(next(buffer->size()));
   for (const std::shared_ptr<KvPage>& page : memory.pages)
     state.device()->read_slots(next(page_bytes), page->data(), shape.key_dim, shape.value_dim);
-  const std::uint64_t checksum =
-      formats::xxh64(std::span(out).first(out.size() - kChecksumBytes));
+  const std::uint64_t checksum = formats::xxh64(std::span(out).first(out.size() - kChecksumBytes));
   std::memcpy(rest.data(), &checksum, sizeof checksum);
   return out;
 }
@@ -108,10 +107,10 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
       shape.ssm_bytes() + shape.conv_bytes() + shape.hidden_size * sizeof(float);
   const std::size_t page_bytes = stored_page_bytes(shape);
   const std::uint64_t pages = shape.page_count(header.tokens);
-  const bool whole = payload.size() >= fixed &&
-                     (pages == 0 ? payload.size() == fixed
-                                 : (payload.size() - fixed) % page_bytes == 0 &&
-                                       (payload.size() - fixed) / page_bytes == pages);
+  const bool whole =
+      payload.size() >= fixed && (pages == 0 ? payload.size() == fixed
+                                             : (payload.size() - fixed) % page_bytes == 0 &&
+                                                   (payload.size() - fixed) / page_bytes == pages);
   if (!whole) refuse("is cut off or too long");
   std::uint64_t checksum;
   std::memcpy(&checksum, bytes.data() + bytes.size() - kChecksumBytes, sizeof checksum);

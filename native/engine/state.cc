@@ -14,14 +14,10 @@ StateShape StateShape::of(const Model& model, std::size_t state_heads, std::uint
                     ", but the model has " + std::to_string(config.heads) + " heads; pass 0 to " +
                     std::to_string(config.heads) + ".");
   }
-  return {config.layers,
-          config.heads,
-          state_heads,
-          config.key_dim,
-          config.value_dim,
-          config.hidden_size,
-          window,
-          model.device()->slot_bytes(config.key_dim, config.value_dim)};
+  return {config.layers,    config.heads,
+          state_heads,      config.key_dim,
+          config.value_dim, config.hidden_size,
+          window,           model.device()->slot_bytes(config.key_dim, config.value_dim)};
 }
 
 std::uint64_t StateShape::first_page(std::uint64_t position) const {

@@ -19,6 +19,11 @@ Device& Device::get() {
   return device;
 }
 
+std::recursive_mutex& Device::mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
 Device::Device() : threads_(kMaxThreads), arena_(new std::byte[kSharedBytes]) {}
 
 std::string Device::place(const std::source_location& at) {
@@ -29,6 +34,7 @@ std::string Device::place(const std::source_location& at) {
 // ---------------------------------------------------------------- the grid
 
 void Device::launch(Dim3 grid, Dim3 block, Body body, const void* context) {
+  const std::lock_guard lock(mutex());
   if (grid.count() == 0 || block.count() == 0 || block.count() > kMaxThreads ||
       block.count() % kWarp != 0 || grid.y > 65535 || grid.z > 65535)
     throw Fault(FaultKind::launch, "a grid of " + std::to_string(grid.count()) + " blocks of " +

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
@@ -45,6 +46,8 @@ struct MatrixPart {
 class Device {
  public:
   static Device& get();
+  // Held by whoever launches or manages memory: the emulator does one thing at a time.
+  static std::recursive_mutex& mutex();
 
   // ---- what a test sets
   void seed(uint32_t value) { random_.seed(value); }
