@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildKernelTest, compileSources, linkLibrary, nvccVersion, TARGETS } from "./cuda/compile.ts";
+import { buildGpuProgram, compileSources, linkLibrary, nvccVersion, TARGETS } from "./cuda/compile.ts";
 import { compareResources, type Resources } from "./cuda/resources.ts";
 import { writeTable } from "./cuda/table.ts";
 
@@ -36,7 +36,7 @@ if (version === undefined) {
   process.exit(update || process.argv.includes("--library") ? 1 : 0);
 }
 if (process.argv.includes("--test")) {
-  const { status } = spawnSync(await buildKernelTest(root, TARGETS), { stdio: "inherit" });
+  const { status } = spawnSync(await buildGpuProgram(root, TARGETS, "gpu_test"), { stdio: "inherit" });
   process.exit(status ?? 1);
 }
 const resources = await compileSources(root, TARGETS);

@@ -9,7 +9,7 @@ import type { Subject } from "./benchmark/run.ts";
 import { Completer } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { describeDevice, loadOnDevice } from "./engine/device.ts";
-import type { DeviceError, Engine, Model } from "./engine/engine.ts";
+import { DeviceError, type Engine, type Model } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
 import { chooseThreads } from "./engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
@@ -235,7 +235,9 @@ export class Stateline {
       );
       this.#read(true);
     } catch (cause) {
-      this.#life = { kind: "error", message: reasonOf(cause) };
+      // A GPU that fails here is left already, and the next loading has begun to wait for this one.
+      if (cause instanceof DeviceError) this.#life = { kind: "loading" };
+      else this.#life = { kind: "error", message: reasonOf(cause) };
       log.warn(reasonOf(cause));
       onStatusChanged();
     }

@@ -110,7 +110,9 @@ Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
         env, deferred,
         [directory, threads, cuda, delivery] {
           auto model = engine::Model::load(directory, kernels::kernels(), device_for(cuda));
-          return make_engine(std::move(model), threads, delivery);
+          auto engine = make_engine(std::move(model), threads, delivery);
+          if (cuda) engine->check_device();
+          return engine;
         },
         [](Napi::Env result_env, std::shared_ptr<Engine> engine) -> Napi::Value {
           AddonData& data = AddonData::of(result_env);

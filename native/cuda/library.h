@@ -10,7 +10,7 @@
 
 namespace stateline::cuda {
 
-// Of what follows; both sides are built from the same sources, or refuse each other.
+// Raised with every change of what follows: the engine refuses a library of another version.
 inline constexpr std::uint32_t kLibraryVersion = 1;
 inline constexpr char kLibraryEntry[] = "stateline_cuda_library";
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/device_check.h"
 #include "engine/jobs.h"
 
 namespace stateline::engine {
@@ -36,6 +37,8 @@ Workbench::Workbench(const Model& m, unsigned threads)
 Engine::Engine(std::shared_ptr<const Model> model, unsigned threads,
                std::function<void()> on_stopped)
     : model_(std::move(model)), workbench_(*model_, threads), scheduler_(std::move(on_stopped)) {}
+
+void Engine::check_device() { check_against_processor(*model_, *workbench_.executor); }
 
 void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
                      const JobOptions& options, Reply<std::vector<StatePtr>> reply) {

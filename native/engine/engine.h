@@ -80,6 +80,9 @@ class Engine {
       std::shared_ptr<const Model> model, unsigned threads,
       std::function<void()> on_stopped = [] {});
 
+  // Before the first job: throws Error(kDevice) unless the device computes what the processor does.
+  void check_device();
+
   const Model& model() const { return *model_; }
   unsigned threads() const { return workbench_.executor->threads(); }
 

@@ -46,34 +46,45 @@ class Model {
                                            const kernels::Kernels& kernels = kernels::kernels(),
                                            std::shared_ptr<Device> device = nullptr);
 
-  const kernels::Kernels& kernels() const { return kernels_; }
-  const ModelConfig& config() const { return config_; }
-  const ModelHash& hash() const { return hash_; }
-  Quantization quantization() const { return quantization_; }
-  std::size_t parameters() const { return parameters_; }
-  std::size_t weight_bytes() const { return weight_bytes_; }
+  // The same weights, not copied, for states on another device.
+  std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
 
-  const std::vector<LayerWeights>& layers() const { return layers_; }
-  const kernels::PackedMatrix& embedding() const { return embedding_; }  // [vocab, d], tied
-  const std::vector<float>& final_norm() const { return final_norm_; }   // [d]
+  const kernels::Kernels& kernels() const { return kernels_; }
+  const ModelConfig& config() const { return contents_->config; }
+  const ModelHash& hash() const { return contents_->hash; }
+  Quantization quantization() const { return contents_->quantization; }
+  std::size_t parameters() const { return contents_->parameters; }
+  std::size_t weight_bytes() const { return contents_->weight_bytes; }
+
+  const std::vector<LayerWeights>& layers() const { return contents_->layers; }
+  const kernels::PackedMatrix& embedding() const {
+    return contents_->embedding;
+  }  // [vocab, d], tied
+  const std::vector<float>& final_norm() const { return contents_->final_norm; }  // [d]
 
   const std::shared_ptr<Device>& device() const { return device_; }
   // Counts the memory of all this model's states.
   std::shared_ptr<MemoryMeter> meter() const { return {device_, &device_->meter()}; }
 
  private:
-  Model(const kernels::Kernels& kernels, std::shared_ptr<Device> device)
-      : kernels_(kernels), device_(std::move(device)) {}
+  // What the files hold.
+  struct Contents {
+    ModelConfig config;
+    ModelHash hash{};
+    Quantization quantization = Quantization::kF32;
+    std::size_t parameters = 0;
+    std::size_t weight_bytes = 0;
+    std::vector<LayerWeights> layers;
+    kernels::PackedMatrix embedding;
+    std::vector<float> final_norm;
+  };
+
+  Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
+        std::shared_ptr<Device> device)
+      : kernels_(kernels), contents_(std::move(contents)), device_(std::move(device)) {}
 
   const kernels::Kernels& kernels_;
-  ModelConfig config_;
-  ModelHash hash_{};
-  Quantization quantization_ = Quantization::kF32;
-  std::size_t parameters_ = 0;
-  std::size_t weight_bytes_ = 0;
-  std::vector<LayerWeights> layers_;
-  kernels::PackedMatrix embedding_;
-  std::vector<float> final_norm_;
+  std::shared_ptr<const Contents> contents_;
   std::shared_ptr<Device> device_;
 };
 

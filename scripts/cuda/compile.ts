@@ -72,15 +72,20 @@ export async function linkLibrary(root: string, targets: readonly string[], libr
   renameSync(`${library}.new`, library);
 }
 
-/** A program of the kernels' tests for this machine's GPU, of what was compiled; needs native/build. */
-export async function buildKernelTest(root: string, targets: readonly string[]): Promise<string> {
+/** A program of native/test/cuda/gpu for this machine's GPU, over what was compiled; needs native/build. */
+export async function buildGpuProgram(
+  root: string,
+  targets: readonly string[],
+  name: "gpu_test" | "gpu_bench",
+): Promise<string> {
   const tests = join(root, "native", "test", "cuda");
-  const program = join(objectsFolder(root), "gpu_test");
+  const program = join(objectsFolder(root), name);
+  const cases = name === "gpu_test" ? globSync(join(tests, "*cases.cc")) : [];
   const kernels = globSync("native/kernels/cuda/*.cu", { cwd: root });
   await nvcc([
     ...["-O1", "-std=c++20", "--expt-relaxed-constexpr", "-x", "cu", ...codeFor(targets)],
     ...["-I", join(root, "native"), "-I", join(tests, "gpu"), "-I", tests],
-    ...globSync([join(tests, "*cases.cc"), join(tests, "gpu", "*.cc")]),
+    ...[...cases, join(tests, "gpu", `${name}.cc`)],
     // What follows is linked as it is.
     ...["-x", "none", ...kernels.map((source) => objectOf(source, objectsFolder(root)))],
     ...[join(root, "native/build/libstateline_kernels.a"), "-o", program],

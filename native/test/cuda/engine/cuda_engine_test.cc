@@ -209,6 +209,14 @@ TEST_CASE("planted faults between engine and GPU are seen by these comparisons")
         return library().load(gpu, &swapped, tokens, rows, network);
       });
   CHECK(error_with(wrong_heads, 2) > kTolerance);
+
+  // The check at the start, which knows no tolerance this fine, still sees what matters.
+  const auto sentence = [](const Library& faulty) {
+    return sentence_of([&] { Engine(Pair(11, faulty).gpu, 1).check_device(); });
+  };
+  CHECK(sentence(library()) == "");
+  CHECK(sentence(wrong_heads).find("computes something else than the processor") !=
+        std::string::npos);
 }
 
 }  // namespace
