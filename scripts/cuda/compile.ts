@@ -67,7 +67,8 @@ export async function linkLibrary(root: string, targets: readonly string[], libr
   const objects = sourcesOf(root).map((source) => objectOf(source, objectsFolder(root)));
   mkdirSync(dirname(library), { recursive: true });
   const linking = ["-shared", "-cudart", "static", "-Xcompiler", "-static-libgcc,-static-libstdc++"];
-  await nvcc([...linking, ...codeFor(targets), ...objects, "-o", `${library}.new`]);
+  const hidden = ["-Xlinker", "--exclude-libs=ALL"]; // its C++ library is its own
+  await nvcc([...linking, ...hidden, ...codeFor(targets), ...objects, "-o", `${library}.new`]);
   // A running server may have the old one mapped.
   renameSync(`${library}.new`, library);
 }
