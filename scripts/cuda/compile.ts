@@ -82,14 +82,24 @@ export async function buildGpuProgram(
   const tests = join(root, "native", "test", "cuda");
   const program = join(objectsFolder(root), name);
   const cases = name === "gpu_test" ? globSync(join(tests, "*cases.cc")) : [];
-  const kernels = globSync("native/kernels/cuda/*.cu", { cwd: root });
+  const sources = [...cases, join(tests, "gpu", `${name}.cc`)];
   await nvcc([
     ...["-O1", "-std=c++20", "--expt-relaxed-constexpr", "-x", "cu", ...codeFor(targets)],
     ...["-I", join(root, "native"), "-I", join(tests, "gpu"), "-I", tests],
-    ...[...cases, join(tests, "gpu", `${name}.cc`)],
-    // What follows is linked as it is.
-    ...["-x", "none", ...kernels.map((source) => objectOf(source, objectsFolder(root)))],
-    ...[join(root, "native/build/libstateline_kernels.a"), "-o", program],
+    ...["-c", ...sources, "-odir", objectsFolder(root)],
+  ]);
+  const objects = [
+    ...sources.map((source) => join(objectsFolder(root), `${basename(source, ".cc")}.o`)),
+    ...globSync("native/kernels/cuda/*.cu", { cwd: root }).map((source) =>
+      objectOf(source, objectsFolder(root)),
+    ),
+  ];
+  await nvcc([
+    ...codeFor(targets),
+    ...objects,
+    join(root, "native/build/libstateline_kernels.a"),
+    "-o",
+    program,
   ]);
   return program;
 }

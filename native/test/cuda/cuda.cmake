@@ -21,21 +21,23 @@ set_source_files_properties(${planted_sources} PROPERTIES COMPILE_OPTIONS -fno-s
 stateline_instrumented(stateline_cuda_emulated ${cuda_sources})
 stateline_instrumented(stateline_cuda_planted ${planted_sources})
 
+# First among the objects of whatever it is linked into: of an inline function that both have, the linker
+# takes the first, and the emulator's own touches of memory are no kernel's.
 file(GLOB emulator_sources CONFIGURE_DEPENDS test/cuda/emulator/*.cc)
 add_library(stateline_emulator OBJECT ${emulator_sources})
 target_include_directories(stateline_emulator PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${emulator})
 
 # The library as the engine loads it, for tests of the whole road on machines without a GPU.
-add_library(stateline_cuda_emulated_library SHARED $<TARGET_OBJECTS:stateline_cuda_emulated>
-  $<TARGET_OBJECTS:stateline_emulator>)
+add_library(stateline_cuda_emulated_library SHARED $<TARGET_OBJECTS:stateline_emulator>
+  $<TARGET_OBJECTS:stateline_cuda_emulated>)
 set_target_properties(stateline_cuda_emulated_library PROPERTIES OUTPUT_NAME stateline_cuda_emulated)
 
 target_link_options(stateline_cuda_emulated_library PRIVATE -fsanitize=undefined)
 
 # stateline_emulated_test(NAME SOURCE ...): a program with the emulated GPU in it.
 function(stateline_emulated_test name)
-  add_executable(${name} ${ARGN} $<TARGET_OBJECTS:stateline_cuda_emulated>
-    $<TARGET_OBJECTS:stateline_emulator>)
+  add_executable(${name} $<TARGET_OBJECTS:stateline_emulator> ${ARGN}
+    $<TARGET_OBJECTS:stateline_cuda_emulated>)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${emulator})
   target_link_options(${name} PRIVATE -fsanitize=undefined)
   add_test(NAME ${name} COMMAND ${name})

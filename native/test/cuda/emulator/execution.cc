@@ -35,6 +35,7 @@ std::string Device::place(const std::source_location& at) {
 
 void Device::launch(Dim3 grid, Dim3 block, Body body, const void* context) {
   const std::lock_guard lock(mutex());
+  launcher_ = std::this_thread::get_id();
   if (grid.count() == 0 || block.count() == 0 || block.count() > kMaxThreads ||
       block.count() % kWarp != 0 || grid.y > 65535 || grid.z > 65535)
     throw Fault(FaultKind::launch, "a grid of " + std::to_string(grid.count()) + " blocks of " +
@@ -250,6 +251,7 @@ void* Device::shared(size_t bytes) {
 }
 
 void Device::touch(uintptr_t address, size_t bytes, bool write, bool atomic) {
+  if (launcher_.load(std::memory_order_relaxed) != std::this_thread::get_id()) return;
   if (judging_ || !current_ || current_->fiber.owns(address)) return;
   if (random_() % kPreemption == 0) current_->fiber.yield();
   judging_ = true;

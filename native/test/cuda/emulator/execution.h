@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <set>
 #include <source_location>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "fault.h"
@@ -110,6 +112,8 @@ class Device {
   static std::string place(const std::source_location& at);
 
   std::mt19937 random_;
+  // What other threads of the host touch meanwhile is no kernel's.
+  std::atomic<std::thread::id> launcher_;
   std::vector<Thread> threads_;  // [1024], of which block_dim.count() are in use
   unsigned thread_count_ = 0;
   Thread* current_ = nullptr;
