@@ -8,6 +8,7 @@
 
 #include "cuda/gpu.h"
 #include "cuda/library.h"
+#include "kernels/causal_conv.h"
 #include "kernels/cuda/attention.cuh"
 
 namespace stateline::cuda {
@@ -68,7 +69,7 @@ struct Network {
 
   kernels::cuda::PagedCache cache(std::size_t layer, const Chunk& chunk) const;
   // Of a layer's part of the branch's convolution history, and of its copy from before the chunk.
-  std::size_t history_at(std::size_t layer) const { return layer * 3 * C_; }
+  std::size_t history_at(std::size_t layer) const { return layer * kernels::kConvHistory * C_; }
 
   Gpu& gpu_;
   std::size_t vocab_, d_, layers_, H_, K_, V_, F_;
