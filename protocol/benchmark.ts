@@ -83,6 +83,8 @@ export interface MeasuredModel {
   readonly weightBytes: number;
   readonly cpuLevel: string;
   readonly threads: number;
+  /** The GPU that it ran on; absent: the processor. */
+  readonly gpu?: string;
 }
 
 export interface BenchmarkRun {

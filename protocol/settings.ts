@@ -8,7 +8,8 @@ export interface Settings {
   readonly hybridRatio: number | null;
   /** How many tokens the attention heads look back; 0 = unbounded; null = the model's own default. */
   readonly attentionWindow: number | null;
-  readonly device: "auto" | "cpu";
+  /** "auto" is the first GPU that can be used, else the processor; "cuda:1" is GPU number 1. */
+  readonly device: "auto" | "cpu" | `cuda:${number}`;
   /** 0 = the machine's physical cores, at most 4. */
   readonly threads: number;
   /** Folder with config.json, model.safetensors and tokenizer.json; empty = the embedded model. */
@@ -63,7 +64,10 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
     accepts: (value) => value === null || isIntegerBetween(0, 10_000_000)(value),
     expected: "a whole number of tokens, 0 for unbounded, or null for the model's default",
   },
-  device: { accepts: (value) => value === "auto" || value === "cpu", expected: '"auto" or "cpu"' },
+  device: {
+    accepts: (value) => typeof value === "string" && /^(auto|cpu|cuda:\d{1,2})$/.test(value),
+    expected: '"auto", "cpu" or a GPU such as "cuda:0"',
+  },
   threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },
   modelPath: { accepts: isString, expected: "a folder's path, or empty for the embedded model" },
   languages: { accepts: isStringList, expected: 'a list of language ids such as ["*", "!markdown"]' },

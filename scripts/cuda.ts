@@ -1,12 +1,14 @@
 /**
  * ./dev test:cuda, second half: compiles the CUDA kernels for every target and compares what they take with
  * docs/benchmarks/cuda.json; --update writes that file and the table beside it instead, --table only the table, from the
- * file as it is.
+ * file as it is. --library links the library that the engine loads (./dev build --cuda),
+ * --test runs the kernels' cases on this machine's GPU, after --library (./dev test:gpu).
  */
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileKernels, nvccVersion, TARGETS } from "./cuda/compile.ts";
+import { buildGpuProgram, compileSources, linkLibrary, nvccVersion, TARGETS } from "./cuda/compile.ts";
 import { compareResources, type Resources } from "./cuda/resources.ts";
 import { writeTable } from "./cuda/table.ts";
 
@@ -31,9 +33,19 @@ if (process.argv.includes("--table")) {
 const version = nvccVersion();
 if (version === undefined) {
   console.log("nvcc is not installed: the CUDA kernels were not compiled for GPUs.\n# skipped 1");
-  process.exit(update ? 1 : 0);
+  process.exit(update || process.argv.includes("--library") ? 1 : 0);
 }
-const resources = await compileKernels(root, TARGETS);
+if (process.argv.includes("--test")) {
+  const { status } = spawnSync(await buildGpuProgram(root, TARGETS, "gpu_test"), { stdio: "inherit" });
+  process.exit(status ?? 1);
+}
+const resources = await compileSources(root, TARGETS);
+if (process.argv.includes("--library")) {
+  const library = join(root, "dist", "native", "stateline_cuda.so");
+  await linkLibrary(root, TARGETS, library);
+  console.log(`${library} is built (nvcc ${version}).`);
+  if (!update) process.exit(0);
+}
 if (update) {
   const record: Committed = { command: "node scripts/cuda.ts --update", nvcc: version, resources };
   writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);

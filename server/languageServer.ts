@@ -121,6 +121,7 @@ export class LanguageServer {
       storagePath: this.#client.storagePath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
+      onProblem: (sentence) => this.#tell(MessageType.Warning, sentence),
     });
     this.#sendStatus();
     await this.#stateline.start();

@@ -8,7 +8,8 @@ import { RatioChanges, type RatioSubject } from "./benchmark/ratioChange.ts";
 import type { Subject } from "./benchmark/run.ts";
 import { Completer } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
-import type { Engine, Model } from "./engine/engine.ts";
+import { describeDevice, loadOnDevice } from "./engine/device.ts";
+import { DeviceError, type Engine, type Model } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
 import { chooseThreads } from "./engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
@@ -29,6 +30,8 @@ export interface StatelineOptions {
   readonly storagePath: string | undefined;
   readonly log: Log;
   readonly onStatusChanged: () => void;
+  /** One sentence that the person should see though work goes on. */
+  readonly onProblem?: (sentence: string) => void;
   /** The native engine when absent. */
   readonly engine?: () => Engine;
 }
@@ -73,6 +76,8 @@ export class Stateline {
   readonly #meter = new Meter();
   #notedFigures: CompletionFigures | undefined;
   readonly #ratioChanges: RatioChanges;
+  /** Until the person sets a device anew. */
+  #gpuFailed = false;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
@@ -94,6 +99,7 @@ export class Stateline {
     this.#settings = settings;
     this.#folders = folders;
     const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
+    if (differs(before.settings, settings, ["device"])) this.#gpuFailed = false;
     if (reload) return await this.start();
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow", "exclude"]);
     if (!reread && JSON.stringify(before.folders) === JSON.stringify(folders)) return;
@@ -144,7 +150,7 @@ export class Stateline {
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
       hybridRatio: memory.state.stateHeads / info.heads,
-      device: `cpu (${info.cpuLevel}, ${info.threads} ${info.threads === 1 ? "thread" : "threads"})`,
+      device: describeDevice(info),
       model: this.#modelName(model),
       ...(problem ? { message: problem } : {}),
     };
@@ -223,11 +229,13 @@ export class Stateline {
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
       log.info(
-        `Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${info.cpuLevel}.`,
+        `Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${describeDevice(info)}.`,
       );
       this.#read(true);
     } catch (cause) {
-      this.#life = { kind: "error", message: reasonOf(cause) };
+      // A GPU that fails here is left already, and the next loading has begun to wait for this one.
+      if (cause instanceof DeviceError) this.#life = { kind: "loading" };
+      else this.#life = { kind: "error", message: reasonOf(cause) };
       log.warn(reasonOf(cause));
       onStatusChanged();
     }
@@ -237,7 +245,7 @@ export class Stateline {
   async #createServing(directory: string): Promise<Serving> {
     const { log, storagePath, onStatusChanged } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
-    const model = await engine.loadModel(directory, { threads: chooseThreads(this.#settings.threads) });
+    const model = await this.#loadModel(engine, directory);
     try {
       const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
@@ -261,6 +269,28 @@ export class Stateline {
       model.dispose();
       throw cause;
     }
+  }
+
+  #loadModel(engine: Engine, directory: string): Promise<Model> {
+    const { log, onProblem } = this.#options;
+    return loadOnDevice(engine, directory, {
+      setting: this.#gpuFailed ? "cpu" : this.#settings.device,
+      threads: chooseThreads(this.#settings.threads),
+      onUnusable: ({ message }, asked) => {
+        log.info(`${message} The model runs on the processor.`);
+        if (asked) onProblem?.(`${message} The model runs on the processor.`);
+      },
+      onDeviceFailed: (error) => this.#leaveGpu(error),
+    });
+  }
+
+  /** The model goes on on the processor, from the state on disk; whatever failed meanwhile is asked again. */
+  #leaveGpu({ message }: DeviceError): void {
+    if (this.#gpuFailed || this.#disposed) return;
+    this.#gpuFailed = true;
+    this.#options.log.warn(`${message} The model goes on on the processor.`);
+    this.#options.onProblem?.(`${message} The model goes on on the processor.`);
+    void this.start();
   }
 
   #read(fromDisk: boolean): void {

@@ -32,6 +32,11 @@ std::string text(const Napi::Value& value, const std::string& name) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+std::filesystem::path path(const Napi::Value& value, const std::string& name) {
+  const std::string utf8 = text(value, name);
+  return std::u8string(utf8.begin(), utf8.end());
+}
+
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name) {
   const bool fits =
       value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;

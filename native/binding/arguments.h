@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ double number(const Napi::Value& value, const std::string& name);
 std::uint64_t natural(const Napi::Value& value, const std::string& name, std::uint64_t max);
 Napi::Object object(const Napi::Value& value, const std::string& name);
 std::string text(const Napi::Value& value, const std::string& name);
+std::filesystem::path path(const Napi::Value& value, const std::string& name);
 // Copies an Int32Array.
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name);
 

@@ -10,6 +10,8 @@
 #include "binding/options.h"
 #include "binding/recall.h"
 #include "binding/state.h"
+#include "engine/cuda_device.h"
+#include "engine/cuda_library.h"
 #include "engine/serialize.h"
 
 namespace stateline::binding {
@@ -21,14 +23,16 @@ using engine::StatePtr;
 constexpr std::uint64_t kMaxThreads = 64;
 constexpr unsigned kDefaultMaxThreads = 4;
 
-std::filesystem::path path_of(const std::string& utf8) {
-  return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
-}
-
 // 0 = as many as the machine has, up to four: more cores only wait for the same memory.
 unsigned thread_count(std::uint64_t wanted) {
   if (wanted > 0) return static_cast<unsigned>(wanted);
   return std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultMaxThreads);
+}
+
+// The processor when there are no options.
+std::shared_ptr<engine::Device> device_for(const std::optional<CudaOptions>& cuda) {
+  if (!cuda) return nullptr;
+  return engine::CudaDevice::open(engine::load_cuda_library(cuda->library), cuda->gpu);
 }
 
 // The engine tells, from its thread, when that thread ends; the environment then lets go of it.
@@ -85,6 +89,7 @@ Napi::Object info_of(Napi::Env env, const Engine& engine) {
   info.Set("attentionWindow", count(config.attention_window));
   info.Set("threads", count(engine.threads()));
   info.Set("cpuLevel", string(model.kernels().level));
+  info.Set("device", string(model.device()->name()));
   info.Freeze();
   return info;
 }
@@ -107,15 +112,19 @@ Napi::Function NativeModel::define(Napi::Env env) {
 Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return promised(env, [&](Napi::Promise::Deferred deferred) {
-    const std::filesystem::path directory = path_of(text(info[0], "directory"));
+    const std::filesystem::path directory = path(info[0], "directory");
     const Napi::Object options = object(info[1], "options");
     const unsigned threads =
         thread_count(natural(options.Get("threads"), "options.threads", kMaxThreads));
+    const std::optional<CudaOptions> cuda = cuda_options(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,
-        [directory, threads, delivery] {
-          return make_engine(engine::Model::load(directory), threads, delivery);
+        [directory, threads, cuda, delivery] {
+          auto model = engine::Model::load(directory, kernels::kernels(), device_for(cuda));
+          auto engine = make_engine(std::move(model), threads, delivery);
+          if (cuda) engine->check_device();
+          return engine;
         },
         [](Napi::Env result_env, std::shared_ptr<Engine> engine) -> Napi::Value {
           AddonData& data = AddonData::of(result_env);

@@ -9,6 +9,15 @@
 
 namespace stateline::binding {
 
+std::optional<CudaOptions> cuda_options(const Napi::Object& options) {
+  constexpr std::uint64_t kMaxGpu = 99;
+  const Napi::Value value = options.Get("cuda");
+  if (value.IsUndefined()) return std::nullopt;
+  const Napi::Object cuda = object(value, "options.cuda");
+  return CudaOptions{path(cuda.Get("library"), "options.cuda.library"),
+                     static_cast<int>(natural(cuda.Get("gpu"), "options.cuda.gpu", kMaxGpu))};
+}
+
 engine::JobOptions job_options(const Napi::Object& options) {
   const std::string priority = text(options.Get("priority"), "options.priority");
   if (priority != "completion" && priority != "background")

@@ -4,11 +4,20 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "engine/engine.h"
 
 namespace stateline::binding {
+
+// { cuda?: { library, gpu } }: where a model is to run; nothing for the processor.
+struct CudaOptions {
+  std::filesystem::path library;
+  int gpu;
+};
+std::optional<CudaOptions> cuda_options(const Napi::Object& options);
 
 // { priority, cancellation? }
 engine::JobOptions job_options(const Napi::Object& options);

@@ -1,15 +1,13 @@
 #include "engine/branch.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace stateline::engine {
 
 using kernels::kPageTokens;
 
 Branch::Branch(const Model& model, const State& state)
-    : model_(state.model()),
-      meter_(model.meter()),
+    : model_(model),
       shape_(state.shape()),
       memory_(state.memory().copy()),
       first_page_(shape_.first_page(memory_.tokens)),
@@ -30,7 +28,7 @@ void Branch::reserve(std::size_t tokens) {
   page_data_.reserve(page_data_.size() + pages);
   spare_pages_.reserve(pages);
   while (spare_pages_.size() < pages)
-    spare_pages_.push_back(std::make_shared<KvPage>(shape_.page_bytes(), meter_));
+    spare_pages_.push_back(std::make_shared<KvPage>(shape_.page_bytes(), model_.device()));
 }
 
 void Branch::open(std::size_t tokens) {
@@ -39,7 +37,7 @@ void Branch::open(std::size_t tokens) {
   const bool last_is_partial = memory_.tokens % kPageTokens != 0;
   if (last_is_partial && last_page_shared_) {
     std::shared_ptr<KvPage> twin = new_page();
-    std::memcpy(twin->data(), memory_.pages.back()->data(), twin->size());
+    twin->assign(*memory_.pages.back());
     page_data_.back() = twin->data();
     memory_.pages.back() = std::move(twin);
   }
@@ -54,7 +52,7 @@ void Branch::close(std::size_t tokens) {
 }
 
 std::shared_ptr<KvPage> Branch::new_page() {
-  if (spare_pages_.empty()) return std::make_shared<KvPage>(shape_.page_bytes(), meter_);
+  if (spare_pages_.empty()) return std::make_shared<KvPage>(shape_.page_bytes(), model_.device());
   std::shared_ptr<KvPage> page = std::move(spare_pages_.back());
   spare_pages_.pop_back();
   return page;

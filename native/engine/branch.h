@@ -27,14 +27,14 @@ class Branch {
   void close(std::size_t tokens);
 
   const StateShape& shape() const { return shape_; }
-  const ModelHash& model() const { return model_; }
   std::uint64_t token_count() const { return memory_.tokens; }
 
   float* ssm(std::size_t layer) { return memory_.ssm.floats() + layer * shape_.ssm_layer_floats(); }
   float* conv(std::size_t layer) {
     return memory_.conv.floats() + layer * shape_.conv_layer_floats();
   }
-  float* hidden() { return memory_.hidden.floats(); }
+  Buffer& hidden() { return memory_.hidden; }
+  const Buffer& hidden() const { return memory_.hidden; }
 
   // Page pointers for the attention kernel; the first holds position first_position().
   const std::vector<std::byte*>& page_data() const { return page_data_; }
@@ -45,8 +45,7 @@ class Branch {
   void append_page(std::shared_ptr<KvPage> page);
   void drop_unseen_pages();
 
-  ModelHash model_;
-  std::shared_ptr<MemoryMeter> meter_;
+  const Model& model_;
   StateShape shape_;
   Memory memory_;
   std::uint64_t first_page_ = 0;       // number of memory_.pages[0]

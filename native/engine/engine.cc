@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/device_check.h"
 #include "engine/jobs.h"
 
 namespace stateline::engine {
@@ -31,15 +32,13 @@ void check_sampling(const SamplingOptions& sampling) {
 }  // namespace
 
 Workbench::Workbench(const Model& m, unsigned threads)
-    : model(m), pool(threads), forward(m, pool, kPrefillChunk), head(m, pool, kScoreRows) {}
+    : model(m), executor(m.device()->make_executor(m, threads)) {}
 
 Engine::Engine(std::shared_ptr<const Model> model, unsigned threads,
                std::function<void()> on_stopped)
-    : model_(std::move(model)),
-      workbench_(*model_, threads),
-      logits_pool_(1),
-      logits_head_(*model_, logits_pool_, 1),
-      scheduler_(std::move(on_stopped)) {}
+    : model_(std::move(model)), workbench_(*model_, threads), scheduler_(std::move(on_stopped)) {}
+
+void Engine::check_device() { check_against_processor(*model_, *workbench_.executor); }
 
 void Engine::advance(StatePtr state, Tokens tokens, std::vector<std::size_t> checkpoints,
                      const JobOptions& options, Reply<std::vector<StatePtr>> reply) {
@@ -80,16 +79,17 @@ std::vector<float> Engine::logits(const State& state) {
   check_state(state, "logits");
   if (state.token_count() == 0)
     refuse("logits: the state is empty; advance it by at least one token first.");
-  const std::lock_guard lock(logits_mutex_);
   std::vector<float> out(model_->config().vocab_size);
-  logits_head_.compute(state.memory().hidden.floats(), 1, out.data());
+  workbench_.executor->logits(state, out.data());
   return out;
 }
 
 void Engine::check_state(const State& state, const char* function) const {
-  if (state.model() == model_->hash()) return;
-  refuse(std::string(function) +
-         ": the state belongs to another model; make one with this model's initialState.");
+  const std::string name(function);
+  if (state.model() != model_->hash())
+    refuse(name + ": the state belongs to another model; make one with this model's initialState.");
+  if (!model_->device()->shares_memory_with(*state.device()))
+    refuse(name + ": the state lies on another device; serialize it there and restore it here.");
 }
 
 void Engine::check_tokens(std::span<const std::int32_t> tokens, const char* what) const {

@@ -6,18 +6,16 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "engine/forward.h"
+#include "engine/executor.h"
 #include "engine/model.h"
 #include "engine/recall.h"
 #include "engine/sampling.h"
 #include "engine/scheduler.h"
 #include "engine/state.h"
-#include "kernels/thread_pool.h"
 
 namespace stateline::engine {
 
@@ -69,19 +67,15 @@ struct GenerateResult {
   GenerateEnd end = GenerateEnd::kLength;
 };
 
-// Prefill is cut into chunks of this many tokens: what a more urgent job may have to wait for.
-inline constexpr std::size_t kPrefillChunk = 256;
-inline constexpr std::size_t kMostDraftTokens =
-    31;  // with the token before them, one chunk of logits
+// With the token before them, one chunk of logits.
+inline constexpr std::size_t kMostDraftTokens = kScoreRows - 1;
 
 // What jobs compute with; used by the engine thread alone.
 struct Workbench {
   Workbench(const Model& model, unsigned threads);
 
   const Model& model;
-  kernels::ThreadPool pool;
-  Forward forward;
-  LogitsHead head;
+  std::unique_ptr<Executor> executor;
 };
 
 class Engine {
@@ -91,8 +85,11 @@ class Engine {
       std::shared_ptr<const Model> model, unsigned threads,
       std::function<void()> on_stopped = [] {});
 
+  // Before the first job: throws Error(kDevice) unless the device computes what the processor does.
+  void check_device();
+
   const Model& model() const { return *model_; }
-  unsigned threads() const { return workbench_.pool.threads(); }
+  unsigned threads() const { return workbench_.executor->threads(); }
 
   // These throw Error(kInvalidArgument) at once if an argument does not fit; else the reply is
   // called. `checkpoints`: ascending token counts, the last is tokens.size(); one state for each.
@@ -118,9 +115,6 @@ class Engine {
 
   std::shared_ptr<const Model> model_;
   Workbench workbench_;
-  std::mutex logits_mutex_;          // guards the next two
-  kernels::ThreadPool logits_pool_;  // of the caller alone
-  LogitsHead logits_head_;
   Scheduler scheduler_;  // last: its thread ends before what it works with
 };
 

@@ -31,7 +31,7 @@ void Forward::advance(Branch& branch, std::span<const std::int32_t> tokens, Want
     const bool only_last = layer == last_layer && wanted == Wanted::kLast;
     run_layer(layer, branch, L, only_last ? L - 1 : 0);
   }
-  std::memcpy(branch.hidden(), &x_[(L - 1) * d], d * sizeof(float));
+  std::memcpy(branch.hidden().data(), &x_[(L - 1) * d], d * sizeof(float));
   branch.close(L);
 }
 
@@ -119,7 +119,7 @@ void Forward::write_pages(std::size_t layer, const std::uint32_t* heads, Branch&
   const std::size_t H = config.heads, K = config.key_dim, V = config.value_dim,
                     C = config.conv_channels();
   const std::size_t count = branch.shape().attention_heads(),
-                    slot_bytes = branch.shape().slot_bytes();
+                    slot_bytes = branch.shape().slot_bytes;
   const std::uint64_t begin = branch.token_count() - branch.first_position();
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t head = heads[i], offset = (layer * count + i) * slot_bytes;
@@ -154,7 +154,7 @@ void Forward::attend(std::size_t layer, const std::uint32_t* heads, Branch& bran
       .query_scale = model_.layers()[layer].query_scale.data(),
       .pages = branch.page_data().data(),
       .page_count = branch.page_data().size(),
-      .offset = layer * shape.attention_heads() * shape.slot_bytes(),
+      .offset = layer * shape.attention_heads() * shape.slot_bytes,
       .first_position = branch.first_position(),
       .first_query = branch.token_count() + first_wanted,
       .window = shape.window,

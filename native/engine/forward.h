@@ -1,6 +1,6 @@
-// The forward pass: reads tokens into a branch, by the same arithmetic for a prefill chunk as for
-// one decoded token. The model's mathematics stands in docs/architecture.md, the kernels' in
-// kernels/*.h.
+// The processor's forward pass: reads tokens into a branch, by the same arithmetic for a prefill
+// chunk as for one decoded token. The model's mathematics stands in docs/architecture.md, the
+// kernels' in kernels/*.h.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/branch.h"
+#include "engine/executor.h"
 #include "engine/model.h"
 #include "kernels/thread_pool.h"
 
@@ -18,9 +18,6 @@ class Forward {
  public:
   // `max_tokens`: the longest chunk that advance() will be given; its scratch is allocated here.
   Forward(const Model& model, kernels::ThreadPool& pool, std::size_t max_tokens);
-
-  // Which tokens' final hidden vectors are wanted: the last layer does no more than it must.
-  enum class Wanted { kLast, kAll };
 
   // Reads 1..max_tokens token ids, all below the vocabulary's size. The last token's hidden vector
   // goes to branch.hidden(); with kAll all of them stay in hidden() until the next call.

@@ -23,7 +23,7 @@ bool AdvanceJob::run_chunk() {
   }
   const std::size_t next_stop = checkpoints_[states_.size()];
   const std::size_t count = std::min(kPrefillChunk, next_stop - position_);
-  workbench_.forward.advance(*branch_, std::span(tokens_).subspan(position_, count));
+  workbench_.executor->advance(*branch_, std::span(tokens_).subspan(position_, count));
   position_ += count;
   state_.reset();
   keep_checkpoints();
@@ -52,21 +52,24 @@ ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
 
 bool ScoreJob::run_chunk() {
   if (position_ == tokens_.size()) return true;
-  const std::size_t d = workbench_.model.config().hidden_size;
   if (!branch_) {
     branch_.emplace(workbench_.model, *result_.state);
     logits_.resize(kScoreRows * workbench_.model.config().vocab_size);
     result_.log_probs.assign(tokens_.size(), std::numeric_limits<float>::quiet_NaN());
-    if (branch_->token_count() > 0) score_rows(branch_->hidden(), 1, 0);
+    if (branch_->token_count() > 0) {
+      workbench_.executor->logits(*branch_, logits_.data());
+      keep_scores(1, 0);
+    }
   }
   const std::size_t count = std::min(kPrefillChunk, tokens_.size() - position_);
-  workbench_.forward.advance(*branch_, std::span(tokens_).subspan(position_, count),
-                             Forward::Wanted::kAll);
+  workbench_.executor->advance(*branch_, std::span(tokens_).subspan(position_, count),
+                               Wanted::kAll);
   // Row t predicts token t + 1; the chunk's last row predicts the next chunk's first token.
   const std::size_t predicted = std::min(count, tokens_.size() - position_ - 1);
   for (std::size_t row = 0; row < predicted; row += kScoreRows) {
     const std::size_t rows = std::min(kScoreRows, predicted - row);
-    score_rows(workbench_.forward.hidden() + row * d, rows, position_ + row + 1);
+    workbench_.executor->logits_of_rows(row, rows, logits_.data());
+    keep_scores(rows, position_ + row + 1);
   }
   position_ += count;
   if (position_ < tokens_.size()) return false;
@@ -75,9 +78,9 @@ bool ScoreJob::run_chunk() {
   return true;
 }
 
-void ScoreJob::score_rows(const float* hidden, std::size_t rows, std::size_t first_token) {
+// Of the tokens from number `first_token` on, whose predictions are in logits_.
+void ScoreJob::keep_scores(std::size_t rows, std::size_t first_token) {
   const std::size_t vocab = workbench_.model.config().vocab_size;
-  workbench_.head.compute(hidden, rows, logits_.data());
   for (std::size_t row = 0; row < rows; ++row) {
     const float* logits = &logits_[row * vocab];
     const auto token = static_cast<std::size_t>(tokens_[first_token + row]);
@@ -117,7 +120,7 @@ bool GenerateJob::run_chunk() {
     verify(sample.token, drafted);
     return false;
   }
-  workbench_.forward.advance(*branch_, std::span(&sample.token, 1));
+  workbench_.executor->advance(*branch_, std::span(&sample.token, 1));
   if (result_.tokens.size() == generate_.max_tokens) return finish(GenerateEnd::kLength);
   predict();
   return false;
@@ -151,7 +154,7 @@ void GenerateJob::begin() {
 }
 
 void GenerateJob::predict() {
-  workbench_.head.compute(branch_->hidden(), 1, logits_.data());
+  workbench_.executor->logits(*branch_, logits_.data());
   mix_recalled(logits_);
 }
 
@@ -165,9 +168,8 @@ void GenerateJob::mix_recalled(std::span<float> logits) {
 Tokens GenerateJob::draft() const {
   if (!recollection_ || generate_.sampling.temperature > 0) return {};
   const std::size_t room = generate_.max_tokens - result_.tokens.size();
-  const std::size_t most = std::min(
-      {generate_.recall->draft_tokens, room - std::min<std::size_t>(room, 1), kMostDraftTokens});
-  if (most == 0) return {};
+  if (room < 2 || generate_.recall->draft_tokens == 0) return {};
+  const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, kMostDraftTokens});
   Tokens drafted = recollection_->draft(most);
   const auto is_end = [this](std::int32_t token) { return is_stop(token); };
   drafted.erase(std::find_if(drafted.begin(), drafted.end(), is_end), drafted.end());
@@ -181,9 +183,9 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
   Tokens tokens{token};
   tokens.insert(tokens.end(), draft.begin(), draft.end());
   const StatePtr before = branch_->freeze();
-  workbench_.forward.advance(*branch_, tokens, Forward::Wanted::kAll);
+  workbench_.executor->advance(*branch_, tokens, Wanted::kAll);
   draft_logits_.resize(tokens.size() * vocab);
-  workbench_.head.compute(workbench_.forward.hidden(), tokens.size(), draft_logits_.data());
+  workbench_.executor->logits_of_rows(0, tokens.size(), draft_logits_.data());
   std::size_t accepted = 0;
   std::span<float> row;
   for (;; ++accepted) {
@@ -198,7 +200,7 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
   }
   if (accepted < draft.size()) {
     branch_.emplace(workbench_.model, *before);
-    workbench_.forward.advance(*branch_, std::span(tokens).first(accepted + 1));
+    workbench_.executor->advance(*branch_, std::span(tokens).first(accepted + 1));
   }
   std::copy(row.begin(), row.end(), logits_.begin());
 }

@@ -8,9 +8,6 @@
 
 namespace stateline::engine {
 
-// Logits of so many tokens at once when scoring: 32 rows of a 4096-word vocabulary are 512 KiB.
-inline constexpr std::size_t kScoreRows = 32;
-
 class AdvanceJob : public Job {
  public:
   AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
@@ -42,7 +39,7 @@ class ScoreJob : public Job {
   void fail(const Error& error) override { reply_.failed(error); }
 
  private:
-  void score_rows(const float* hidden, std::size_t rows, std::size_t first_token);
+  void keep_scores(std::size_t rows, std::size_t first_token);
 
   Workbench& workbench_;
   Tokens tokens_;

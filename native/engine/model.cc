@@ -6,6 +6,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "engine/cpu_device.h"
 #include "formats/error.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
@@ -154,25 +155,31 @@ std::string hex(const ModelHash& hash) {
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,
-                                         const kernels::Kernels& kernels) {
+                                         const kernels::Kernels& kernels,
+                                         std::shared_ptr<Device> device) {
   const formats::MappedFile config_file(directory / "config.json");
   const std::u8string config_name = (directory / "config.json").u8string();
-  const std::shared_ptr<Model> model(new Model(kernels));
-  model->config_ =
+  const auto contents = std::make_shared<Contents>();
+  contents->config =
       parse_config(config_file.bytes(), std::string(config_name.begin(), config_name.end()));
   const Safetensors file(directory / "model.safetensors");
   WeightReader read(file);
-  const ModelConfig& config = model->config_;
-  model->embedding_ =
+  const ModelConfig& config = contents->config;
+  contents->embedding =
       read.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
-  model->final_norm_ = read.vector("model.norm.weight", {config.hidden_size});
+  contents->final_norm = read.vector("model.norm.weight", {config.hidden_size});
   for (std::size_t i = 0; i < config.layers; ++i)
-    model->layers_.push_back(read_layer(read, config, i));
-  model->quantization_ = quantization_of(model->layers_[0].in_proj);
-  model->parameters_ = read.parameters;
-  model->weight_bytes_ = read.bytes;
-  model->hash_ = {formats::xxh64(config_file.bytes()), formats::xxh64(file.bytes())};
-  return model;
+    contents->layers.push_back(read_layer(read, config, i));
+  contents->quantization = quantization_of(contents->layers[0].in_proj);
+  contents->parameters = read.parameters;
+  contents->weight_bytes = read.bytes;
+  contents->hash = {formats::xxh64(config_file.bytes()), formats::xxh64(file.bytes())};
+  if (!device) device = std::make_shared<CpuDevice>();
+  return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
+}
+
+std::shared_ptr<const Model> Model::on(std::shared_ptr<Device> device) const {
+  return std::shared_ptr<const Model>(new Model(kernels_, contents_, std::move(device)));
 }
 
 }  // namespace stateline::engine

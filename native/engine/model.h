@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "engine/buffer.h"
 #include "engine/config.h"
+#include "engine/device.h"
 #include "kernels/kernels.h"
 
 namespace stateline::engine {
@@ -39,37 +40,52 @@ std::string hex(const ModelHash& hash);
 
 class Model {
  public:
-  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence.
+  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence. Without
+  // a device, the states lie in main memory and `kernels` compute.
   static std::shared_ptr<const Model> load(const std::filesystem::path& directory,
-                                           const kernels::Kernels& kernels = kernels::kernels());
+                                           const kernels::Kernels& kernels = kernels::kernels(),
+                                           std::shared_ptr<Device> device = nullptr);
+
+  // The same weights, not copied, for states on another device.
+  std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
 
   const kernels::Kernels& kernels() const { return kernels_; }
-  const ModelConfig& config() const { return config_; }
-  const ModelHash& hash() const { return hash_; }
-  Quantization quantization() const { return quantization_; }
-  std::size_t parameters() const { return parameters_; }
-  std::size_t weight_bytes() const { return weight_bytes_; }
+  const ModelConfig& config() const { return contents_->config; }
+  const ModelHash& hash() const { return contents_->hash; }
+  Quantization quantization() const { return contents_->quantization; }
+  std::size_t parameters() const { return contents_->parameters; }
+  std::size_t weight_bytes() const { return contents_->weight_bytes; }
 
-  const std::vector<LayerWeights>& layers() const { return layers_; }
-  const kernels::PackedMatrix& embedding() const { return embedding_; }  // [vocab, d], tied
-  const std::vector<float>& final_norm() const { return final_norm_; }   // [d]
+  const std::vector<LayerWeights>& layers() const { return contents_->layers; }
+  const kernels::PackedMatrix& embedding() const {
+    return contents_->embedding;
+  }  // [vocab, d], tied
+  const std::vector<float>& final_norm() const { return contents_->final_norm; }  // [d]
 
+  const std::shared_ptr<Device>& device() const { return device_; }
   // Counts the memory of all this model's states.
-  const std::shared_ptr<MemoryMeter>& meter() const { return meter_; }
+  std::shared_ptr<MemoryMeter> meter() const { return {device_, &device_->meter()}; }
 
  private:
-  Model(const kernels::Kernels& kernels) : kernels_(kernels) {}
+  // What the files hold.
+  struct Contents {
+    ModelConfig config;
+    ModelHash hash{};
+    Quantization quantization = Quantization::kF32;
+    std::size_t parameters = 0;
+    std::size_t weight_bytes = 0;
+    std::vector<LayerWeights> layers;
+    kernels::PackedMatrix embedding;
+    std::vector<float> final_norm;
+  };
+
+  Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
+        std::shared_ptr<Device> device)
+      : kernels_(kernels), contents_(std::move(contents)), device_(std::move(device)) {}
 
   const kernels::Kernels& kernels_;
-  ModelConfig config_;
-  ModelHash hash_{};
-  Quantization quantization_ = Quantization::kF32;
-  std::size_t parameters_ = 0;
-  std::size_t weight_bytes_ = 0;
-  std::vector<LayerWeights> layers_;
-  kernels::PackedMatrix embedding_;
-  std::vector<float> final_norm_;
-  std::shared_ptr<MemoryMeter> meter_ = std::make_shared<MemoryMeter>();
+  std::shared_ptr<const Contents> contents_;
+  std::shared_ptr<Device> device_;
 };
 
 }  // namespace stateline::engine

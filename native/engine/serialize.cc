@@ -31,6 +31,12 @@ static_assert(sizeof(Header) == 11 * sizeof(std::uint64_t));
               "The stored state " + what + "; delete it, and the text is read anew.");
 }
 
+// Of a page in the layout of kernels/attention.h.
+std::size_t stored_page_bytes(const StateShape& shape) {
+  return shape.layers * shape.attention_heads() *
+         kernels::slot_bytes(shape.key_dim, shape.value_dim);
+}
+
 Header header_of(const State& state) {
   const StateShape& shape = state.shape();
   Header header{{},
@@ -55,7 +61,7 @@ StateShape read_shape(const Model& model, const Header& header) {
     refuse("belongs to another model");
   if (header.state_heads > model.config().heads) refuse("has more heads than the model");
   const StateShape shape =
-      StateShape::of(model.config(), static_cast<std::size_t>(header.state_heads), header.window);
+      StateShape::of(model, static_cast<std::size_t>(header.state_heads), header.window);
   const bool fits = header.layers == shape.layers && header.heads == shape.heads &&
                     header.key_dim == shape.key_dim && header.value_dim == shape.value_dim &&
                     header.hidden_size == shape.hidden_size;
@@ -69,20 +75,23 @@ StateShape read_shape(const Model& model, const Header& header) {
 std::vector<std::byte> serialize(const State& state) {
   const Memory& memory = state.memory();
   const Header header = header_of(state);
+  const StateShape& shape = state.shape();
+  const std::size_t page_bytes = stored_page_bytes(shape);
   std::vector<std::byte> out(sizeof header + state.state_bytes() + memory.hidden.size() +
-                             state.kv_bytes() + kChecksumBytes);
-  std::size_t end = 0;
-  const auto append = [&](std::span<const std::byte> bytes) {
-    std::memcpy(out.data() + end, bytes.data(), bytes.size());
-    end += bytes.size();
+                             memory.pages.size() * page_bytes + kChecksumBytes);
+  std::memcpy(out.data(), &header, sizeof header);
+  std::span<std::byte> rest = std::span(out).subspan(sizeof header);
+  const auto next = [&rest](std::size_t bytes) {
+    const std::span<std::byte> part = rest.first(bytes);
+    rest = rest.subspan(bytes);
+    return part;
   };
-  append(std::as_bytes(std::span(&header, 1)));
-  append(memory.ssm.bytes());
-  append(memory.conv.bytes());
-  append(memory.hidden.bytes());
-  for (const std::shared_ptr<KvPage>& page : memory.pages) append(std::as_const(*page).bytes());
-  const std::uint64_t checksum = formats::xxh64(std::span(out).first(end));
-  append(std::as_bytes(std::span(&checksum, 1)));
+  for (const Buffer* buffer : {&memory.ssm, &memory.conv, &memory.hidden})
+    buffer->read(next(buffer->size()));
+  for (const std::shared_ptr<KvPage>& page : memory.pages)
+    state.device()->read_slots(next(page_bytes), page->data(), shape.key_dim, shape.value_dim);
+  const std::uint64_t checksum = formats::xxh64(std::span(out).first(out.size() - kChecksumBytes));
+  std::memcpy(rest.data(), &checksum, sizeof checksum);
   return out;
 }
 
@@ -96,30 +105,32 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
   payload = payload.first(payload.size() - kChecksumBytes);
   const std::size_t fixed =
       shape.ssm_bytes() + shape.conv_bytes() + shape.hidden_size * sizeof(float);
+  const std::size_t page_bytes = stored_page_bytes(shape);
   const std::uint64_t pages = shape.page_count(header.tokens);
-  const bool whole = payload.size() >= fixed &&
-                     (pages == 0 ? payload.size() == fixed
-                                 : (payload.size() - fixed) % shape.page_bytes() == 0 &&
-                                       (payload.size() - fixed) / shape.page_bytes() == pages);
+  const bool whole =
+      payload.size() >= fixed && (pages == 0 ? payload.size() == fixed
+                                             : (payload.size() - fixed) % page_bytes == 0 &&
+                                                   (payload.size() - fixed) / page_bytes == pages);
   if (!whole) refuse("is cut off or too long");
   std::uint64_t checksum;
   std::memcpy(&checksum, bytes.data() + bytes.size() - kChecksumBytes, sizeof checksum);
   if (checksum != formats::xxh64(bytes.first(bytes.size() - kChecksumBytes))) refuse("is corrupt");
 
-  Memory memory = Memory::zero(shape, model.meter());
-  const auto take = [&](std::span<std::byte> target) {
-    std::memcpy(target.data(), payload.data(), target.size());
-    payload = payload.subspan(target.size());
+  Memory memory = Memory::zero(shape, model.device());
+  const auto next = [&payload](std::size_t size) {
+    const std::span<const std::byte> part = payload.first(size);
+    payload = payload.subspan(size);
+    return part;
   };
-  take(memory.ssm.bytes());
-  take(memory.conv.bytes());
-  take(memory.hidden.bytes());
+  for (Buffer* buffer : {&memory.ssm, &memory.conv, &memory.hidden})
+    buffer->write(next(buffer->size()));
   for (std::uint64_t i = 0; i < pages; ++i) {
-    take(memory.pages.emplace_back(std::make_shared<KvPage>(shape.page_bytes(), model.meter()))
-             ->bytes());
+    memory.pages.push_back(std::make_shared<KvPage>(shape.page_bytes(), model.device()));
+    model.device()->write_slots(memory.pages.back()->data(), next(page_bytes), shape.key_dim,
+                                shape.value_dim);
   }
   memory.tokens = header.tokens;
-  return std::make_shared<const State>(model.hash(), shape, std::move(memory));
+  return std::make_shared<const State>(model, shape, std::move(memory));
 }
 
 }  // namespace stateline::engine

@@ -6,16 +6,18 @@
 
 namespace stateline::engine {
 
-StateShape StateShape::of(const ModelConfig& config, std::size_t state_heads,
-                          std::uint64_t window) {
+StateShape StateShape::of(const Model& model, std::size_t state_heads, std::uint64_t window) {
+  const ModelConfig& config = model.config();
   if (state_heads > config.heads) {
     throw Error(ErrorCode::kInvalidArgument,
                 "initialState: stateHeads is " + std::to_string(state_heads) +
                     ", but the model has " + std::to_string(config.heads) + " heads; pass 0 to " +
                     std::to_string(config.heads) + ".");
   }
-  return {config.layers,    config.heads,       state_heads, config.key_dim,
-          config.value_dim, config.hidden_size, window};
+  return {config.layers,    config.heads,
+          state_heads,      config.key_dim,
+          config.value_dim, config.hidden_size,
+          window,           model.device()->slot_bytes(config.key_dim, config.value_dim)};
 }
 
 std::uint64_t StateShape::first_page(std::uint64_t position) const {
@@ -30,18 +32,18 @@ std::uint64_t StateShape::page_count(std::uint64_t tokens) const {
   return end > begin ? end - begin : 0;
 }
 
-Memory Memory::zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter) {
-  return {Buffer(shape.ssm_bytes(), meter),
-          Buffer(shape.conv_bytes(), meter),
-          Buffer(shape.hidden_size * sizeof(float), meter),
+Memory Memory::zero(const StateShape& shape, const std::shared_ptr<Storage>& storage) {
+  return {Buffer(shape.ssm_bytes(), storage),
+          Buffer(shape.conv_bytes(), storage),
+          Buffer(shape.hidden_size * sizeof(float), storage),
           {},
           0};
 }
 
 std::shared_ptr<const State> State::initial(const Model& model, std::size_t state_heads,
                                             std::uint64_t window) {
-  const StateShape shape = StateShape::of(model.config(), state_heads, window);
-  return std::make_shared<const State>(model.hash(), shape, Memory::zero(shape, model.meter()));
+  const StateShape shape = StateShape::of(model, state_heads, window);
+  return std::make_shared<const State>(model, shape, Memory::zero(shape, model.device()));
 }
 
 }  // namespace stateline::engine

@@ -22,9 +22,10 @@ struct StateShape {
   std::size_t value_dim = 0;    // V
   std::size_t hidden_size = 0;  // d
   std::uint64_t window = 0;     // tokens that attention sees; 0 = all
+  std::size_t slot_bytes = 0;   // of a head's part of a page, on the device
 
   // Throws Error(kInvalidArgument) if the model has fewer heads than `state_heads`.
-  static StateShape of(const ModelConfig& config, std::size_t state_heads, std::uint64_t window);
+  static StateShape of(const Model& model, std::size_t state_heads, std::uint64_t window);
 
   std::size_t attention_heads() const { return heads - state_heads; }
   std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }  // C
@@ -32,8 +33,7 @@ struct StateShape {
   std::size_t conv_layer_floats() const { return kernels::kConvHistory * conv_channels(); }
   std::size_t ssm_bytes() const { return layers * ssm_layer_floats() * sizeof(float); }
   std::size_t conv_bytes() const { return layers * conv_layer_floats() * sizeof(float); }
-  std::size_t slot_bytes() const { return kernels::slot_bytes(key_dim, value_dim); }
-  std::size_t page_bytes() const { return layers * attention_heads() * slot_bytes(); }
+  std::size_t page_bytes() const { return layers * attention_heads() * slot_bytes; }
 
   // Pages are numbered by position / 32. The first that a token at `position` can still see:
   std::uint64_t first_page(std::uint64_t position) const;
@@ -43,7 +43,7 @@ struct StateShape {
   bool operator==(const StateShape&) const = default;
 };
 
-// 32 tokens' keys and values: slots [layers][attention heads] as kernels/attention.h lays them out.
+// 32 tokens' keys and values: slots [layers][attention heads] as the device lays them out.
 using KvPage = Buffer;
 
 // The parts of a memory, in one piece so that a state and its mutable successor share the code.
@@ -55,20 +55,21 @@ struct Memory {
       pages;  // [page_count(tokens)], the first is first_page(tokens)
   std::uint64_t tokens = 0;
 
-  static Memory zero(const StateShape& shape, const std::shared_ptr<MemoryMeter>& meter);
+  static Memory zero(const StateShape& shape, const std::shared_ptr<Storage>& storage);
   // Shares the pages, copies the rest.
   Memory copy() const { return {ssm.copy(), conv.copy(), hidden.copy(), pages, tokens}; }
 };
 
 class State {
  public:
-  State(const ModelHash& model, const StateShape& shape, Memory memory)
-      : model_(model), shape_(shape), memory_(std::move(memory)) {}
+  State(const Model& model, const StateShape& shape, Memory memory)
+      : model_(model.hash()), device_(model.device()), shape_(shape), memory_(std::move(memory)) {}
 
   static std::shared_ptr<const State> initial(const Model& model, std::size_t state_heads,
                                               std::uint64_t window);
 
   const ModelHash& model() const { return model_; }
+  const std::shared_ptr<Device>& device() const { return device_; }
   const StateShape& shape() const { return shape_; }
   const Memory& memory() const { return memory_; }
   std::uint64_t token_count() const { return memory_.tokens; }
@@ -77,6 +78,7 @@ class State {
 
  private:
   ModelHash model_;
+  std::shared_ptr<Device> device_;
   StateShape shape_;
   Memory memory_;
 };

@@ -7,7 +7,14 @@
 
 namespace stateline {
 
-enum class ErrorCode { kInvalidArgument, kInvalidModel, kInvalidState, kCancelled, kDisposed };
+enum class ErrorCode {
+  kInvalidArgument,
+  kInvalidModel,
+  kInvalidState,
+  kCancelled,
+  kDisposed,
+  kDevice  // a GPU cannot be used, or no longer
+};
 
 class Error : public std::runtime_error {
  public:
@@ -31,6 +38,8 @@ inline const char* code_name(ErrorCode code) {
       return "CANCELLED";
     case ErrorCode::kDisposed:
       return "DISPOSED";
+    case ErrorCode::kDevice:
+      return "DEVICE";
   }
   return "UNKNOWN";
 }

@@ -1,5 +1,5 @@
 # stateline_kernels: the contract's reference implementations, and each cpu/*.cc once per level.
-file(GLOB plain_sources CONFIGURE_DEPENDS kernels/*.cc kernels/reference/*.cc)
+file(GLOB plain_sources CONFIGURE_DEPENDS kernels/*.cc kernels/reference/*.cc kernels/cuda/*.cc)
 file(GLOB cpu_sources CONFIGURE_DEPENDS kernels/cpu/*.cc)
 add_library(stateline_kernels STATIC ${plain_sources})
 target_include_directories(stateline_kernels PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})

@@ -65,7 +65,7 @@ async function keystrokeMs({ model }: Bench, state: State): Promise<Quantiles> {
   return quantiles(times);
 }
 
-async function byRatio(bench: Bench) {
+export async function byRatio(bench: Bench) {
   const { heads } = bench.model.info;
   const rows = [];
   for (const stateHeads of [heads, (3 * heads) / 4, heads / 2, 0]) {

@@ -1,9 +1,11 @@
 /** Small parts that the benches share: the model as the server loads it, reproducible tokens. */
+import type { DeviceName } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 
-export async function loadModelForBench(threads: number) {
-  const model = await loadNativeEngine(ADDON_PATH).loadModel(EMBEDDED_MODEL_PATH, { threads });
+export async function loadModelForBench(threads: number, device: DeviceName = "cpu") {
+  const engine = loadNativeEngine(ADDON_PATH);
+  const model = await engine.loadModel(EMBEDDED_MODEL_PATH, { threads, device });
   return { model };
 }
 

@@ -9,7 +9,7 @@ export const LAYER = { d: 2048, H: 32, K: 64, V: 64, F: 5632, vocab: 32_768 } as
 /** Tokens read at once, and tokens in the cache of the heads that attend (8 of 32). */
 export const READ = 2048;
 export const CACHED = 32_768;
-const ATTENDING = 8;
+export const ATTENDING = 8;
 
 const { d, H, K, V, F, vocab } = LAYER;
 const CHANNELS = H * (2 * K + V);

@@ -16,11 +16,11 @@ export function benchmarkPage(run: BenchmarkRun): string {
 /** Without the heading and the machine, for a page that has them. */
 export function benchmarkTables(run: BenchmarkRun): string {
   const { model } = run;
+  const device = model.gpu ?? `${model.cpuLevel}, ${model.threads} threads`;
   const notes = run.series.flatMap((one) => (one.stopped ? [`- ${stopSentence(one, one.stopped)}`] : []));
   return [
-    `${model.name}, ${(model.parameters / 1e6).toFixed(1)} M parameters, ${model.quantization}, ${model.cpuLevel}, ` +
-      `${model.threads} threads. Same engine, same weights; prefill is from nothing to the context, then ` +
-      `${run.decodeTokens} tokens are decoded.`,
+    `${model.name}, ${(model.parameters / 1e6).toFixed(1)} M parameters, ${model.quantization}, ${device}. ` +
+      `Same engine, same weights; prefill is from nothing to the context, then ${run.decodeTokens} tokens are decoded.`,
     table(
       [
         "context",

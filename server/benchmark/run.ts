@@ -48,13 +48,16 @@ export async function runBenchmark(
     memoryLimitBytes,
     signal,
   });
-  const { hash, parameters, quantization, weightBytes, cpuLevel, threads } = model.info;
+  const { hash, parameters, quantization, weightBytes, cpuLevel, threads, device } = model.info;
   return {
     version: 1,
     date,
     seconds: Math.round((performance.now() - begunMs) / 1000),
     machine,
-    model: { name: subject.modelName, hash, parameters, quantization, weightBytes, cpuLevel, threads },
+    model: {
+      ...{ name: subject.modelName, hash, parameters, quantization, weightBytes, cpuLevel, threads },
+      ...(device !== "cpu" && { gpu: device }),
+    },
     decodeTokens: DECODE_TOKENS,
     timeLimitSeconds,
     memoryLimitBytes,

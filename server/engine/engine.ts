@@ -76,6 +76,8 @@ export interface ModelInfo {
   readonly attentionWindow: number;
   readonly threads: number;
   readonly cpuLevel: string;
+  /** "cpu", or a GPU's place and name: "cuda:0 (NVIDIA A100)". */
+  readonly device: string;
 }
 
 /** Immutable memory after some tokens. Whoever receives a state disposes of it; jobs already begun with it still end. */
@@ -112,8 +114,20 @@ export interface Model {
   dispose(): void;
 }
 
+/** "cuda:1" is GPU number 1. */
+export type DeviceName = "cpu" | `cuda:${number}`;
+
+export interface LoadOptions {
+  readonly threads: number;
+  /** By default the processor. */
+  readonly device?: DeviceName;
+  /** The GPU failed while the model was in use, as the failed call tells too. */
+  readonly onDeviceFailed?: (error: DeviceError) => void;
+}
+
 export interface Engine {
-  loadModel(directory: string, options: { readonly threads: number }): Promise<Model>;
+  /** Rejects with DeviceError if the device cannot be used. */
+  loadModel(directory: string, options: LoadOptions): Promise<Model>;
 }
 
 /** The work was no longer wanted: never shown to a person. */
@@ -127,6 +141,11 @@ export class Cancelled extends Error {
 /** The native engine or a model cannot be used; the message is one sentence for a person. */
 export class EngineError extends Error {
   override name = "EngineError";
+}
+
+/** A GPU cannot be used, or no longer; the processor still can. */
+export class DeviceError extends EngineError {
+  override name = "DeviceError";
 }
 
 export function throwIfCancelled(signal: AbortSignal | undefined): void {

@@ -4,10 +4,12 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type {
   AdvanceOptions,
+  DeviceName,
   Engine,
   Generated,
   GenerateOptions,
   JobOptions,
+  LoadOptions,
   Model,
   ModelInfo,
   Priority,
@@ -16,7 +18,9 @@ import type {
   ScoreOptions,
   State,
 } from "./engine.ts";
-import { Cancelled, EngineError, throwIfCancelled } from "./engine.ts";
+import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
+
+const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 
 interface NativeCancellation {
   cancel(): void;
@@ -51,23 +55,39 @@ interface NativeModel {
   dispose(): void;
 }
 
+interface CudaOptions {
+  /** Path of the library stateline_cuda. */
+  readonly library: string;
+  readonly gpu: number;
+}
+
 interface NativeAddon {
   cpuLevel(): string;
-  loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
+  loadModel(directory: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number) => Recall;
 }
 
-export function loadNativeEngine(addonPath: string): Engine {
+/** The CUDA library is optional; it lies beside the addon. */
+export function loadNativeEngine(
+  addonPath: string,
+  cudaLibraryPath = join(dirname(addonPath), CUDA_LIBRARY),
+): Engine {
   const addon = loadAddon(addonPath);
   return {
-    async loadModel(directory, options) {
-      const model = await addon.loadModel(directory, { threads: options.threads }).catch((cause: unknown) => {
-        throw new EngineError(sentenceOf(cause), { cause });
+    async loadModel(directory, { threads, device = "cpu", onDeviceFailed }) {
+      const gpu = gpuNumber(device);
+      const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
+      const model = await addon.loadModel(directory, { threads, ...cuda }).catch((cause: unknown) => {
+        throw deviceErrorOf(cause) ?? new EngineError(sentenceOf(cause), { cause });
       });
-      return new NativeModelAdapter(addon, model);
+      return new NativeModelAdapter(addon, model, onDeviceFailed);
     },
   };
+}
+
+function gpuNumber(device: DeviceName): number | undefined {
+  return device === "cpu" ? undefined : Number(device.slice("cuda:".length));
 }
 
 function loadAddon(addonPath: string): NativeAddon {
@@ -90,10 +110,12 @@ class NativeModelAdapter implements Model {
   readonly info: ModelInfo;
   readonly #addon: NativeAddon;
   readonly #model: NativeModel;
+  readonly #onDeviceFailed: LoadOptions["onDeviceFailed"];
 
-  constructor(addon: NativeAddon, model: NativeModel) {
+  constructor(addon: NativeAddon, model: NativeModel, onDeviceFailed: LoadOptions["onDeviceFailed"]) {
     this.#addon = addon;
     this.#model = model;
+    this.#onDeviceFailed = onDeviceFailed;
     this.info = model.info;
   }
 
@@ -102,7 +124,7 @@ class NativeModelAdapter implements Model {
   }
 
   initialState(stateHeads: number, attentionWindow: number): State {
-    return this.#model.initialState(stateHeads, attentionWindow);
+    return this.#told(() => this.#model.initialState(stateHeads, attentionWindow));
   }
 
   advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
@@ -127,24 +149,40 @@ class NativeModelAdapter implements Model {
   }
 
   logits(state: State): Float32Array {
-    return this.#model.logits(state);
+    return this.#told(() => this.#model.logits(state));
   }
 
   serialize(state: State): Promise<Uint8Array> {
-    return this.#model.serialize(state);
+    return this.#model.serialize(state).catch((cause: unknown) => this.#rethrow(cause));
   }
 
   restore(bytes: Uint8Array): Promise<State> {
-    return this.#model.restore(bytes);
+    return this.#model.restore(bytes).catch((cause: unknown) => this.#rethrow(cause));
   }
 
   dispose(): void {
     this.#model.dispose();
   }
 
+  #told<Result>(call: () => Result): Result {
+    try {
+      return call();
+    } catch (cause) {
+      return this.#rethrow(cause);
+    }
+  }
+
+  #rethrow(cause: unknown): never {
+    if (hasCode(cause, "CANCELLED")) throw new Cancelled();
+    const failure = deviceErrorOf(cause);
+    if (failure) this.#onDeviceFailed?.(failure);
+    throw failure ?? cause;
+  }
+
   async #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
     const { priority, signal } = options;
     throwIfCancelled(signal);
+    const rethrow = (cause: unknown): never => this.#rethrow(cause);
     if (!signal) return await start({ priority }).catch(rethrow);
     const cancellation = new this.#addon.Cancellation();
     const cancel = () => cancellation.cancel();
@@ -157,9 +195,12 @@ class NativeModelAdapter implements Model {
   }
 }
 
-function rethrow(cause: unknown): never {
-  if (cause instanceof Error && "code" in cause && cause.code === "CANCELLED") throw new Cancelled();
-  throw cause;
+function hasCode(cause: unknown, code: string): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === code;
+}
+
+function deviceErrorOf(cause: unknown): DeviceError | undefined {
+  return hasCode(cause, "DEVICE") ? new DeviceError(sentenceOf(cause), { cause }) : undefined;
 }
 
 function sentenceOf(cause: unknown): string {

@@ -226,3 +226,13 @@ test("another number of threads loads the model again, under a request too", asy
   await client.complete(uri, endOf(TEXT), { manual: true });
   assert.ok((await client.figures()).tokensDecoded > 0);
 });
+
+test("a GPU that is named and cannot be used is reported, and the processor serves", async () => {
+  await client.setSettings({ device: "cuda:99" });
+  await client.until(() => client.shown.some((line) => line.endsWith("The model runs on the processor.")));
+  await client.until(() => client.status?.state === "ready");
+  assert.match(client.status?.device ?? "", /^cpu \(/);
+  const uri = await openDocument(TEXT);
+  await client.complete(uri, endOf(TEXT), { manual: true });
+  assert.ok((await client.figures()).tokensDecoded > 0);
+});

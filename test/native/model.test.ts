@@ -35,6 +35,7 @@ test("a loaded model tells what it is", async () => {
       attentionWindow: 45,
       threads: 2,
       cpuLevel: "",
+      device: "cpu",
     },
   );
   assert.ok(Object.isFrozen(model.info));

@@ -22,11 +22,25 @@ test("no command at all is a question for help", () => {
 });
 
 test("an unknown command or suite fails with a word on what to do", () => {
-  for (const args of [["serve"], ["test", "--fast"]]) {
+  for (const args of [["serve"], ["test", "--fast"], ["build", "--fast"]]) {
     const { status, stdout, stderr } = run(...args);
     assert.equal(status, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /(serve|--fast)/);
+    assert.match(stderr, /(serve|--fast|--cuda)/);
     assert.match(stderr, /--help|usage/);
+  }
+});
+
+const noGpu = spawnSync("nvidia-smi", ["-L"]).error ? {} : { skip: "this machine may have a GPU" };
+
+test("without a GPU, what wants one says so in one sentence, at once", noGpu, () => {
+  for (const [command, verb] of [
+    ["test:gpu", "test"],
+    ["bench:gpu", "measure"],
+  ] as const) {
+    const { status, stdout, stderr } = run(command);
+    assert.equal(status, 0);
+    assert.equal(stdout, "");
+    assert.equal(stderr, `There is no NVIDIA GPU with a driver on this machine: nothing to ${verb}.\n`);
   }
 });

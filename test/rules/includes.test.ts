@@ -1,4 +1,4 @@
-/** The include directions of native/: binding -> engine -> kernels and formats, never upwards; headers form no cycle. */
+/** The include directions of native/: binding -> engine -> cuda, kernels and formats, never upwards; headers form no cycle. */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -11,7 +11,8 @@ const native = fileURLToPath(new URL("../../native", import.meta.url));
 const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
   formats: [],
   kernels: [],
-  engine: ["formats", "kernels"],
+  cuda: ["kernels"],
+  engine: ["formats", "kernels", "cuda"],
   binding: ["engine", "kernels", "formats"],
 };
 
@@ -80,6 +81,8 @@ const PLANTED: readonly (readonly [path: string, include: string])[] = [
   ["kernels/linear.h", "engine/state.h"],
   ["kernels/cpu/linear.cc", "formats/json.h"],
   ["kernels/cuda/gemm.cu", "engine/state.h"],
+  ["kernels/cuda/gemm.cu", "cuda/gpu.h"],
+  ["cuda/network.cu", "engine/state.h"],
   ["formats/json.h", "kernels/linear.h"],
   ["engine/model.cc", "binding/addon.h"],
   ["kernels/thread_pool.cc", "binding/delivery.h"],

@@ -348,7 +348,11 @@ test("the oldest runs go first", async (t) => {
 });
 
 test("the page has what was measured, how many times attention costs it, and why a mode stopped", () => {
-  const page = benchmarkPage(run("2026-01-02T03:04:05.678Z"));
+  const measured = run("2026-01-02T03:04:05.678Z");
+  const page = benchmarkPage(measured);
+  assert.match(page, /int8, avx2, 2 threads\. Same engine/);
+  const onGpu = { ...measured, model: { ...measured.model, gpu: "cuda:0 (NVIDIA A100)" } };
+  assert.match(benchmarkPage(onGpu), /int8, cuda:0 \(NVIDIA A100\)\. Same engine/);
   assert.match(page, /^Measured 2026-01-02 03:04 UTC in 12 s on /m);
   assert.match(
     page,

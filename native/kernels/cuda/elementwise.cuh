@@ -31,10 +31,12 @@ struct DiscretiseArguments {
 };
 void discretise(cudaStream_t stream, const DiscretiseArguments& arguments);
 
-// The mixer's end in one launch: y = RMSNorm(y + D v) weight * sigmoid(z), over each head.
+// The mixer's end in one launch: y = RMSNorm(y + D v) weight * sigmoid(z), over each named head.
 // |error| <= 2^-7 (|y| + largest weight).
 struct GateNormArguments {
-  size_t rows, heads, V;
+  size_t rows, heads;
+  const uint32_t* head;  // [heads]
+  size_t V;
   const float* D;  // [H]
   const bf16* v;
   size_t ldv;

@@ -6,7 +6,7 @@
 namespace stateline::kernels::cuda {
 namespace {
 
-constexpr float kInt8Range = 127, kInt4Range = 7;
+constexpr float kInt8Range = 127, kInt8Lowest = 128, kInt4Range = 7;
 
 float greatest(const float* begin, size_t count) {
   float top = 0;
@@ -26,11 +26,8 @@ void pack_bf16_row(const float* row, size_t k, std::byte* out) {
   }
 }
 
-float pack_int8_row(const float* row, size_t k, std::byte* out) {
-  const float scale = greatest(row, k) / kInt8Range;
-  for (size_t c = 0; c < k; ++c)
-    out[c] = static_cast<std::byte>(quantise(row[c], scale, kInt8Range));
-  return scale;
+void pack_int8_row(const float* row, size_t k, float scale, float range, std::byte* out) {
+  for (size_t c = 0; c < k; ++c) out[c] = static_cast<std::byte>(quantise(row[c], scale, range));
 }
 
 void pack_int4_row(const float* row, size_t k, std::byte* out, bf16* scales) {
@@ -61,9 +58,34 @@ PackedWeights pack_weights(WeightFormat format, const float* W, size_t n, size_t
   for (size_t row = 0; row < n; ++row) {
     std::byte* out = packed.values.data() + row * bytes;
     if (format == WeightFormat::bf16) pack_bf16_row(W + row * k, k, out);
-    if (format == WeightFormat::int8) packed.scale[row] = pack_int8_row(W + row * k, k, out);
+    if (format == WeightFormat::int8) {
+      packed.scale[row] = greatest(W + row * k, k) / kInt8Range;
+      pack_int8_row(W + row * k, k, packed.scale[row], kInt8Range, out);
+    }
     if (format == WeightFormat::int4)
       pack_int4_row(W + row * k, k, out, &packed.group_scale[row * groups]);
+  }
+  return packed;
+}
+
+WeightFormat format_for(WeightType type) {
+  return type == WeightType::int8 ? WeightFormat::int8 : WeightFormat::bf16;
+}
+
+PackedWeights pack_weights(const PackedMatrix& W) {
+  const WeightFormat format = format_for(W.type());
+  const size_t bytes = row_bytes(format, W.cols());
+  PackedWeights packed;
+  packed.values.resize(W.rows() * bytes);
+  if (format == WeightFormat::int8) packed.scale.assign(W.scale(), W.scale() + W.rows());
+  std::vector<float> row(W.cols());
+  for (size_t n = 0; n < W.rows(); ++n) {
+    W.copy_row(n, row.data());
+    std::byte* out = packed.values.data() + n * bytes;
+    if (format == WeightFormat::bf16) pack_bf16_row(row.data(), row.size(), out);
+    // A value divided by its own scale is the integer again, up to f32's rounding.
+    if (format == WeightFormat::int8)
+      pack_int8_row(row.data(), row.size(), packed.scale[n], kInt8Lowest, out);
   }
   return packed;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cuda/types.h"
+#include "kernels/packed_matrix.h"
 
 namespace stateline::kernels::cuda {
 
@@ -37,6 +38,10 @@ struct PackedWeights {
 
 // Rounds W [n, k] to the format: int8 by the greatest of each row, int4 by that of each group.
 PackedWeights pack_weights(WeightFormat format, const float* W, size_t n, size_t k);
+// The processor's weights as the GPU reads them: f32 is rounded to bf16, bf16 and int8 stay as they
+// are.
+WeightFormat format_for(WeightType type);
+PackedWeights pack_weights(const PackedMatrix& W);
 // What the packed weights stand for, [n, k].
 std::vector<float> unpack_weights(WeightFormat format, const PackedWeights& packed, size_t n,
                                   size_t k);

@@ -8,13 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "device_buffer.h"
+#include "device_buffer.h"  // of the emulator, or of a GPU (gpu/)
 #include "kernels/cuda/types.h"
 #include "test/kernels/testing.h"
 
 namespace stateline::kernels::cuda::testing {
 
-using emulator::DeviceBuffer;
 using kernels::testing::Random;
 
 // The worst |actual - expected| - bound over all that was compared; not positive if all agree.
@@ -38,8 +37,12 @@ std::vector<Case> ssd_cases();
 std::vector<Case> decode_step_cases();
 std::vector<Case> attention_cases();
 std::vector<Case> linear_cases();
+std::vector<Case> embedding_cases();
 std::vector<Case> sampling_cases();
+// Of the kernels that STATELINE_CUDA_CASE names a part of ("gemm"), or of all.
 std::vector<Case> all_cases();
+// Random shapes a kernel: STATELINE_CUDA_SHAPES, or a few.
+int shapes();
 
 // Normals that are bf16 already, so that both sides see the same input.
 inline std::vector<float> bf16_normals(Random& random, size_t count) {

@@ -10,26 +10,10 @@
 
 namespace stateline::kernels::cuda::testing {
 
-std::vector<Case> all_cases() {
-  std::vector<Case> all;
-  for (const auto& cases :
-       {norm_cases(), elementwise_cases(), causal_conv_cases(), ssd_cases(), decode_step_cases(),
-        attention_cases(), linear_cases(), sampling_cases()})
-    all.insert(all.end(), cases.begin(), cases.end());
-  if (const char* part = std::getenv("STATELINE_CUDA_CASE"))
-    std::erase_if(all, [&](const Case& test) { return test.name.find(part) == std::string::npos; });
-  return all;
-}
-
 namespace {
 
 using emulator::Device;
 using emulator::Fault;
-
-int shapes() {
-  const char* given = std::getenv("STATELINE_CUDA_SHAPES");
-  return given ? std::atoi(given) : 4;
-}
 
 // What is wrong with a run: "" if nothing.
 std::string fault_of(const Case& test, uint32_t number) {

@@ -40,7 +40,7 @@ TEST_CASE("after its first token a generation allocates nothing until its end") 
     for (const float temperature : {0.0f, 1.0f}) {
       CAPTURE(state_heads);
       Branch branch(*model, *State::initial(*model, state_heads, 48));
-      workbench.forward.advance(branch, random_tokens(75, model->config().vocab_size, 102));
+      workbench.executor->advance(branch, random_tokens(75, model->config().vocab_size, 102));
       Waiting<engine::GenerateResult> waiting;
       engine::GenerateOptions options;
       options.max_tokens = 200;  // over several pages, and through the window

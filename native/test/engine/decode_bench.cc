@@ -54,15 +54,15 @@ Speed measure(const engine::Model& model, std::size_t state_heads, unsigned thre
     engine::Branch branch(model, *engine::State::initial(model, state_heads, kWindow));
     auto begin = Clock::now();
     for (std::size_t at = 0; at < tokens.size(); at += engine::kPrefillChunk)
-      workbench.forward.advance(branch, std::span(tokens).subspan(at, engine::kPrefillChunk));
+      workbench.executor->advance(branch, std::span(tokens).subspan(at, engine::kPrefillChunk));
     prefill.push_back(seconds_since(begin));
     branch.reserve(kDecodedTokens);
     engine::Sampler sampler({}, model);
     begin = Clock::now();
     for (std::size_t n = 0; n < kDecodedTokens; ++n) {
-      workbench.head.compute(branch.hidden(), 1, logits.data());
+      workbench.executor->logits(branch, logits.data());
       const engine::Sample sample = sampler.sample(logits);
-      workbench.forward.advance(branch, std::span(&sample.token, 1));
+      workbench.executor->advance(branch, std::span(&sample.token, 1));
     }
     decode.push_back(seconds_since(begin));
   }

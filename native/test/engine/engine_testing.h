@@ -82,7 +82,7 @@ inline double state_error(const State& a, const State& b) {
   if (a.memory().ssm.size() > 0)
     worst = std::max(worst, relative_error(floats(a.memory().ssm), floats(b.memory().ssm)));
   worst = std::max(worst, relative_error(floats(a.memory().conv), floats(b.memory().conv)));
-  const std::size_t slot_bytes = a.shape().slot_bytes(), tokens = kernels::kPageTokens;
+  const std::size_t slot_bytes = a.shape().slot_bytes, tokens = kernels::kPageTokens;
   for (std::size_t p = 0; p < a.memory().pages.size(); ++p) {
     for (std::size_t at = 0; at < a.shape().page_bytes(); at += slot_bytes) {
       const std::byte* x = a.memory().pages[p]->data() + at;

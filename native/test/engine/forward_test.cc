@@ -1,5 +1,6 @@
 // The forward pass against a token-by-token oracle in double, and against itself cut otherwise.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "engine/forward.h"
 #include "engine_testing.h"
 #include "oracle.h"
 
@@ -17,7 +18,7 @@ std::vector<float> read(const Model& model, Branch& branch, std::span<const std:
   std::vector<float> logits(model.config().vocab_size);
   for (std::size_t at = 0; at < tokens.size(); at += chunk)
     forward.advance(branch, tokens.subspan(at, std::min(chunk, tokens.size() - at)));
-  head.compute(branch.hidden(), 1, logits.data());
+  head.compute(branch.hidden().floats(), 1, logits.data());
   return logits;
 }
 
@@ -76,7 +77,7 @@ TEST_CASE("all hidden vectors of a chunk end with the one that is kept alone") {
   const StatePtr empty = State::initial(*model, 2, 16);
   Branch last(*model, *empty), all(*model, *empty);
   forward.advance(last, tokens);
-  forward.advance(all, tokens, engine::Forward::Wanted::kAll);
+  forward.advance(all, tokens, engine::Wanted::kAll);
   CHECK(state_error(*last.freeze(), *all.freeze()) <= 1e-6);
 }
 

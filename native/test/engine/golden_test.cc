@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine/forward.h"
 #include "engine_testing.h"
 
 namespace stateline::testing {
@@ -57,7 +58,7 @@ std::vector<float> logits_at(const Model& model, const Run& run, const Tokens& t
   std::size_t next = 0;
   for (std::size_t at = 0; at < tokens.size(); at += run.chunk) {
     const std::size_t count = std::min(run.chunk, tokens.size() - at);
-    forward.advance(branch, std::span(tokens).subspan(at, count), engine::Forward::Wanted::kAll);
+    forward.advance(branch, std::span(tokens).subspan(at, count), engine::Wanted::kAll);
     for (; next < positions.size() && static_cast<std::size_t>(positions[next]) < at + count;
          ++next) {
       const std::size_t row = static_cast<std::size_t>(positions[next]) - at;

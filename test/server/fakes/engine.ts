@@ -81,7 +81,7 @@ export class FakeModel implements Model {
   logProb = -0.01;
   readonly #tokenizer: Tokenizer;
 
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: Tokenizer, device = "cpu") {
     this.#tokenizer = tokenizer;
     this.info = {
       vocabSize: tokenizer.vocabSize,
@@ -96,6 +96,7 @@ export class FakeModel implements Model {
       attentionWindow: 2048,
       threads: 1,
       cpuLevel: "none",
+      device,
     };
   }
 

@@ -9,6 +9,7 @@
 #include <source_location>
 
 #include "execution.h"
+#include "runtime.h"
 
 #define __global__
 #define __device__
@@ -27,7 +28,6 @@ STATELINE_UNSEEN inline stateline::emulator::Indices emulated_device() {
 }
 
 using dim3 = stateline::emulator::Dim3;
-using cudaStream_t = void*;
 
 struct alignas(8) uint2 {
   uint32_t x, y;

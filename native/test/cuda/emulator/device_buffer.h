@@ -9,7 +9,10 @@
 
 #include "memory.h"
 
-namespace stateline::emulator {
+namespace stateline::kernels::cuda::testing {
+
+using emulator::Memory;
+using emulator::Region;
 
 template <class T>
 class DeviceBuffer {
@@ -54,4 +57,4 @@ class DeviceBuffer {
   Region* region_;
 };
 
-}  // namespace stateline::emulator
+}  // namespace stateline::kernels::cuda::testing

@@ -19,6 +19,11 @@ Device& Device::get() {
   return device;
 }
 
+std::recursive_mutex& Device::mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
 Device::Device() : threads_(kMaxThreads), arena_(new std::byte[kSharedBytes]) {}
 
 std::string Device::place(const std::source_location& at) {
@@ -29,6 +34,8 @@ std::string Device::place(const std::source_location& at) {
 // ---------------------------------------------------------------- the grid
 
 void Device::launch(Dim3 grid, Dim3 block, Body body, const void* context) {
+  const std::lock_guard lock(mutex());
+  launcher_ = std::this_thread::get_id();
   if (grid.count() == 0 || block.count() == 0 || block.count() > kMaxThreads ||
       block.count() % kWarp != 0 || grid.y > 65535 || grid.z > 65535)
     throw Fault(FaultKind::launch, "a grid of " + std::to_string(grid.count()) + " blocks of " +
@@ -244,6 +251,7 @@ void* Device::shared(size_t bytes) {
 }
 
 void Device::touch(uintptr_t address, size_t bytes, bool write, bool atomic) {
+  if (launcher_.load(std::memory_order_relaxed) != std::this_thread::get_id()) return;
   if (judging_ || !current_ || current_->fiber.owns(address)) return;
   if (random_() % kPreemption == 0) current_->fiber.yield();
   judging_ = true;

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
 #include <source_location>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "fault.h"
@@ -45,6 +48,8 @@ struct MatrixPart {
 class Device {
  public:
   static Device& get();
+  // Held by whoever launches or manages memory: the emulator does one thing at a time.
+  static std::recursive_mutex& mutex();
 
   // ---- what a test sets
   void seed(uint32_t value) { random_.seed(value); }
@@ -107,6 +112,8 @@ class Device {
   static std::string place(const std::source_location& at);
 
   std::mt19937 random_;
+  // What other threads of the host touch meanwhile is no kernel's.
+  std::atomic<std::thread::id> launcher_;
   std::vector<Thread> threads_;  // [1024], of which block_dim.count() are in use
   unsigned thread_count_ = 0;
   Thread* current_ = nullptr;

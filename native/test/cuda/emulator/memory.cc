@@ -20,6 +20,23 @@ void Region::set_written(bool written) {
   }
 }
 
+void Region::write_by_host(uintptr_t address, size_t bytes) {
+  const size_t end = (address + bytes - 1 - begin_) / kGrain;
+  for (size_t i = (address - begin_) / kGrain; i <= end; ++i) {
+    places_[i] = Place{};
+    places_[i].written = true;
+  }
+}
+
+void Region::read_by_host(uintptr_t address, size_t bytes) const {
+  const size_t end = (address + bytes - 1 - begin_) / kGrain;
+  for (size_t i = (address - begin_) / kGrain; i <= end; ++i) {
+    if (places_[i].written) continue;
+    throw Fault(FaultKind::uninitialised, "the host reads byte " + std::to_string(i * kGrain) +
+                                              " of '" + name_ + "', which nobody has written");
+  }
+}
+
 bool Region::ordered(const Touch& before, const Toucher& now, uint32_t launch_begin) {
   if (before.era < launch_begin) return true;       // another launch, or none
   if (before.atomic && now.atomic) return true;     // atomics never race with each other

@@ -35,6 +35,10 @@ class Region {
 
   // Everything was written by the host, or nothing by anyone.
   void set_written(bool written);
+  // The host copies to it, or from it between launches; throws a Fault if nobody wrote what is
+  // read.
+  void write_by_host(uintptr_t address, size_t bytes);
+  void read_by_host(uintptr_t address, size_t bytes) const;
 
   // Each returns what is wrong with the touch, if anything; `launch_begin` is the launch's first
   // era: what was touched before it is ordered.

@@ -1,0 +1,98 @@
+#include "engine/cpu_device.h"
+
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "engine/executor.h"
+#include "engine/forward.h"
+#include "engine/model.h"
+
+namespace stateline::engine {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector
+
+class CpuExecutor : public Executor {
+ public:
+  CpuExecutor(const Model& model, unsigned threads)
+      : pool_(threads),
+        forward_(model, pool_, kPrefillChunk),
+        head_(model, pool_, kScoreRows),
+        hidden_size_(model.config().hidden_size),
+        state_pool_(1),
+        state_head_(model, state_pool_, 1) {}
+
+  void advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted) override {
+    forward_.advance(branch, tokens, wanted);
+  }
+  void logits_of_rows(std::size_t first, std::size_t rows, float* out) override {
+    head_.compute(forward_.hidden() + first * hidden_size_, rows, out);
+  }
+  void logits(const Branch& branch, float* out) override {
+    head_.compute(branch.hidden().floats(), 1, out);
+  }
+  void logits(const State& state, float* out) override {
+    const std::lock_guard lock(state_mutex_);
+    state_head_.compute(state.memory().hidden.floats(), 1, out);
+  }
+  unsigned threads() const override { return pool_.threads(); }
+
+ private:
+  kernels::ThreadPool pool_;
+  Forward forward_;
+  LogitsHead head_;
+  std::size_t hidden_size_;
+  std::mutex state_mutex_;          // guards the next two
+  kernels::ThreadPool state_pool_;  // of the caller alone
+  LogitsHead state_head_;
+};
+
+}  // namespace
+
+std::byte* CpuDevice::allocate(std::size_t bytes) {
+  auto* memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+  std::memset(memory, 0, bytes);
+  return memory;
+}
+
+void CpuDevice::release(std::byte* memory) noexcept { ::operator delete(memory, kAlignment); }
+
+void CpuDevice::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+
+void CpuDevice::write(std::byte* to, std::span<const std::byte> from) {
+  std::memcpy(to, from.data(), from.size());
+}
+
+void CpuDevice::read(std::span<std::byte> to, const std::byte* from) {
+  std::memcpy(to.data(), from, to.size());
+}
+
+std::string CpuDevice::name() const { return "cpu"; }
+
+std::size_t CpuDevice::slot_bytes(std::size_t K, std::size_t V) const {
+  return kernels::slot_bytes(K, V);
+}
+
+// Slots are stored as they lie here.
+void CpuDevice::read_slots(std::span<std::byte> stored, const std::byte* slots, std::size_t,
+                           std::size_t) {
+  read(stored, slots);
+}
+
+void CpuDevice::write_slots(std::byte* slots, std::span<const std::byte> stored, std::size_t,
+                            std::size_t) {
+  write(slots, stored);
+}
+
+bool CpuDevice::shares_memory_with(const Device& other) const {
+  return dynamic_cast<const CpuDevice*>(&other) != nullptr;
+}
+
+std::unique_ptr<Executor> CpuDevice::make_executor(const Model& model, unsigned threads) {
+  return std::make_unique<CpuExecutor>(model, threads);
+}
+
+}  // namespace stateline::engine

@@ -1,0 +1,18 @@
+// The residual stream's first value: rows of the tied matrix, in f32. |error| <= 1e-7 |x|.
+#pragma once
+
+#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/weights.h"
+
+namespace stateline::kernels::cuda {
+
+struct EmbeddingArguments {
+  WeightMatrix W;  // [vocab, d]
+  size_t tokens;
+  const int32_t* token;  // [tokens], below vocab
+  float* x;              // [tokens, d], stride ldx
+  size_t ldx;
+};
+void embed(cudaStream_t stream, const EmbeddingArguments& arguments);
+
+}  // namespace stateline::kernels::cuda

@@ -1,0 +1,62 @@
+// CUDA's runtime for the emulated device, as far as native/cuda uses it: one GPU whose memory is
+// the process's. Whatever is asked of a stream is done when the call returns.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define CUDART_VERSION 13000
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorLaunchFailure = 719,
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold };
+using cudaStream_t = void*;
+using cudaMemPool_t = void*;
+constexpr unsigned cudaStreamNonBlocking = 1;
+
+struct cudaDeviceProp {
+  char name[256];
+  int major, minor;
+};
+
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* facts, int index);
+cudaError_t cudaSetDevice(int index);
+cudaError_t cudaGetLastError();
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int index);
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr name, void* value);
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t bytes);
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+
+namespace stateline::emulator {
+
+// What the machine is like; a test sets it, or another process by the environment.
+struct Machine {
+  static Machine& get();
+  int driver;                // STATELINE_EMULATED_DRIVER: CUDA's number, 0 = none
+  int gpus;                  // STATELINE_EMULATED_GPUS
+  int major, minor;          // STATELINE_EMULATED_CAPABILITY: 80 is 8.0
+  std::size_t memory_bytes;  // STATELINE_EMULATED_MEMORY
+  bool lost = false;         // the device answers no more
+  // Freed memory is of no use to others before it is given up, as where it is in pieces.
+  std::size_t used_bytes = 0, kept_bytes = 0;
+};
+
+}  // namespace stateline::emulator

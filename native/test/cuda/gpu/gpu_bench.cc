@@ -1,0 +1,226 @@
+// Times the CUDA kernels on this machine's GPU, at the sizes that scripts/cuda/workload.ts counts
+// with: gpu_bench d H K V F vocab READ CACHED ATTENDING. Prints JSON: the GPU's name and seconds by
+// label, the median of many launches.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "device_buffer.h"
+#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/causal_conv.cuh"
+#include "kernels/cuda/decode_step.cuh"
+#include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/linear.cuh"
+#include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/sampling.cuh"
+#include "kernels/cuda/ssd.cuh"
+
+namespace stateline::kernels::cuda::testing {
+namespace {
+
+struct Sizes {
+  size_t d, H, K, V, F, vocab, read, cached, attending;
+  size_t C() const { return H * (2 * K + V); }
+  size_t rows() const { return C() + H * V + H; }
+};
+
+// Zeros: the time does not depend on the values.
+template <class T>
+DeviceBuffer<T> filled(size_t count) {
+  return {"", std::vector<T>(count, T{})};
+}
+std::vector<uint32_t> all_heads(size_t count) {
+  std::vector<uint32_t> heads(count);
+  for (size_t i = 0; i < count; ++i) heads[i] = static_cast<uint32_t>(i);
+  return heads;
+}
+
+double seconds_of(const std::function<void()>& run) {
+  constexpr int kWarmUp = 3, kRuns = 21;
+  cudaEvent_t begin, end;
+  cudaEventCreate(&begin);
+  cudaEventCreate(&end);
+  std::vector<float> milliseconds;
+  for (int i = 0; i < kWarmUp + kRuns; ++i) {
+    float time = 0;
+    cudaEventRecord(begin, nullptr);
+    run();
+    cudaEventRecord(end, nullptr);
+    cudaEventSynchronize(end);
+    cudaEventElapsedTime(&time, begin, end);
+    if (i >= kWarmUp) milliseconds.push_back(time);
+  }
+  cudaEventDestroy(begin);
+  cudaEventDestroy(end);
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
+    std::fprintf(stderr, "The GPU failed: %s.\n", cudaGetErrorString(error));
+    std::exit(1);
+  }
+  std::nth_element(milliseconds.begin(), milliseconds.begin() + kRuns / 2, milliseconds.end());
+  return milliseconds[kRuns / 2] / 1000.0;
+}
+
+class Report {
+ public:
+  explicit Report(const char* gpu) { std::printf("{\"gpu\": \"%s\", \"seconds\": {", gpu); }
+  ~Report() { std::printf("}}\n"); }
+  void add(const std::string& label, const std::function<void()>& run) {
+    std::printf("%s\"%s\": %.4g", first_ ? "" : ", ", label.c_str(), seconds_of(run));
+    first_ = false;
+  }
+
+ private:
+  bool first_ = true;
+};
+
+// Weights of one format, of which only the size matters.
+struct Weights {
+  Weights(WeightFormat format, size_t n, size_t k)
+      : values(filled<std::byte>(n * padded_cols(k) * 2)),
+        scale(filled<float>(n)),
+        group_scale(filled<bf16>(n * padded_cols(k) / kWeightGroup)),
+        W{format, n, k, values.data(), scale.data(), group_scale.data()} {}
+  DeviceBuffer<std::byte> values;
+  DeviceBuffer<float> scale;
+  DeviceBuffer<bf16> group_scale;
+  WeightMatrix W;
+};
+
+const std::pair<WeightFormat, std::string> kFormats[] = {
+    {WeightFormat::bf16, "bf16"}, {WeightFormat::int8, "int8"}, {WeightFormat::int4, "int4"}};
+
+void measure_linear(Report& report, const Sizes& s) {
+  auto x = filled<bf16>(s.read * s.d), y = filled<bf16>(s.read * s.rows());
+  for (const auto& [format, name] : kFormats) {
+    Weights in(format, s.rows(), s.d), up(format, 2 * s.F, s.d);
+    report.add("gemm, " + name, [&] {
+      gemm(nullptr, {in.W, s.read, x.data(), s.d, {y.data(), nullptr, false, s.rows()}});
+    });
+    report.add("gemv, " + name, [&] {
+      gemv(nullptr, {up.W, 1, x.data(), s.d, {y.data(), nullptr, false, 2 * s.F}});
+    });
+  }
+}
+
+void measure_rows(Report& report, const Sizes& s) {
+  auto x = filled<float>(s.read * s.d), weight = filled<float>(std::max(s.d, s.H * s.V));
+  auto h = filled<bf16>(s.read * s.d), gate = filled<bf16>(s.read * 2 * s.F),
+       v = filled<bf16>(s.read * s.H * s.V);
+  DeviceBuffer<uint32_t> head("", all_heads(s.H));
+  report.add("RMSNorm", [&] {
+    rms_norm(nullptr, RmsNormArguments<float>{s.read, 1, s.d, x.data(), s.d, weight.data(), 1e-5f,
+                                              h.data(), s.d});
+  });
+  report.add("SwiGLU", [&] {
+    silu_mul(nullptr,
+             {s.read, s.F, gate.data(), 2 * s.F, gate.data() + s.F, 2 * s.F, gate.data(), 2 * s.F});
+  });
+  const size_t width = s.H * s.V;
+  report.add("skip, norm and gate", [&] {
+    gate_norm(nullptr, {s.read, s.H, head.data(), s.V, weight.data(), v.data(), width,
+                        weight.data(), 1e-5f, v.data(), width, v.data(), width});
+  });
+}
+
+void measure_states(Report& report, const Sizes& s) {
+  const size_t C = s.C();
+  auto u = filled<bf16>(s.read * s.rows()), qkv = filled<bf16>(s.read * C),
+       y = filled<bf16>(s.read * s.H * s.V);
+  auto taps = filled<float>(kConvWidth * C), history = filled<float>(kConvHistory * C),
+       next = filled<float>(kConvHistory * C), steps = filled<float>(s.read * s.H),
+       state = filled<float>(s.H * s.K * s.V), norms = filled<float>(s.H * (s.K + s.V)),
+       workspace = filled<float>(ssd_workspace_floats(s.read, s.H, s.K, s.V));
+  DeviceBuffer<uint32_t> head("", all_heads(s.H));
+  report.add("causal convolution, tiled", [&] {
+    causal_conv_tiled(nullptr, {s.read, C, u.data(), s.rows(), taps.data(), taps.data(),
+                                history.data(), next.data(), qkv.data(), C});
+  });
+  const bf16* q = qkv.data();
+  report.add("SSD", [&] {
+    ssd_prefill(nullptr, {s.read,
+                          s.H,
+                          head.data(),
+                          s.K,
+                          s.V,
+                          q,
+                          C,
+                          q + s.H * s.K,
+                          C,
+                          q + 2 * s.H * s.K,
+                          C,
+                          steps.data(),
+                          steps.data(),
+                          s.H,
+                          0.1f,
+                          state.data(),
+                          state.data(),
+                          workspace.data(),
+                          y.data(),
+                          s.H * s.V});
+  });
+  report.add("decode step, fused", [&] {
+    decode_step(
+        nullptr,
+        {s.H,          s.H,          head.data(),    s.K,          s.V,          u.data(),
+         taps.data(),  taps.data(),  history.data(), next.data(),  norms.data(), norms.data(),
+         norms.data(), norms.data(), norms.data(),   norms.data(), 1e-5f,        state.data(),
+         state.data(), y.data()});
+  });
+}
+
+void measure_attention(Report& report, const Sizes& s) {
+  const size_t slot = device_slot_bytes(s.K, s.V), pages = s.cached / kPageTokens;
+  auto memory = filled<std::byte>(pages * s.H * slot);
+  std::vector<std::byte*> places(pages);
+  for (size_t p = 0; p < pages; ++p) places[p] = memory.data() + p * s.H * slot;
+  DeviceBuffer<std::byte*> page("", places);
+  DeviceBuffer<uint32_t> head("", all_heads(s.H));
+  auto q = filled<bf16>(s.read * s.H * s.K), y = filled<bf16>(s.read * s.H * s.V);
+  auto scale = filled<float>(s.H), workspace = filled<float>(attention_workspace_floats(s.H));
+  AttentionArguments arguments{
+      s.read,    s.H,          head.data(),         s.K, s.V, q.data(),
+      s.H * s.K, scale.data(), {page.data(), 0, 0}, 0,   0,   workspace.data(),
+      y.data(),  s.H * s.V};
+  report.add("attention, prefill (causal)", [&] { attention_prefill(nullptr, arguments); });
+  arguments.tokens = 1;
+  arguments.heads = s.attending;
+  arguments.first_query = s.cached - 1;
+  report.add("attention, decode over pages", [&] { attention_decode(nullptr, arguments); });
+}
+
+void measure_sampling(Report& report, const Sizes& s) {
+  auto logits = filled<float>(s.vocab), uniform = filled<float>(1);
+  DeviceBuffer<Choice> choice("", 1);
+  report.add("sampling", [&] {
+    sample(nullptr, {1, s.vocab, logits.data(), s.vocab, 1, 0.9f, uniform.data(), choice.data()});
+  });
+}
+
+}  // namespace
+}  // namespace stateline::kernels::cuda::testing
+
+int main(int count, char** given) {
+  using namespace stateline::kernels::cuda::testing;
+  size_t sizes[9];
+  if (count != 10) {
+    std::fprintf(stderr, "usage: gpu_bench d H K V F vocab READ CACHED ATTENDING\n");
+    return 2;
+  }
+  for (int i = 0; i < 9; ++i) sizes[i] = std::strtoull(given[i + 1], nullptr, 10);
+  const Sizes s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4],
+                sizes[5], sizes[6], sizes[7], sizes[8]};
+  cudaDeviceProp facts;
+  if (cudaGetDeviceProperties(&facts, 0) != cudaSuccess) {
+    std::fprintf(stderr, "There is no NVIDIA GPU on this machine.\n");
+    return 1;
+  }
+  Report report(facts.name);
+  measure_rows(report, s);
+  measure_linear(report, s);
+  measure_states(report, s);
+  measure_attention(report, s);
+  measure_sampling(report, s);
+}
