@@ -1,7 +1,7 @@
 // The dashboard's panel: a page that shows what the server tells, and asks for what the person clicks.
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import { type BenchmarkRun, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
+import { ADD_BENCHMARK_REQUEST, type BenchmarkRun, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
 import {
   DASHBOARD_REQUEST,
   type DashboardData,
@@ -10,7 +10,7 @@ import {
   type ToPage,
 } from "../protocol/dashboard.ts";
 import type { Client } from "./client.ts";
-import { exportFile } from "./exportFile.ts";
+import { chooseRunFile, exportFile } from "./files.ts";
 import type { Meter } from "./meter.ts";
 import { onSettingsChange, readSettings, writeSetting } from "./settings.ts";
 
@@ -68,9 +68,10 @@ export class Dashboard implements vscode.Disposable {
     for (const part of this.#cleanup) part.dispose();
   }
 
-  async tellRuns(): Promise<void> {
+  /** `compare` is the date of a run to lay over the one that is shown. */
+  async tellRuns(compare?: string): Promise<void> {
     const runs = await this.#parts.client.request<readonly BenchmarkRun[]>(SAVED_BENCHMARKS_REQUEST);
-    this.tell({ kind: "runs", runs });
+    this.tell({ kind: "runs", runs, ...(compare === undefined ? {} : { compare }) });
   }
 
   #post(message: ToPage): void {
@@ -122,9 +123,18 @@ export class Dashboard implements vscode.Disposable {
         return cancel(message.what);
       case "export":
         return await exportFile(message.file);
+      case "addRun":
+        return await this.#addRun();
       case "command":
         return await vscode.commands.executeCommand(`stateline.${message.command}`);
     }
+  }
+
+  async #addRun(): Promise<void> {
+    const text = await chooseRunFile();
+    if (text === undefined) return;
+    const run = await this.#parts.client.request<BenchmarkRun>(ADD_BENCHMARK_REQUEST, { text });
+    await this.tellRuns(run.date);
   }
 
   #refreshSoon(): void {

@@ -57,7 +57,8 @@ export type ToPage =
   | { readonly kind: "data"; readonly data: DashboardData }
   /** There is no server to ask: one sentence. */
   | { readonly kind: "unavailable"; readonly sentence: string; readonly isError: boolean }
-  | { readonly kind: "runs"; readonly runs: readonly BenchmarkRun[] }
+  /** `compare` is the date of a run to lay over the one that is shown. */
+  | { readonly kind: "runs"; readonly runs: readonly BenchmarkRun[]; readonly compare?: string }
   | { readonly kind: "progress"; readonly of: Measurement; readonly share: number; readonly message: string }
   | { readonly kind: "point"; readonly measured: MeasuredPoint }
   | { readonly kind: "figures"; readonly figures: RatioFigures }
@@ -66,7 +67,7 @@ export type ToPage =
   | { readonly kind: "ended"; readonly of: Measurement; readonly problem?: string };
 
 export type Export = { readonly name: string } & (
-  | { readonly type: "svg" | "csv"; readonly text: string }
+  | { readonly type: "svg" | "csv" | "json"; readonly text: string }
   | { readonly type: "png"; readonly base64: string }
 );
 
@@ -76,4 +77,6 @@ export type FromPage =
   | { readonly kind: "run"; readonly what: Measurement }
   | { readonly kind: "cancel"; readonly what: Measurement }
   | { readonly kind: "export"; readonly file: Export }
+  /** A run of another machine is taken from a file that the person chooses. */
+  | { readonly kind: "addRun" }
   | { readonly kind: "command"; readonly command: "showLog" | "restartServer" | "openSettings" | "toggle" };

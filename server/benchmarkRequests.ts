@@ -8,9 +8,12 @@ import {
   ResponseError,
 } from "vscode-languageserver/node";
 import {
+  ADD_BENCHMARK_REQUEST,
+  type AddBenchmarkParams,
   BENCHMARK_REQUEST,
   type BenchmarkAnswer,
   type BenchmarkParams,
+  type BenchmarkRun,
   DEFAULT_LATENCY_BUDGET_MS,
   DEFAULT_MEMORY_BUDGET_BYTES,
   type ProgressTokens,
@@ -68,6 +71,15 @@ export class BenchmarkRequests {
       ),
     );
     connection.onRequest(SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
+    connection.onRequest(ADD_BENCHMARK_REQUEST, (params: AddBenchmarkParams | null) => this.#add(params));
+  }
+
+  async #add(params: AddBenchmarkParams | null): Promise<BenchmarkRun | ResponseError<void>> {
+    try {
+      return await this.#store().add(String(params?.text));
+    } catch (cause) {
+      return new ResponseError(LSPErrorCodes.RequestFailed, reasonOf(cause));
+    }
   }
 
   async #benchmark(

@@ -7,6 +7,7 @@ import type {
   RatioFigures,
 } from "../../protocol/benchmark.ts";
 import type { DashboardData, Measurement, ToPage } from "../../protocol/dashboard.ts";
+import { runName, type ShownRun } from "./comparison.ts";
 
 export interface Progress {
   readonly share: number;
@@ -20,6 +21,8 @@ export interface Knowledge {
   readonly runs: readonly BenchmarkRun[] | undefined;
   /** Of the run that is shown; undefined is the latest. */
   readonly chosenRun: string | undefined;
+  /** Of the run that is laid over it; undefined is none. */
+  readonly comparedRun: string | undefined;
   readonly running: Readonly<Partial<Record<Measurement, Progress>>>;
   readonly problems: Readonly<Partial<Record<Measurement, string>>>;
   /** Points of the benchmark that is running. */
@@ -33,6 +36,7 @@ export const NOTHING_KNOWN: Knowledge = {
   unavailable: undefined,
   runs: undefined,
   chosenRun: undefined,
+  comparedRun: undefined,
   running: {},
   problems: {},
   points: [],
@@ -47,7 +51,7 @@ export function learn(known: Knowledge, message: ToPage): Knowledge {
     case "unavailable":
       return { ...known, unavailable: { sentence: message.sentence, isError: message.isError } };
     case "runs":
-      return { ...known, runs: message.runs };
+      return { ...known, runs: message.runs, comparedRun: message.compare ?? known.comparedRun };
     case "progress":
       return { ...begun(known, message), running: { ...known.running, [message.of]: message } };
     case "point":
@@ -87,6 +91,20 @@ export function seriesShown(known: Knowledge): readonly BenchmarkSeries[] {
 
 export function runShown({ runs = [], chosenRun }: Knowledge): BenchmarkRun | undefined {
   return runs.find(({ date }) => date === chosenRun) ?? runs[0];
+}
+
+/** What the charts show: A, and B when a run other than A is to be laid over it. */
+export function runsShown(known: Knowledge): readonly ShownRun[] {
+  const series = seriesShown(known).filter(({ points }) => points.length > 0);
+  if (series.length === 0) return [];
+  const run = known.running.benchmark ? undefined : runShown(known);
+  const a: ShownRun = run
+    ? { letter: "A", name: runName(run), run, series }
+    : { letter: "A", name: "under way", series };
+  const compared = known.runs?.find(({ date }) => date === known.comparedRun && date !== run?.date);
+  if (!compared) return [a];
+  const measured = compared.series.filter(({ points }) => points.length > 0);
+  return [a, { letter: "B", name: runName(compared), run: compared, series: measured }];
 }
 
 function seriesOf(points: readonly MeasuredPoint[]): BenchmarkSeries[] {

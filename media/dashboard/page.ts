@@ -4,7 +4,7 @@ import type { FromPage, ToPage } from "../../protocol/dashboard.ts";
 import { Benchmark } from "./benchmark.ts";
 import { button, element, setText, show } from "./dom.ts";
 import { Live } from "./live.ts";
-import { learn, NOTHING_KNOWN } from "./model.ts";
+import { type Knowledge, learn, NOTHING_KNOWN } from "./model.ts";
 import { Ratio } from "./ratio.ts";
 
 declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
@@ -15,9 +15,9 @@ const post = (message: FromPage): void => editor.postMessage(message);
 let known = NOTHING_KNOWN;
 const live = new Live();
 const ratio = new Ratio(post);
-const benchmark = new Benchmark(post, (date) => {
-  known = { ...known, chosenRun: date };
-  draw();
+const benchmark = new Benchmark(post, {
+  onShow: (chosenRun) => redraw({ ...known, chosenRun }),
+  onCompare: (comparedRun) => redraw({ ...known, comparedRun }),
 });
 
 const state = element("p", { class: "status", role: "status" }, "Asking the server…");
@@ -38,6 +38,11 @@ const parts = element(
 document
   .getElementById("page")
   ?.append(element("header", {}, element("h1", {}, "Stateline"), state, repairs), parts);
+
+function redraw(next: Knowledge): void {
+  known = next;
+  draw();
+}
 
 function draw(): void {
   const { data, unavailable } = known;
@@ -60,7 +65,6 @@ function sentence(): string {
 }
 
 window.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
-  known = learn(known, data);
-  draw();
+  redraw(learn(known, data));
 });
 post({ kind: "ready" });
