@@ -2,7 +2,7 @@
 /** State against attention: the charts of a run or of two, their figures, and how to take them along. */
 import type { BenchmarkRun, BenchmarkSeries } from "../../protocol/benchmark.ts";
 import type { FromPage } from "../../protocol/dashboard.ts";
-import { count, modeName, stopSentence, tokensShort } from "../../protocol/words.ts";
+import { count, modeName, stopSentence, threadCount, tokensShort } from "../../protocol/words.ts";
 import { benchmarkChart, MEASURES } from "./benchmarkChart.ts";
 import { LOOKS } from "./chartParts.ts";
 import {
@@ -34,7 +34,7 @@ export class Benchmark {
   readonly #frames = MEASURES.map((measure) => ({ measure, frame: new Frame(`benchmark-${measure.id}`) }));
   readonly #charts: HTMLElement;
   readonly #comparison = element("ul", { id: "comparison", role: "status" });
-  readonly #stops = element("ul", { class: "note" });
+  readonly #stops = element("ul", { id: "stops", class: "note" });
   readonly #figures = element("div");
   readonly #details = element("details", {}, element("summary", {}, "Figures"), this.#figures);
   readonly #exports: HTMLElement;
@@ -218,7 +218,7 @@ function machineSentence({ machine, model, decodeTokens, seconds }: BenchmarkRun
   return (
     `${machine.cpu}, ${machine.physicalCores ?? machine.logicalCores} cores, ${machine.memoryGiB} GiB; ` +
     `${model.name}, ${(model.parameters / 1e6).toFixed(1)} M parameters, ${model.quantization}, ` +
-    `${model.threads} threads. Time to read and answer has ${decodeTokens} tokens written. Took ${count(seconds)} s` +
+    `${threadCount(model.threads)}. Time to read and answer has ${decodeTokens} tokens written. Took ${count(seconds)} s` +
     `${machine.loadBefore === null ? "" : `, load before ${machine.loadBefore}`}.`
   );
 }

@@ -70,7 +70,12 @@ export function throughputChart(
       ...AXES,
       ...{ width, height: 170 },
       ariaLabel: "Tokens a second over the session, reading and writing",
-      x: { type: "time", label: null, ticks: Math.max(2, Math.floor(width / 110)) },
+      x: {
+        type: "time",
+        label: null,
+        ticks: Math.max(2, Math.floor(width / 110)),
+        tickFormat: (at: Date) => at.toLocaleTimeString(),
+      },
       y: {
         type: "log",
         ticks,

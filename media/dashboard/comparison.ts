@@ -85,7 +85,8 @@ function differences(a: BenchmarkRun | undefined, b: BenchmarkRun | undefined): 
     ["memory", ({ machine }) => `${machine.memoryGiB} GiB`],
     ["system", ({ machine }) => machine.system],
     ["model", modelOf],
-    ["weights", ({ model }) => model.hash.slice(0, 8)],
+    // The beginning of the hash is the configuration's, which new weights seldom change.
+    ["weights", ({ model }) => model.hash.slice(-8)],
     ["instructions", ({ model }) => model.cpuLevel],
     ["threads", ({ model }) => model.threads],
     ["tokens written", ({ decodeTokens }) => decodeTokens],

@@ -126,7 +126,11 @@ export function csvOf(runs: readonly ShownRun[]): string {
       ]),
     ),
   );
-  return `${[head, ...rows].map((row) => row.map(cell).join(",")).join("\n")}\n`;
+  return csvText([head, ...rows]);
+}
+
+export function csvText(rows: readonly (readonly (string | number | undefined)[])[]): string {
+  return `${rows.map((row) => row.map(cell).join(",")).join("\n")}\n`;
 }
 
 /** RFC 4180: in quotes where a comma, a quote or a line's end would break it. */

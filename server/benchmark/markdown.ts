@@ -1,6 +1,14 @@
 /** A run of the benchmark as a page for a person. */
 import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
-import { bytes, count, milliseconds, modeName, stopSentence, tokensShort } from "../../protocol/words.ts";
+import {
+  bytes,
+  count,
+  milliseconds,
+  modeName,
+  stopSentence,
+  threadCount,
+  tokensShort,
+} from "../../protocol/words.ts";
 
 export function benchmarkPage(run: BenchmarkRun): string {
   const { machine } = run;
@@ -19,7 +27,7 @@ export function benchmarkTables(run: BenchmarkRun): string {
   const notes = run.series.flatMap((one) => (one.stopped ? [`- ${stopSentence(one, one.stopped)}`] : []));
   return [
     `${model.name}, ${(model.parameters / 1e6).toFixed(1)} M parameters, ${model.quantization}, ${model.cpuLevel}, ` +
-      `${model.threads} threads. Same engine, same weights; prefill is from nothing to the context, then ` +
+      `${threadCount(model.threads)}. Same engine, same weights; prefill is from nothing to the context, then ` +
       `${run.decodeTokens} tokens are decoded.`,
     table(
       [
