@@ -32,8 +32,8 @@ export class Dashboard implements vscode.Disposable {
   readonly #cleanup: readonly vscode.Disposable[];
   #panel: vscode.WebviewPanel | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
-  /** What a page that was hidden must be told when it is shown again, by kind and subject. */
-  readonly #lasting = new Map<string, readonly ToPage[]>();
+  /** What a page that was hidden must be told when it is shown again. */
+  readonly #lasting = new Map<Measurement, readonly ToPage[]>();
 
   constructor(parts: DashboardParts) {
     this.#parts = parts;
@@ -164,19 +164,13 @@ export class Dashboard implements vscode.Disposable {
     return { sentence: "The model is loading.", isError: false };
   }
 
-  /** Of each measurement all partial results, and how it ended. */
+  /** Of each measurement all partial results, and how it ended; of a benchmark the saved run has them. */
   #keep(message: ToPage): void {
-    if (message.kind === "progress" && message.share === 0) {
-      this.#lasting.set(message.of, [message]);
-    } else if (message.kind === "point" || message.kind === "figures" || message.kind === "advice") {
-      const of = message.kind === "point" ? "benchmark" : "ratios";
-      const kept = this.#lasting.get(of) ?? [];
-      if (!kept.includes(message)) this.#lasting.set(of, [...kept, message]);
-    } else if (message.kind === "ended") {
-      const kept = this.#lasting.get(message.of) ?? [];
-      if (message.of === "benchmark") this.#lasting.set("benchmark", [message]);
-      else if (!kept.includes(message)) this.#lasting.set("ratios", [...kept, message]);
-    }
+    const of = measurementOf(message);
+    if (of === undefined) return;
+    const isAnew = message.kind === "progress" || (message.kind === "ended" && of === "benchmark");
+    const kept = isAnew ? [] : (this.#lasting.get(of) ?? []);
+    this.#lasting.set(of, [...kept, message]);
   }
 
   #page(webview: vscode.Webview): string {
@@ -204,5 +198,25 @@ export class Dashboard implements vscode.Disposable {
 <script nonce="${nonce}" src="${uri("page.js")}"></script>
 </body>
 </html>`;
+  }
+}
+
+/** Whose beginning, result or end a message is; reports of progress on the way are not worth keeping. */
+function measurementOf(message: ToPage): Measurement | undefined {
+  switch (message.kind) {
+    case "progress":
+      return message.share === 0 ? message.of : undefined;
+    case "ended":
+      return message.of;
+    case "point":
+      return "benchmark";
+    case "figures":
+    case "advice":
+      return "ratios";
+    case "longRangeRow":
+    case "longRangeRun":
+      return "longRange";
+    default:
+      return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** What the dashboard shows, and the messages between its page and the extension. */
 import type { BenchmarkRun, MeasuredPoint, RatioAdvice, RatioFigures } from "./benchmark.ts";
+import type { LongRangeRow, LongRangeRun } from "./longRange.ts";
 import type { Status } from "./messages.ts";
 
 /** Request, no parameters, answers DashboardData or null: nothing is loaded yet. */
@@ -51,7 +52,7 @@ export interface DashboardData {
   readonly ratioChange?: RatioChange;
 }
 
-export type Measurement = "benchmark" | "ratios";
+export type Measurement = "benchmark" | "ratios" | "longRange";
 
 export type ToPage =
   | { readonly kind: "data"; readonly data: DashboardData }
@@ -63,6 +64,8 @@ export type ToPage =
   | { readonly kind: "point"; readonly measured: MeasuredPoint }
   | { readonly kind: "figures"; readonly figures: RatioFigures }
   | { readonly kind: "advice"; readonly advice: RatioAdvice }
+  | { readonly kind: "longRangeRow"; readonly row: LongRangeRow }
+  | { readonly kind: "longRangeRun"; readonly run: LongRangeRun }
   /** A measurement came to its end; a problem is one sentence. */
   | { readonly kind: "ended"; readonly of: Measurement; readonly problem?: string };
 

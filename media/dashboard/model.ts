@@ -7,6 +7,7 @@ import type {
   RatioFigures,
 } from "../../protocol/benchmark.ts";
 import type { DashboardData, Measurement, ToPage } from "../../protocol/dashboard.ts";
+import type { LongRangeRow, LongRangeRun } from "../../protocol/longRange.ts";
 import { runName, type ShownRun } from "./comparison.ts";
 
 export interface Progress {
@@ -29,6 +30,9 @@ export interface Knowledge {
   readonly points: readonly MeasuredPoint[];
   readonly ratios: readonly RatioFigures[];
   readonly advice: RatioAdvice | undefined;
+  /** Of Long Range Arena, as they come; and the run that they made, when it is whole. */
+  readonly longRangeRows: readonly LongRangeRow[];
+  readonly longRangeRun: LongRangeRun | undefined;
 }
 
 export const NOTHING_KNOWN: Knowledge = {
@@ -42,6 +46,8 @@ export const NOTHING_KNOWN: Knowledge = {
   points: [],
   ratios: [],
   advice: undefined,
+  longRangeRows: [],
+  longRangeRun: undefined,
 };
 
 export function learn(known: Knowledge, message: ToPage): Knowledge {
@@ -60,6 +66,10 @@ export function learn(known: Knowledge, message: ToPage): Knowledge {
       return { ...known, ratios: [...known.ratios, message.figures] };
     case "advice":
       return { ...known, advice: message.advice };
+    case "longRangeRow":
+      return { ...known, longRangeRows: [...known.longRangeRows, message.row] };
+    case "longRangeRun":
+      return { ...known, longRangeRun: message.run };
     case "ended":
       return ended(known, message.of, message.problem);
   }
@@ -72,14 +82,20 @@ function begun(
 ): Knowledge {
   if (share > 0) return known;
   const problems = { ...known.problems, [of]: undefined };
-  if (of === "benchmark") return { ...known, problems, points: [], chosenRun: undefined };
-  return { ...known, problems, ratios: [], advice: undefined };
+  switch (of) {
+    case "benchmark":
+      return { ...known, problems, points: [], chosenRun: undefined };
+    case "ratios":
+      return { ...known, problems, ratios: [], advice: undefined };
+    case "longRange":
+      return { ...known, problems, longRangeRows: [], longRangeRun: undefined };
+  }
 }
 
 function ended(known: Knowledge, of: Measurement, problem: string | undefined): Knowledge {
   const running = { ...known.running, [of]: undefined };
   const problems = { ...known.problems, [of]: problem };
-  // Half a benchmark is no run to compare with; half the ratios are figures all the same.
+  // Half a benchmark is no run to compare with; half the ratios or tasks are figures all the same.
   return { ...known, running, problems, points: of === "benchmark" ? [] : known.points };
 }
 

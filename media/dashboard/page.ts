@@ -4,6 +4,7 @@ import type { FromPage, ToPage } from "../../protocol/dashboard.ts";
 import { Benchmark } from "./benchmark.ts";
 import { button, element, setText, show } from "./dom.ts";
 import { Live } from "./live.ts";
+import { LongRange } from "./longRange.ts";
 import { type Knowledge, learn, NOTHING_KNOWN } from "./model.ts";
 import { Ratio } from "./ratio.ts";
 
@@ -19,6 +20,7 @@ const benchmark = new Benchmark(post, {
   onShow: (chosenRun) => redraw({ ...known, chosenRun }),
   onCompare: (comparedRun) => redraw({ ...known, comparedRun }),
 });
+const longRange = new LongRange(post);
 
 const state = element("p", { class: "status", role: "status" }, "Asking the server…");
 const repairs = element(
@@ -34,6 +36,7 @@ const parts = element(
   ...live.elements,
   ratio.element,
   benchmark.element,
+  longRange.element,
 );
 document
   .getElementById("page")
@@ -55,6 +58,7 @@ function draw(): void {
   live.draw(data);
   ratio.draw(known);
   benchmark.draw(known);
+  longRange.draw(known);
 }
 
 function sentence(): string {
