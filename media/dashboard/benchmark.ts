@@ -12,9 +12,10 @@ import {
   type ShownRun,
   times,
 } from "./comparison.ts";
-import { button, element, section, show, table } from "./dom.ts";
-import { csvOf, type LegendLine, pngOf, svgOf } from "./exports.ts";
-import { Frame } from "./frame.ts";
+import { element, section, show, table } from "./dom.ts";
+import { exportButtons, saveButton } from "./exportButtons.ts";
+import { csvOf, type LegendLine, svgOf } from "./exports.ts";
+import { chartGrid, Frame, picturesOf } from "./frame.ts";
 import { MeasurementControls } from "./measurementControls.ts";
 import { type Knowledge, runsShown } from "./model.ts";
 import { type Choices, RunChoice } from "./runChoice.ts";
@@ -45,22 +46,16 @@ export class Benchmark {
     this.#post = post;
     this.#controls = new MeasurementControls("benchmark", "Measure Against Attention", post);
     this.#choice = new RunChoice(post, choices);
-    this.#charts = element(
-      "div",
-      { class: "charts" },
-      ...this.#frames.map(({ measure, frame }) =>
-        element("figure", {}, element("figcaption", {}, measure.title), frame.element),
-      ),
-    );
-    const save = (name: string, what: string, act: () => void | Promise<void>) =>
-      button(name, () => void act(), { class: "secondary", "aria-label": `Save ${what} as ${name}` });
-    this.#exports = element(
-      "div",
-      { class: "buttons" },
-      save("SVG", "the charts", () => this.#saveSvg()),
-      save("PNG", "the charts", () => this.#savePng()),
-      save("CSV", "the charts", () => this.#saveCsv()),
-      save("JSON", "the run that is shown", () => this.#saveJson()),
+    this.#charts = chartGrid(this.#frames);
+    this.#exports = exportButtons(
+      post,
+      {
+        what: "the charts",
+        name: "stateline-benchmark",
+        svg: () => this.#svg(),
+        csv: () => csvOf(this.#runs),
+      },
+      saveButton("JSON", "the run that is shown", () => this.#saveJson()),
     );
     this.element = section(
       "benchmark",
@@ -124,31 +119,11 @@ export class Benchmark {
     );
   }
 
-  #name(): string {
-    return `stateline-benchmark-${new Date().toISOString().slice(0, 10)}`;
-  }
-
   #svg(): SVGSVGElement {
     return svgOf(
       this.#runs.flatMap((run) => legendLines(run, this.#runs.length > 1)),
-      this.#frames.flatMap(({ measure, frame }) =>
-        frame.picture ? [{ title: measure.title, picture: frame.picture }] : [],
-      ),
+      picturesOf(this.#frames),
     );
-  }
-
-  #saveSvg(): void {
-    const text = `${new XMLSerializer().serializeToString(this.#svg())}\n`;
-    this.#post({ kind: "export", file: { name: this.#name(), type: "svg", text } });
-  }
-
-  async #savePng(): Promise<void> {
-    const base64 = await pngOf(this.#svg());
-    this.#post({ kind: "export", file: { name: this.#name(), type: "png", base64 } });
-  }
-
-  #saveCsv(): void {
-    this.#post({ kind: "export", file: { name: this.#name(), type: "csv", text: csvOf(this.#runs) } });
   }
 
   /** What another machine's dashboard takes in. */

@@ -4,9 +4,10 @@ import type { FromPage } from "../../protocol/dashboard.ts";
 import type { LongRangeRow, LongRangeRun } from "../../protocol/longRange.ts";
 import { count, threadCount } from "../../protocol/words.ts";
 import { LOOKS } from "./chartParts.ts";
-import { button, element, section, setText, show, table } from "./dom.ts";
-import { csvText, type LegendLine, pngOf, svgOf } from "./exports.ts";
-import { Frame } from "./frame.ts";
+import { element, section, setText, show, table } from "./dom.ts";
+import { exportButtons } from "./exportButtons.ts";
+import { csvText, type LegendLine, svgOf } from "./exports.ts";
+import { chartGrid, Frame, picturesOf } from "./frame.ts";
 import { lengthChart } from "./lengthChart.ts";
 import {
   articleCells,
@@ -26,7 +27,6 @@ import type { Knowledge } from "./model.ts";
 
 export class LongRange {
   readonly element: HTMLElement;
-  readonly #post: (message: FromPage) => void;
   readonly #controls: MeasurementControls;
   readonly #tables = element("div", { id: "long-range-tables" });
   readonly #task = element("select", { id: "long-range-task" });
@@ -59,28 +59,15 @@ export class LongRange {
   #rows: readonly LongRangeRow[] = [];
 
   constructor(post: (message: FromPage) => void) {
-    this.#post = post;
     this.#controls = new MeasurementControls("longRange", "Run Long Range Arena", post);
     this.#task.addEventListener("change", () => this.#drawCharts());
-    this.#charts = element(
-      "div",
-      { class: "charts" },
-      ...this.#frames.map(({ measure, frame }) =>
-        element("figure", {}, element("figcaption", {}, measure.title), frame.element),
-      ),
-    );
-    const save = (name: string, act: () => void | Promise<void>) =>
-      button(name, () => void act(), {
-        class: "secondary",
-        "aria-label": `Save Long Range Arena as ${name}`,
-      });
-    this.#exports = element(
-      "div",
-      { class: "buttons" },
-      save("SVG", () => this.#saveSvg()),
-      save("PNG", () => this.#savePng()),
-      save("CSV", () => this.#saveCsv()),
-    );
+    this.#charts = chartGrid(this.#frames);
+    this.#exports = exportButtons(post, {
+      what: "Long Range Arena",
+      name: "stateline-long-range",
+      svg: () => this.#svg(),
+      csv: () => csvText(longRangeCsv(this.#rows)),
+    });
     this.element = section(
       "long-range",
       "Long Range Arena",
@@ -151,36 +138,12 @@ export class LongRange {
     return this.#rows.filter(({ task }) => task === this.#task.value);
   }
 
-  #name(): string {
-    return `stateline-long-range-${new Date().toISOString().slice(0, 10)}`;
-  }
-
   #svg(): SVGSVGElement {
     const legend = this.#own().map((row): LegendLine => {
       const { characters, colour } = LOOKS[lookOf(row)];
       return { text: `${characters.A} ${modelName(row)}`, colour };
     });
-    return svgOf(
-      [{ text: `Long Range Arena: ${this.#task.value}` }, ...legend],
-      this.#frames.flatMap(({ measure, frame }) =>
-        frame.picture ? [{ title: measure.title, picture: frame.picture }] : [],
-      ),
-    );
-  }
-
-  #saveSvg(): void {
-    const text = `${new XMLSerializer().serializeToString(this.#svg())}\n`;
-    this.#post({ kind: "export", file: { name: this.#name(), type: "svg", text } });
-  }
-
-  async #savePng(): Promise<void> {
-    const base64 = await pngOf(this.#svg());
-    this.#post({ kind: "export", file: { name: this.#name(), type: "png", base64 } });
-  }
-
-  #saveCsv(): void {
-    const text = csvText(longRangeCsv(this.#rows));
-    this.#post({ kind: "export", file: { name: this.#name(), type: "csv", text } });
+    return svgOf([{ text: `Long Range Arena: ${this.#task.value}` }, ...legend], picturesOf(this.#frames));
   }
 }
 

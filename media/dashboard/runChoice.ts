@@ -27,7 +27,7 @@ export class RunChoice {
       element("div", { class: "choice" }, element("label", { for: parts[0].id }, label), ...parts);
     const add = button("Add from File…", () => post({ kind: "addRun" }), {
       class: "secondary",
-      "aria-label": "Add a run from a file, to compare with it",
+      "aria-label": "Add a run from a file",
     });
     this.element = element(
       "div",

@@ -101,7 +101,7 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
     assert.match(said, /Not the same: processor Example CPU in A, Other CPU in B; threads 2 in A, 1 in B\./);
     const legend = await text("#benchmark .legend:nth-child(2)");
     assert.match(legend, /^B · .*2026.* · stateline 6\.8 M int8 · Other CPU/);
-    const broken = page().locator("#benchmark-wall path[stroke-dasharray]");
+    const broken = page().locator("#benchmark-wall g[stroke-dasharray]");
     assert.equal(await broken.count(), 3);
     assert.match(
       (await page().locator("#benchmark-wall svg").getAttribute("aria-label")) ?? "",
@@ -117,7 +117,7 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
     await compared.focus();
     await compared.press("Home");
     await page().locator("#comparison").waitFor({ state: "hidden" });
-    assert.equal(await page().locator("#benchmark-wall path[stroke-dasharray]").count(), 0);
+    assert.equal(await page().locator("#benchmark-wall g[stroke-dasharray]").count(), 0);
     await compared.press("End");
     await says("#comparison", /Other CPU in B/);
   });
