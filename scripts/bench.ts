@@ -14,6 +14,8 @@ interface Bench {
   readonly args: readonly string[];
   /** From the program's standard output to the figures. */
   readonly read: (output: string) => unknown;
+  /** Needs more than a build: never run unless it is named. */
+  readonly isOnDemand?: boolean;
 }
 
 const json = (output: string): unknown => JSON.parse(output.slice(output.search(/^[[{]/m)));
@@ -24,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
+  llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };
@@ -56,7 +59,8 @@ function run(name: string, bench: Bench): boolean {
   return true;
 }
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHES);
+const usual = Object.entries(BENCHES).flatMap(([name, { isOnDemand }]) => (isOnDemand ? [] : [name]));
+const names = process.argv.length > 2 ? process.argv.slice(2) : usual;
 for (const name of names) {
   const bench = BENCHES[name];
   if (bench === undefined) {
