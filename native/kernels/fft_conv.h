@@ -18,7 +18,8 @@ class FftConv {
   FftConv(FftConv&&) noexcept;
   ~FftConv();
 
-  // As LongConv, the history too: newest first. |error| <= 4e-6 * sum |K| * max |u|.
+  // As LongConv, the history too: newest first. |error| <= 1e-7 * sum |K| * max |u|:
+  // the transforms are in double.
   void run(ThreadPool& pool, size_t tokens, const float* u, size_t ldu, float* history, float* y,
            size_t ldy) const;
 

@@ -128,7 +128,7 @@ float low_rank_power(const LowRankSystem& s, size_t k, size_t N, float* P) {
     for (size_t r = 0; r < s.rank; ++r) {
       double sum = 0;
       for (size_t m = 0; m < s.rank; ++m) sum += s.P[n * s.rank + m] * W[m * s.rank + r];
-      P[r * N + n] = rounded(factor * sum);
+      P[r * N + n] = rounded(sum);
     }
   }
   return rounded(factor);

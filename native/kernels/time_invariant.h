@@ -34,7 +34,7 @@ struct DiagonalSystem {
 
 // x -> A^k x for one k.
 struct TiTransition {
-  float factor;                        // low rank: A^k x = factor x + P (Q^T x)
+  float factor;                        // low rank: A^k x = factor (x + P (Q^T x))
   const float* P;                      // [R, N], transposed
   const float *lambda_re, *lambda_im;  // diagonal: [p, N / 2], the k-th powers
 };

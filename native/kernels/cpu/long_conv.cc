@@ -12,6 +12,7 @@ LongConv long_conv;
 namespace {
 
 constexpr size_t kBlock = kLongConvBlock;
+constexpr size_t kLagSlice = 512;             // summed by themselves: a long chain loses digits
 constexpr size_t kPiece = 4096;               // tokens of a channel that are worked on together
 constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
 
@@ -35,11 +36,8 @@ class Channel {
     std::memset(series_ + end, 0, (kTileRows + 1) * kBlock * sizeof(float));
     for (size_t r = 0; r < rows; r += kTileRows) {
       for (size_t j = 0; j < kBlock; j += kTileCols) {
-        auto tile = zero_tile<kTileRows>();
-        product(tile, series_ + r * kBlock, kBlock, kernel_.row(c) + j, 1,
-                kernel_.lags() + kBlock - 1);
-        alignas(64) float out[kTileRows * kTileCols];
-        store_tile(tile, out, kTileCols);
+        alignas(64) float out[kTileRows * kTileCols] = {};
+        sum_lags(c, r, j, out);
         give(out, r, j, rows, tokens, y + c, ldy);
       }
     }
@@ -47,6 +45,22 @@ class Channel {
   }
 
  private:
+  // out [kTileRows, kTileCols] += y of the rows from r on, at the places from j on.
+  void sum_lags(size_t c, size_t r, size_t j, float* out) const {
+    const size_t terms = kernel_.lags() + kBlock - 1;
+    for (size_t k = 0; k < terms; k += kLagSlice) {
+      auto tile = zero_tile<kTileRows>();
+      product(tile, series_ + r * kBlock + k, kBlock, kernel_.row(c) + j + k, 1,
+              smaller(kLagSlice, terms - k));
+      for (size_t row = 0; row < kTileRows; ++row) {
+        for (size_t v = 0; v < kTileVecs; ++v) {
+          float* place = out + row * kTileCols + v * kLanes;
+          store(place, load(place) + tile.sums[row][v]);
+        }
+      }
+    }
+  }
+
   static void give(const float* out, size_t r, size_t j, size_t rows, size_t tokens, float* y,
                    size_t ldy) {
     for (size_t row = r; row < smaller(r + kTileRows, rows); ++row) {

@@ -49,7 +49,7 @@ STATELINE_INLINE void advance_low_rank(const TimeInvariant& s, const TiTransitio
     store(inner + r, weighted_rows(x, s.Q + r, s.rank, s.states));
   for (size_t n = 0; n < s.states; n += kLanes) {
     const Vec outer = weighted_rows(inner, by.P + n, s.states, s.rank);
-    store(next + n, mul_add(splat(by.factor), load(x + n), outer));
+    store(next + n, splat(by.factor) * (load(x + n) + outer));
   }
 }
 

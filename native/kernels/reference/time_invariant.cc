@@ -17,12 +17,13 @@ void advance(const TimeInvariant& s, size_t c, const Vector& x, Vector& next) {
     }
     return;
   }
-  for (size_t n = 0; n < N; ++n) next[n] = s.step.factor * x[n];
+  next = x;
   for (size_t r = 0; r < s.rank; ++r) {
     double dot = 0;
     for (size_t n = 0; n < N; ++n) dot += s.Q[n * s.rank + r] * x[n];
     for (size_t n = 0; n < N; ++n) next[n] += s.step.P[r * N + n] * dot;
   }
+  for (double& value : next) value *= s.step.factor;
 }
 
 }  // namespace
