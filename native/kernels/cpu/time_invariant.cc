@@ -18,15 +18,15 @@ constexpr size_t kPieceChunks = 16;  // so many chunks share one look at a chann
 constexpr size_t kPiece = kPieceChunks * kChunk;
 constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
 
-// next = A^k x, [N] each, apart.
+// next = A^k x + input added, [N] each, next apart from x and added.
 STATELINE_INLINE void advance_diagonal(const TimeInvariant& s, const TiTransition& by, size_t c,
-                                       const float* x, float* next) {
+                                       const float* x, Vec input, const float* added, float* next) {
   const size_t half = s.states / 2;
   const float *re = by.lambda_re + c * half, *im = by.lambda_im + c * half;
   for (size_t i = 0; i < half; i += kLanes) {
     const Vec a = load(re + i), b = load(im + i), p = load(x + i), q = load(x + half + i);
-    store(next + i, a * p - b * q);
-    store(next + half + i, mul_add(b, p, a * q));
+    store(next + i, mul_add(input, load(added + i), a * p - b * q));
+    store(next + half + i, mul_add(input, load(added + half + i), mul_add(b, p, a * q)));
   }
 }
 
@@ -43,22 +43,22 @@ STATELINE_INLINE Vec weighted_rows(const float* weight, const float* rows, size_
 }
 
 STATELINE_INLINE void advance_low_rank(const TimeInvariant& s, const TiTransition& by,
-                                       const float* x, float* next) {
+                                       const float* x, Vec input, const float* added, float* next) {
   alignas(64) float inner[kTiMaxRank];  // Q^T x
   for (size_t r = 0; r < s.rank; r += kLanes)
     store(inner + r, weighted_rows(x, s.Q + r, s.rank, s.states));
   for (size_t n = 0; n < s.states; n += kLanes) {
-    const Vec outer = weighted_rows(inner, by.P + n, s.states, s.rank);
-    store(next + n, splat(by.factor) * (load(x + n) + outer));
+    const Vec moved = load(x + n) + weighted_rows(inner, by.P + n, s.states, s.rank);
+    store(next + n, mul_add(splat(by.factor), moved, input * load(added + n)));
   }
 }
 
 STATELINE_INLINE void advance(const TimeInvariant& s, const TiTransition& by, size_t c,
-                              const float* x, float* next) {
+                              const float* x, Vec input, const float* added, float* next) {
   if (s.rank == 0) {
-    advance_diagonal(s, by, c, x, next);
+    advance_diagonal(s, by, c, x, input, added, next);
   } else {
-    advance_low_rank(s, by, x, next);
+    advance_low_rank(s, by, x, input, added, next);
   }
 }
 
@@ -68,13 +68,11 @@ void recur(const TimeInvariant& s, size_t c, size_t tokens, const float* u, size
   const float *B = s.B + c * s.states, *C = s.C + c * s.states;
   alignas(64) float next[kTiMaxStates];
   for (size_t t = 0; t < tokens; ++t) {
-    const Vec input = splat(u[t * ldu + c]);
-    advance(s, s.step, c, x, next);
+    advance(s, s.step, c, x, splat(u[t * ldu + c]), B, next);
     Vec sums = splat(0);
     for (size_t n = 0; n < s.states; n += kLanes) {
-      const Vec state = mul_add(input, load(B + n), load(next + n));
-      store(x + n, state);
-      sums = mul_add(load(C + n), state, sums);
+      store(x + n, load(next + n));
+      sums = mul_add(load(C + n), load(next + n), sums);
     }
     y[t * ldy + c] = sum(sums) + s.D[c] * u[t * ldu + c];
   }
@@ -153,9 +151,7 @@ class Group {
     std::memcpy(before_ + (chunks_ - 1) * N, state, N * sizeof(float));
     for (size_t r = chunks_; r-- > 0;) {
       float* next = r > 0 ? before_ + (r - 1) * N : state;
-      advance(s_, s_.chunk, c, before_ + r * N, next);
-      for (size_t n = 0; n < N; n += kLanes)
-        store(next + n, load(next + n) + load(added_ + r * N + n));
+      advance(s_, s_.chunk, c, before_ + r * N, splat(1), added_ + r * N, next);
     }
   }
 
