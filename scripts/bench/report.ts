@@ -5,6 +5,7 @@ import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
 import { bytes, count } from "../../protocol/words.ts";
 import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
+import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
 
 interface Recorded<Results> {
   readonly command: string;
@@ -51,6 +52,7 @@ export function writeReport(folder: string): void {
     section("A keystroke over LSP", read<LatencyResults>("latency"), latency),
     section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("The engine by itself", read<EngineResults>("engine"), engine),
+    section("Long sequences", read<LongRangeResults>("longrange"), longRangeTables),
     section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
     section("Kernels", read<readonly string[]>("kernels"), verbatim),
   ];
