@@ -20,7 +20,7 @@ export interface Proportion {
 /** One sequence of so many bytes from the first byte to the answer. */
 export interface LongRangePoint {
   readonly tokens: number;
-  /** The median over several runs, taken in turn with the other models. */
+  /** The median over three runs, taken in turn with the other models; of the longest length one run. */
   readonly medianMs: number;
   /** What the network remembers at the end of the sequence: constant for "ssm", keys and values for the others. */
   readonly memoryBytes: number;

@@ -27,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
   llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
+  longrange: { command: "native/build/longrange_bench", args: ["1"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ double number(const Napi::Value& value, const std::string& name);
 std::uint64_t natural(const Napi::Value& value, const std::string& name, std::uint64_t max);
 Napi::Object object(const Napi::Value& value, const std::string& name);
 std::string text(const Napi::Value& value, const std::string& name);
+std::filesystem::path path_argument(const Napi::Value& value, const std::string& name);
+// options.threads from 0 to 64; 0 = as many as the machine has, up to four: more cores only wait
+// for the same memory.
+unsigned thread_count(const Napi::Object& options);
 // Copies an Int32Array.
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name);
 

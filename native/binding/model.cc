@@ -1,8 +1,6 @@
 #include "binding/model.h"
 
-#include <algorithm>
 #include <cstring>
-#include <thread>
 
 #include "binding/arguments.h"
 #include "binding/background.h"
@@ -17,19 +15,6 @@ namespace {
 
 using engine::Engine;
 using engine::StatePtr;
-
-constexpr std::uint64_t kMaxThreads = 64;
-constexpr unsigned kDefaultMaxThreads = 4;
-
-std::filesystem::path path_of(const std::string& utf8) {
-  return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
-}
-
-// 0 = as many as the machine has, up to four: more cores only wait for the same memory.
-unsigned thread_count(std::uint64_t wanted) {
-  if (wanted > 0) return static_cast<unsigned>(wanted);
-  return std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultMaxThreads);
-}
 
 // The engine tells, from its thread, when that thread ends; the environment then lets go of it.
 std::shared_ptr<Engine> make_engine(std::shared_ptr<const engine::Model> model, unsigned threads,
@@ -95,10 +80,8 @@ Napi::Function NativeModel::define(Napi::Env env) {
 Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return promised(env, [&](Napi::Promise::Deferred deferred) {
-    const std::filesystem::path directory = path_of(text(info[0], "directory"));
-    const Napi::Object options = object(info[1], "options");
-    const unsigned threads =
-        thread_count(natural(options.Get("threads"), "options.threads", kMaxThreads));
+    const std::filesystem::path directory = path_argument(info[0], "directory");
+    const unsigned threads = thread_count(object(info[1], "options"));
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,

@@ -6,6 +6,7 @@ import { bytes, count } from "../../protocol/words.ts";
 import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
 import type { LlamaResults } from "./llama.ts";
+import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
 
 interface Recorded<Results> {
   readonly command: string;
@@ -53,6 +54,7 @@ export function writeReport(folder: string): void {
     section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("Attention beside llama.cpp's", read<LlamaResults>("llama"), llama),
     section("The engine by itself", read<EngineResults>("engine"), engine),
+    section("Long sequences", read<LongRangeResults>("longrange"), longRangeTables),
     section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
     section("Kernels", read<readonly string[]>("kernels"), verbatim),
   ];

@@ -17,8 +17,9 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, EngineError, throwIfCancelled } from "./engine.ts";
+import type { Classification, LongRangeInfo } from "./longRange.ts";
 
-interface NativeCancellation {
+export interface NativeCancellation {
   cancel(): void;
   readonly cancelled: boolean;
 }
@@ -29,6 +30,12 @@ interface NativeJob {
 }
 
 type NativeGenerate = Omit<GenerateOptions, "signal"> & NativeJob;
+
+export interface NativeLongRange {
+  readonly info: LongRangeInfo;
+  classify(bytes: Uint8Array, options: { cancellation?: NativeCancellation }): Promise<Classification>;
+  dispose(): void;
+}
 
 interface NativeModel {
   readonly info: ModelInfo;
@@ -51,9 +58,10 @@ interface NativeModel {
   dispose(): void;
 }
 
-interface NativeAddon {
+export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
+  loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number) => Recall;
 }
@@ -70,7 +78,7 @@ export function loadNativeEngine(addonPath: string): Engine {
   };
 }
 
-function loadAddon(addonPath: string): NativeAddon {
+export function loadAddon(addonPath: string): NativeAddon {
   if (!existsSync(addonPath)) {
     throw new EngineError(
       `The native engine is missing at ${addonPath}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
@@ -142,18 +150,27 @@ class NativeModelAdapter implements Model {
     this.#model.dispose();
   }
 
-  async #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
+  #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
     const { priority, signal } = options;
-    throwIfCancelled(signal);
-    if (!signal) return await start({ priority }).catch(rethrow);
-    const cancellation = new this.#addon.Cancellation();
-    const cancel = () => cancellation.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-    try {
-      return await start({ priority, cancellation }).catch(rethrow);
-    } finally {
-      signal.removeEventListener("abort", cancel);
-    }
+    return runCancellable(this.#addon, signal, (cancellation) => start({ priority, ...cancellation }));
+  }
+}
+
+/** `start` gets a cancellation if there is a signal; what was cancelled rejects with Cancelled. */
+export async function runCancellable<Result>(
+  addon: NativeAddon,
+  signal: AbortSignal | undefined,
+  start: (options: { cancellation?: NativeCancellation }) => Promise<Result>,
+): Promise<Result> {
+  throwIfCancelled(signal);
+  if (!signal) return await start({}).catch(rethrow);
+  const cancellation = new addon.Cancellation();
+  const cancel = () => cancellation.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    return await start({ cancellation }).catch(rethrow);
+  } finally {
+    signal.removeEventListener("abort", cancel);
   }
 }
 
@@ -162,6 +179,6 @@ function rethrow(cause: unknown): never {
   throw cause;
 }
 
-function sentenceOf(cause: unknown): string {
+export function sentenceOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
