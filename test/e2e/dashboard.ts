@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { FrameLocator } from "playwright-core";
 import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
 import type { Editor } from "./editor.ts";
+import { longRangeTests } from "./longRange.ts";
 
 export const THEMES = [
   ["light", "Light Modern"],
@@ -163,10 +164,12 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
     await page().locator("#throughput-chart svg[role=img]").waitFor();
   });
 
+  longRangeTests({ editor, page, profile, repository });
+
   for (const [name, theme] of THEMES) {
     test(`it is readable in ${theme}, wide and 300 pixels narrow`, async () => {
       await chooseTheme(editor(), theme);
-      const size = (width: number) => editor().page.setViewportSize({ width, height: 2100 });
+      const size = (width: number) => editor().page.setViewportSize({ width, height: 2900 });
       await size(1280);
       await page().locator("#benchmark-memory svg").waitFor();
       await editor().picture(`dashboard-${name}`);
