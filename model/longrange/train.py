@@ -1,6 +1,6 @@
-"""Trains one classifier on one task within a budget of processor minutes, tests it, and keeps the result as JSON.
+"""Trains classifiers on one task, each within the same budget of processor minutes; evaluate.py tests them.
 
-    python model/longrange/train.py TASK MODEL [--seed N] [--minutes M]
+    python model/longrange/train.py TASK MODEL ... [--seed N] [--minutes M]
 
 The budget is the time of the processor in training steps, on one thread: a busy machine does not change what a run may
 learn, and each model gets the same. Lengths grow in equal shares of it (tasks/__init__.py). The network and the recipe are
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import write_classifier
 from longrange.network import Classifier, LongRangeConfig
-from longrange.tasks import TASKS, Task
+from longrange.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = {
@@ -139,26 +138,25 @@ def fit(model: Classifier, task: str, rate: float, seconds: float, seed: int) ->
     return {"steps": steps, "tokens": tokens, "loss": sum(last) / len(last), "trainSeconds": used}
 
 
-@torch.no_grad()
-def test(model: Classifier, task: str, length: int, count: int) -> dict[str, float]:
-    """Correct answers on held-out examples, one sequence at a time, and the median seconds of a sequence."""
-    correct, seconds = 0, []
-    for sequence, label in pool(task, length, True, count):
-        tokens = torch.from_numpy(sequence.astype(np.int64))[None]
-        start = time.process_time()
-        correct += int(model(tokens)[0].argmax()) == label
-        seconds.append(time.process_time() - start)
-    return {
-        "length": length,
-        "correct": correct,
-        "count": count,
-        "secondsASequence": float(np.median(seconds)),
+def train(task: str, name: str, seed: int, minutes: float, rate: float) -> tuple[Classifier, dict]:
+    """A model of MODELS and the record of its training."""
+    torch.manual_seed(seed)
+    classes, longest = TASKS[task].class_names, TASKS[task].lengths[-1]
+    config = LongRangeConfig(
+        num_classes=len(classes), class_names=classes, task=task, max_length=longest, **MODELS[name]
+    )
+    model = Classifier(config)
+    trained = fit(model, task, rate, 60 * minutes, seed)
+    parameters = sum(p.numel() for p in model.parameters())
+    record = {
+        "task": task,
+        "model": name,
+        "seed": seed,
+        "minutes": minutes,
+        "rate": rate,
+        "parameters": parameters,
     }
-
-
-def test_count(task: Task) -> int:
-    """Examples of the test: what a model reads in half a minute or so."""
-    return min(1000, 2**19 // task.lengths[-1])
+    return model, record | {"trained": trained, "config": asdict(config)}
 
 
 def main() -> None:
@@ -166,47 +164,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("models", choices=MODELS, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of the processor")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of the processor, for each model")
     parser.add_argument("--rate", type=float, help="learning rate in place of the model's own")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "longrange", help="folder of the records")
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "docs" / "longrange", help="folder of the result's JSON"
+        "--weights", type=Path, default=Path(__file__).parent / "weights", help="folder of the models"
     )
     args = parser.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    task = TASKS[args.task]
-    config = LongRangeConfig(
-        num_classes=len(task.class_names),
-        class_names=task.class_names,
-        task=args.task,
-        max_length=task.lengths[-1],
-        **MODELS[args.model],
-    )
-    model = Classifier(config)
-    rate = args.rate or RATES[args.model]
-    trained = fit(model, args.task, rate, 60 * args.minutes, args.seed)
-    tested = test(model, args.task, task.lengths[-1], test_count(task))
-    result = {
-        "task": args.task,
-        "model": args.model,
-        "seed": args.seed,
-        "minutes": args.minutes,
-        "rate": rate,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "config": asdict(config),
-        "trained": trained,
-        "test": tested,
-        "peakMemoryMB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    }
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / f"{args.task}-{args.model}-{args.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
-    if args.seed == 0:
-        write_classifier(model, Path(__file__).parent / "weights" / f"{args.task}-{args.model}")
-    print(
-        f"{args.task} {args.model}: {tested['correct']} of {tested['count']} right, {trained['tokens'] / 1e6:.2f} M tokens"
-    )
+    for name in args.models:
+        model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
+        label = f"{args.task}-{name}" + (f"-{args.seed}" if args.seed else "")
+        (args.out / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
+        write_classifier(model, args.weights / label)
+        print(
+            f"{label}: loss {record['trained']['loss']:.3f} after {record['trained']['tokens'] / 1e6:.2f} M tokens",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
