@@ -72,9 +72,9 @@ def test_every_form_equals_the_recurrence_to_1e_5_in_single(family: str, length:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_65536_steps_agree_to_1e_5_in_single_with_their_gradients(family: str) -> None:
     """The gradient of <w, K * u> in u is the same convolution over w read backwards, so the recurrence gives both at once."""
-    system = make_layer(family, channels=1, state_size=8).system().to(torch.float32)
     u, w = torch.randn(2, 1, 1, 65536, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
+        system = make_layer(family, channels=1, state_size=8).system().to(torch.float32)
         both = recurrence(system, torch.cat([u, w.flip(-1)]))[0]
     for name in ("direct", "fft", "scan", "chunked"):
         inputs = u.clone().requires_grad_()
