@@ -72,8 +72,7 @@ def write_gguf(path: Path, config: dict, weights: str) -> None:
 
 
 class Reader:
-    """One model, kept loaded, with flash attention, as llama.cpp chooses by itself on a processor. The cache is f32 beside
-    f32 weights, else llama.cpp's default, f16."""
+    """One model, kept loaded, with flash attention. The cache is f32 beside f32 weights, else llama.cpp's default, f16."""
 
     def __init__(self, path: Path, weights: str, threads: int) -> None:
         self.model = llama_cpp.llama_model_load_from_file(

@@ -83,8 +83,8 @@ function llama({ llamaCppPython, rows }: LlamaResults): string {
   return [
     "State is measured against attention of our own, so that one must not be slow. Here both read the same number of tokens " +
       "from nothing, in turn in one run, with 6 layers, width 256, 8 heads that attend to everything, feed-forward 640 and " +
-      `4,096 token ids: llama.cpp (llama-cpp-python ${llamaCppPython}) a Llama of random weights with flash attention, which ` +
-      "is its own choice, in batches of 512; ours the embedded weights with no decay, so that no key is passed over. Heads " +
+      `4,096 token ids: llama.cpp (llama-cpp-python ${llamaCppPython}) a Llama of random weights with flash attention, in ` +
+      "batches of 512; ours the embedded weights with no decay, so that no key is passed over. Heads " +
       "have 64 dimensions for keys and 32 for values in ours, 48 for each in llama.cpp's, which wants them equal: as many " +
       "products and numbers kept a pair of tokens. One thread and the processor's time, since what else runs counts little " +
       "in it; medians.",

@@ -76,12 +76,12 @@ export class Editor {
     await this.page.locator(ROW, { hasText: text }).click();
   }
 
-  /** By its whole title: the palette may well put a longer one first. */
+  /** By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. */
   async runCommand(title: string): Promise<void> {
     await this.page.keyboard.press("F1");
     await this.page.locator(".quick-input-widget:visible input:focus").waitFor();
     await this.page.keyboard.type(title);
-    const name = this.page.locator(".label-name").getByText(title, { exact: true });
+    const name = this.page.locator(".label-name", { hasText: new RegExp(`^${title}$`) });
     await this.page.locator(ROW).filter({ has: name }).click();
   }
 
