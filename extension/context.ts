@@ -12,7 +12,11 @@ import { StatusBar } from "./statusBar.ts";
 export type Command = (...args: readonly unknown[]) => unknown;
 export type CommandFactory = (context: Context) => Command;
 
-const COMMANDS = { benchmark: "stateline.benchmark", ratios: "stateline.findRatio" } as const;
+const COMMANDS = {
+  benchmark: "stateline.benchmark",
+  ratios: "stateline.findRatio",
+  longRange: "stateline.longRange",
+} as const;
 
 /** What the commands share; every disposable of the extension hangs on `extension.subscriptions`. */
 export class Context {

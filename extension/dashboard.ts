@@ -1,7 +1,7 @@
 // The dashboard's panel: a page that shows what the server tells, and asks for what the person clicks.
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import { type BenchmarkRun, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
+import { ADD_BENCHMARK_REQUEST, type BenchmarkRun, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
 import {
   DASHBOARD_REQUEST,
   type DashboardData,
@@ -10,7 +10,7 @@ import {
   type ToPage,
 } from "../protocol/dashboard.ts";
 import type { Client } from "./client.ts";
-import { exportFile } from "./exportFile.ts";
+import { chooseRunFile, exportFile } from "./files.ts";
 import type { Meter } from "./meter.ts";
 import { onSettingsChange, readSettings, writeSetting } from "./settings.ts";
 
@@ -32,8 +32,8 @@ export class Dashboard implements vscode.Disposable {
   readonly #cleanup: readonly vscode.Disposable[];
   #panel: vscode.WebviewPanel | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
-  /** What a page that was hidden must be told when it is shown again, by kind and subject. */
-  readonly #lasting = new Map<string, readonly ToPage[]>();
+  /** What a page that was hidden must be told when it is shown again. */
+  readonly #lasting = new Map<Measurement, readonly ToPage[]>();
 
   constructor(parts: DashboardParts) {
     this.#parts = parts;
@@ -68,9 +68,10 @@ export class Dashboard implements vscode.Disposable {
     for (const part of this.#cleanup) part.dispose();
   }
 
-  async tellRuns(): Promise<void> {
+  /** `compare` is the date of a run to lay over the one that is shown. */
+  async tellRuns(compare?: string): Promise<void> {
     const runs = await this.#parts.client.request<readonly BenchmarkRun[]>(SAVED_BENCHMARKS_REQUEST);
-    this.tell({ kind: "runs", runs });
+    this.tell({ kind: "runs", runs, ...(compare === undefined ? {} : { compare }) });
   }
 
   #post(message: ToPage): void {
@@ -122,9 +123,18 @@ export class Dashboard implements vscode.Disposable {
         return cancel(message.what);
       case "export":
         return await exportFile(message.file);
+      case "addRun":
+        return await this.#addRun();
       case "command":
         return await vscode.commands.executeCommand(`stateline.${message.command}`);
     }
+  }
+
+  async #addRun(): Promise<void> {
+    const text = await chooseRunFile();
+    if (text === undefined) return;
+    const run = await this.#parts.client.request<BenchmarkRun>(ADD_BENCHMARK_REQUEST, { text });
+    await this.tellRuns(run.date);
   }
 
   #refreshSoon(): void {
@@ -154,19 +164,13 @@ export class Dashboard implements vscode.Disposable {
     return { sentence: "The model is loading.", isError: false };
   }
 
-  /** Of each measurement all partial results, and how it ended. */
+  /** Of each measurement all partial results, and how it ended; of a benchmark the saved run has them. */
   #keep(message: ToPage): void {
-    if (message.kind === "progress" && message.share === 0) {
-      this.#lasting.set(message.of, [message]);
-    } else if (message.kind === "point" || message.kind === "figures" || message.kind === "advice") {
-      const of = message.kind === "point" ? "benchmark" : "ratios";
-      const kept = this.#lasting.get(of) ?? [];
-      if (!kept.includes(message)) this.#lasting.set(of, [...kept, message]);
-    } else if (message.kind === "ended") {
-      const kept = this.#lasting.get(message.of) ?? [];
-      if (message.of === "benchmark") this.#lasting.set("benchmark", [message]);
-      else if (!kept.includes(message)) this.#lasting.set("ratios", [...kept, message]);
-    }
+    const of = measurementOf(message);
+    if (of === undefined) return;
+    const isAnew = message.kind === "progress" || (message.kind === "ended" && of === "benchmark");
+    const kept = isAnew ? [] : (this.#lasting.get(of) ?? []);
+    this.#lasting.set(of, [...kept, message]);
   }
 
   #page(webview: vscode.Webview): string {
@@ -194,5 +198,25 @@ export class Dashboard implements vscode.Disposable {
 <script nonce="${nonce}" src="${uri("page.js")}"></script>
 </body>
 </html>`;
+  }
+}
+
+/** Whose beginning, result or end a message is; reports of progress on the way are not worth keeping. */
+function measurementOf(message: ToPage): Measurement | undefined {
+  switch (message.kind) {
+    case "progress":
+      return message.share === 0 ? message.of : undefined;
+    case "ended":
+      return message.of;
+    case "point":
+      return "benchmark";
+    case "figures":
+    case "advice":
+      return "ratios";
+    case "longRangeRow":
+    case "longRangeRun":
+      return "longRange";
+    default:
+      return undefined;
   }
 }

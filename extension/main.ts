@@ -2,6 +2,7 @@
 import type { ExtensionContext } from "vscode";
 import { benchmark } from "./commands/benchmark.ts";
 import { findRatio } from "./commands/findRatio.ts";
+import { longRange } from "./commands/longRange.ts";
 import { menu } from "./commands/menu.ts";
 import { openDashboard } from "./commands/openDashboard.ts";
 import { openKeys } from "./commands/openKeys.ts";
@@ -27,6 +28,7 @@ export function activate(extension: ExtensionContext): ExtensionApi {
   context.registerCommand("stateline.dashboard", openDashboard);
   context.registerCommand("stateline.findRatio", findRatio);
   context.registerCommand("stateline.benchmark", benchmark);
+  context.registerCommand("stateline.longRange", longRange);
   context.registerCommand("stateline.reread", reread);
   context.registerCommand("stateline.restartServer", restartServer);
   context.registerCommand("stateline.showLog", showLog);

@@ -10,12 +10,14 @@ import {
   type RatioFigures,
 } from "../protocol/benchmark.ts";
 import type { Measurement, ToPage } from "../protocol/dashboard.ts";
+import { LONG_RANGE_REQUEST, type LongRangeRow, type LongRangeRun } from "../protocol/longRange.ts";
 import type { Client } from "./client.ts";
 import { writeSetting } from "./settings.ts";
 
 const TITLES: Readonly<Record<Measurement, string>> = {
   benchmark: "Stateline: measuring state against attention",
   ratios: "Stateline: measuring the hybrid ratios",
+  longRange: "Stateline: Long Range Arena",
 };
 
 interface WorkDone {
@@ -52,6 +54,13 @@ export class Measurements {
     );
     if (advice) this.#tell({ kind: "advice", advice });
     return advice;
+  }
+
+  async longRange(): Promise<void> {
+    const run = await this.#run<LongRangeRun, LongRangeRow>("longRange", LONG_RANGE_REQUEST, (row) =>
+      this.#tell({ kind: "longRangeRow", row }),
+    );
+    if (run) this.#tell({ kind: "longRangeRun", run });
   }
 
   async #run<Answer, Partial>(

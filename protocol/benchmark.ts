@@ -7,6 +7,9 @@ export const SAVED_BENCHMARKS_REQUEST = "stateline/savedBenchmarks";
 /** Request, RatioParams, answers RatioAdvice. Reports on workDoneToken; sends RatioFigures on partialResultToken. */
 export const RATIOS_REQUEST = "stateline/ratios";
 
+/** Request, AddBenchmarkParams, answers the BenchmarkRun, which is saved beside those measured here. */
+export const ADD_BENCHMARK_REQUEST = "stateline/addBenchmark";
+
 export interface Machine {
   readonly cpu: string;
   readonly logicalCores: number;
@@ -105,6 +108,14 @@ export interface BenchmarkAnswer {
   /** Where it is saved for a person, beside its JSON; absent when it could not be saved. */
   readonly pagePath?: string;
 }
+
+export interface AddBenchmarkParams {
+  /** JSON of a BenchmarkRun, as it was exported, or of docs/benchmarks/attention.json, which holds one. */
+  readonly text: string;
+}
+
+/** Of a file that holds a run. */
+export const MOST_RUN_BYTES = 2 ** 20;
 
 export interface RatioParams extends ProgressTokens {
   /** Longest median time of a completion, in milliseconds. */

@@ -1,5 +1,6 @@
 /** What the dashboard shows, and the messages between its page and the extension. */
 import type { BenchmarkRun, MeasuredPoint, RatioAdvice, RatioFigures } from "./benchmark.ts";
+import type { LongRangeRow, LongRangeRun } from "./longRange.ts";
 import type { Status } from "./messages.ts";
 
 /** Request, no parameters, answers DashboardData or null: nothing is loaded yet. */
@@ -51,22 +52,25 @@ export interface DashboardData {
   readonly ratioChange?: RatioChange;
 }
 
-export type Measurement = "benchmark" | "ratios";
+export type Measurement = "benchmark" | "ratios" | "longRange";
 
 export type ToPage =
   | { readonly kind: "data"; readonly data: DashboardData }
   /** There is no server to ask: one sentence. */
   | { readonly kind: "unavailable"; readonly sentence: string; readonly isError: boolean }
-  | { readonly kind: "runs"; readonly runs: readonly BenchmarkRun[] }
+  /** `compare` is the date of a run to lay over the one that is shown. */
+  | { readonly kind: "runs"; readonly runs: readonly BenchmarkRun[]; readonly compare?: string }
   | { readonly kind: "progress"; readonly of: Measurement; readonly share: number; readonly message: string }
   | { readonly kind: "point"; readonly measured: MeasuredPoint }
   | { readonly kind: "figures"; readonly figures: RatioFigures }
   | { readonly kind: "advice"; readonly advice: RatioAdvice }
+  | { readonly kind: "longRangeRow"; readonly row: LongRangeRow }
+  | { readonly kind: "longRangeRun"; readonly run: LongRangeRun }
   /** A measurement came to its end; a problem is one sentence. */
   | { readonly kind: "ended"; readonly of: Measurement; readonly problem?: string };
 
 export type Export = { readonly name: string } & (
-  | { readonly type: "svg" | "csv"; readonly text: string }
+  | { readonly type: "svg" | "csv" | "json"; readonly text: string }
   | { readonly type: "png"; readonly base64: string }
 );
 
@@ -76,4 +80,6 @@ export type FromPage =
   | { readonly kind: "run"; readonly what: Measurement }
   | { readonly kind: "cancel"; readonly what: Measurement }
   | { readonly kind: "export"; readonly file: Export }
+  /** A run of another machine is taken from a file that the person chooses. */
+  | { readonly kind: "addRun" }
   | { readonly kind: "command"; readonly command: "showLog" | "restartServer" | "openSettings" | "toggle" };

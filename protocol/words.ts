@@ -23,6 +23,10 @@ export function milliseconds(ms: number): string {
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
+export function threadCount(threads: number): string {
+  return threads === 1 ? "1 thread" : `${threads} threads`;
+}
+
 function trimmed(value: number): string {
   return value >= 10 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }

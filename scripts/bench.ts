@@ -14,6 +14,8 @@ interface Bench {
   readonly args: readonly string[];
   /** From the program's standard output to the figures. */
   readonly read: (output: string) => unknown;
+  /** Needs more than a build: never run unless it is named. */
+  readonly isOnDemand?: boolean;
 }
 
 const json = (output: string): unknown => JSON.parse(output.slice(output.search(/^[[{]/m)));
@@ -24,7 +26,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
-  gpu: { command: process.execPath, args: ["scripts/bench/gpu.ts"], read: json },
+  gpu: { command: process.execPath, args: ["scripts/bench/gpu.ts"], read: json, isOnDemand: true },
+  llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
+  longrange: { command: "native/build/longrange_bench", args: ["1"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };
@@ -45,7 +49,7 @@ function run(name: string, bench: Bench): boolean {
   const folder = join(root, "docs", "benchmarks");
   mkdirSync(folder, { recursive: true });
   const record = {
-    command: name === GPU_BENCH ? "./dev bench:gpu" : `./dev bench ${name}`,
+    command: name === "gpu" ? "./dev bench:gpu" : `./dev bench ${name}`,
     commit: describeCommit(root),
     date: new Date().toISOString().slice(0, 10),
     machine,
@@ -57,11 +61,8 @@ function run(name: string, bench: Bench): boolean {
   return true;
 }
 
-/** Wants a GPU, so only when it is asked for: ./dev bench:gpu. */
-const GPU_BENCH = "gpu";
-
-const named = process.argv.slice(2);
-const names = named.length > 0 ? named : Object.keys(BENCHES).filter((name) => name !== GPU_BENCH);
+const usual = Object.entries(BENCHES).flatMap(([name, { isOnDemand }]) => (isOnDemand ? [] : [name]));
+const names = process.argv.length > 2 ? process.argv.slice(2) : usual;
 for (const name of names) {
   const bench = BENCHES[name];
   if (bench === undefined) {

@@ -8,9 +8,12 @@ import {
   ResponseError,
 } from "vscode-languageserver/node";
 import {
+  ADD_BENCHMARK_REQUEST,
+  type AddBenchmarkParams,
   BENCHMARK_REQUEST,
   type BenchmarkAnswer,
   type BenchmarkParams,
+  type BenchmarkRun,
   DEFAULT_LATENCY_BUDGET_MS,
   DEFAULT_MEMORY_BUDGET_BYTES,
   type ProgressTokens,
@@ -21,12 +24,15 @@ import {
   type RatioParams,
   SAVED_BENCHMARKS_REQUEST,
 } from "../protocol/benchmark.ts";
+import { LONG_RANGE_REQUEST, type LongRangeParams, type LongRangeRun } from "../protocol/longRange.ts";
 import { adviseRatio } from "./benchmark/advice.ts";
+import { runLongRange } from "./benchmark/longRange.ts";
 import { measureRatios } from "./benchmark/ratios.ts";
 import { runBenchmark } from "./benchmark/run.ts";
 import { RunStore } from "./benchmark/runStore.ts";
 import { takeSample } from "./benchmark/sample.ts";
 import { Cancelled } from "./engine/engine.ts";
+import { ADDON_PATH, LONG_RANGE_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MeasuredSubject, Stateline } from "./stateline.ts";
 
@@ -67,7 +73,19 @@ export class BenchmarkRequests {
         this.#ratios(params ?? {}, job),
       ),
     );
+    connection.onRequest(LONG_RANGE_REQUEST, (params: LongRangeParams | null, token: CancellationToken) =>
+      this.#run("Measuring Long Range Arena", params, undefined, token, (job) => this.#longRange(job)),
+    );
     connection.onRequest(SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
+    connection.onRequest(ADD_BENCHMARK_REQUEST, (params: AddBenchmarkParams | null) => this.#add(params));
+  }
+
+  async #add(params: AddBenchmarkParams | null): Promise<BenchmarkRun | ResponseError<void>> {
+    try {
+      return await this.#store().add(String(params?.text));
+    } catch (cause) {
+      return new ResponseError(LSPErrorCodes.RequestFailed, reasonOf(cause));
+    }
   }
 
   async #benchmark(
@@ -108,6 +126,17 @@ export class BenchmarkRequests {
     const sampleBytes = sample.files.reduce((sum, file) => sum + file.bytes, 0);
     const sampleFiles = sample.files.length;
     return { figures, latencyBudgetMs, memoryBudgetBytes, sampleFiles, sampleBytes, best, explanation };
+  }
+
+  #longRange({ subject, signal, report, send }: Job): Promise<LongRangeRun> {
+    return runLongRange({
+      addonPath: ADDON_PATH,
+      weightsPath: LONG_RANGE_PATH,
+      threads: subject.model.info.threads,
+      signal,
+      onRow: send,
+      onProgress: report,
+    });
   }
 
   async #run<Answer>(

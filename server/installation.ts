@@ -9,6 +9,7 @@ const root = join(here, "..");
 
 export const ADDON_PATH = join(root, "dist", "native", "stateline.node");
 export const EMBEDDED_MODEL_PATH = join(root, "model", "weights");
+export const LONG_RANGE_PATH = join(root, "model", "longrange", "weights");
 
 export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -56,6 +56,7 @@ function entries({ snooze }: Context): readonly Entry[] {
     entry("dashboard", "Dashboard", "stateline.dashboard"),
     entry("settings", "Find the best hybrid ratio", "stateline.findRatio"),
     entry("graph-line", "Benchmark against attention", "stateline.benchmark"),
+    entry("beaker", "Long Range Arena", "stateline.longRange"),
     heading("Server"),
     entry("book", "Read the repository again", "stateline.reread"),
     entry("debug-restart", "Restart the server", "stateline.restartServer"),

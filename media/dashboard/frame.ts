@@ -43,3 +43,26 @@ export class Frame {
     this.element.replaceChildren(this.#draw(width));
   }
 }
+
+interface Framed {
+  readonly measure: { readonly title: string };
+  readonly frame: Frame;
+}
+
+/** As many beside each other as there is room for, each with its title. */
+export function chartGrid(frames: readonly Framed[]): HTMLElement {
+  return element(
+    "div",
+    { class: "charts" },
+    ...frames.map(({ measure, frame }) =>
+      element("figure", {}, element("figcaption", {}, measure.title), frame.element),
+    ),
+  );
+}
+
+/** Those that are drawn, for a file. */
+export function picturesOf(frames: readonly Framed[]): { title: string; picture: SVGSVGElement }[] {
+  return frames.flatMap(({ measure, frame }) =>
+    frame.picture ? [{ title: measure.title, picture: frame.picture }] : [],
+  );
+}

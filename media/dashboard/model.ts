@@ -7,6 +7,8 @@ import type {
   RatioFigures,
 } from "../../protocol/benchmark.ts";
 import type { DashboardData, Measurement, ToPage } from "../../protocol/dashboard.ts";
+import type { LongRangeRow, LongRangeRun } from "../../protocol/longRange.ts";
+import { runName, type ShownRun } from "./comparison.ts";
 
 export interface Progress {
   readonly share: number;
@@ -20,12 +22,17 @@ export interface Knowledge {
   readonly runs: readonly BenchmarkRun[] | undefined;
   /** Of the run that is shown; undefined is the latest. */
   readonly chosenRun: string | undefined;
+  /** Of the run that is laid over it; undefined is none. */
+  readonly comparedRun: string | undefined;
   readonly running: Readonly<Partial<Record<Measurement, Progress>>>;
   readonly problems: Readonly<Partial<Record<Measurement, string>>>;
   /** Points of the benchmark that is running. */
   readonly points: readonly MeasuredPoint[];
   readonly ratios: readonly RatioFigures[];
   readonly advice: RatioAdvice | undefined;
+  /** Of Long Range Arena, as they come; and the run that they made, when it is whole. */
+  readonly longRangeRows: readonly LongRangeRow[];
+  readonly longRangeRun: LongRangeRun | undefined;
 }
 
 export const NOTHING_KNOWN: Knowledge = {
@@ -33,11 +40,14 @@ export const NOTHING_KNOWN: Knowledge = {
   unavailable: undefined,
   runs: undefined,
   chosenRun: undefined,
+  comparedRun: undefined,
   running: {},
   problems: {},
   points: [],
   ratios: [],
   advice: undefined,
+  longRangeRows: [],
+  longRangeRun: undefined,
 };
 
 export function learn(known: Knowledge, message: ToPage): Knowledge {
@@ -47,7 +57,7 @@ export function learn(known: Knowledge, message: ToPage): Knowledge {
     case "unavailable":
       return { ...known, unavailable: { sentence: message.sentence, isError: message.isError } };
     case "runs":
-      return { ...known, runs: message.runs };
+      return { ...known, runs: message.runs, comparedRun: message.compare ?? known.comparedRun };
     case "progress":
       return { ...begun(known, message), running: { ...known.running, [message.of]: message } };
     case "point":
@@ -56,6 +66,10 @@ export function learn(known: Knowledge, message: ToPage): Knowledge {
       return { ...known, ratios: [...known.ratios, message.figures] };
     case "advice":
       return { ...known, advice: message.advice };
+    case "longRangeRow":
+      return { ...known, longRangeRows: [...known.longRangeRows, message.row] };
+    case "longRangeRun":
+      return { ...known, longRangeRun: message.run };
     case "ended":
       return ended(known, message.of, message.problem);
   }
@@ -68,14 +82,20 @@ function begun(
 ): Knowledge {
   if (share > 0) return known;
   const problems = { ...known.problems, [of]: undefined };
-  if (of === "benchmark") return { ...known, problems, points: [], chosenRun: undefined };
-  return { ...known, problems, ratios: [], advice: undefined };
+  switch (of) {
+    case "benchmark":
+      return { ...known, problems, points: [], chosenRun: undefined };
+    case "ratios":
+      return { ...known, problems, ratios: [], advice: undefined };
+    case "longRange":
+      return { ...known, problems, longRangeRows: [], longRangeRun: undefined };
+  }
 }
 
 function ended(known: Knowledge, of: Measurement, problem: string | undefined): Knowledge {
   const running = { ...known.running, [of]: undefined };
   const problems = { ...known.problems, [of]: problem };
-  // Half a benchmark is no run to compare with; half the ratios are figures all the same.
+  // Half a benchmark is no run to compare with; half the ratios or tasks are figures all the same.
   return { ...known, running, problems, points: of === "benchmark" ? [] : known.points };
 }
 
@@ -87,6 +107,20 @@ export function seriesShown(known: Knowledge): readonly BenchmarkSeries[] {
 
 export function runShown({ runs = [], chosenRun }: Knowledge): BenchmarkRun | undefined {
   return runs.find(({ date }) => date === chosenRun) ?? runs[0];
+}
+
+/** What the charts show: A, and B when a run other than A is to be laid over it. */
+export function runsShown(known: Knowledge): readonly ShownRun[] {
+  const series = seriesShown(known).filter(({ points }) => points.length > 0);
+  if (series.length === 0) return [];
+  const run = known.running.benchmark ? undefined : runShown(known);
+  const a: ShownRun = run
+    ? { letter: "A", name: runName(run), run, series }
+    : { letter: "A", name: "under way", series };
+  const compared = known.runs?.find(({ date }) => date === known.comparedRun && date !== run?.date);
+  if (!compared) return [a];
+  const measured = compared.series.filter(({ points }) => points.length > 0);
+  return [a, { letter: "B", name: runName(compared), run: compared, series: measured }];
 }
 
 function seriesOf(points: readonly MeasuredPoint[]): BenchmarkSeries[] {

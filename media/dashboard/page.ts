@@ -4,7 +4,8 @@ import type { FromPage, ToPage } from "../../protocol/dashboard.ts";
 import { Benchmark } from "./benchmark.ts";
 import { button, element, setText, show } from "./dom.ts";
 import { Live } from "./live.ts";
-import { learn, NOTHING_KNOWN } from "./model.ts";
+import { LongRange } from "./longRange.ts";
+import { type Knowledge, learn, NOTHING_KNOWN } from "./model.ts";
 import { Ratio } from "./ratio.ts";
 
 declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
@@ -15,10 +16,11 @@ const post = (message: FromPage): void => editor.postMessage(message);
 let known = NOTHING_KNOWN;
 const live = new Live();
 const ratio = new Ratio(post);
-const benchmark = new Benchmark(post, (date) => {
-  known = { ...known, chosenRun: date };
-  draw();
+const benchmark = new Benchmark(post, {
+  onShow: (chosenRun) => redraw({ ...known, chosenRun }),
+  onCompare: (comparedRun) => redraw({ ...known, comparedRun }),
 });
+const longRange = new LongRange(post);
 
 const state = element("p", { class: "status", role: "status" }, "Asking the server…");
 const repairs = element(
@@ -34,10 +36,16 @@ const parts = element(
   ...live.elements,
   ratio.element,
   benchmark.element,
+  longRange.element,
 );
 document
   .getElementById("page")
   ?.append(element("header", {}, element("h1", {}, "Stateline"), state, repairs), parts);
+
+function redraw(next: Knowledge): void {
+  known = next;
+  draw();
+}
 
 function draw(): void {
   const { data, unavailable } = known;
@@ -50,6 +58,7 @@ function draw(): void {
   live.draw(data);
   ratio.draw(known);
   benchmark.draw(known);
+  longRange.draw(known);
 }
 
 function sentence(): string {
@@ -60,7 +69,6 @@ function sentence(): string {
 }
 
 window.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
-  known = learn(known, data);
-  draw();
+  redraw(learn(known, data));
 });
 post({ kind: "ready" });

@@ -1,6 +1,8 @@
 #include "binding/arguments.h"
 
+#include <algorithm>
 #include <cmath>
+#include <thread>
 
 #include "formats/error.h"
 
@@ -35,6 +37,14 @@ std::string text(const Napi::Value& value, const std::string& name) {
 std::filesystem::path path(const Napi::Value& value, const std::string& name) {
   const std::string utf8 = text(value, name);
   return std::u8string(utf8.begin(), utf8.end());
+}
+
+unsigned thread_count(const Napi::Object& options) {
+  constexpr std::uint64_t kMost = 64;
+  constexpr unsigned kMostByDefault = 4;
+  const std::uint64_t wanted = natural(options.Get("threads"), "options.threads", kMost);
+  if (wanted > 0) return static_cast<unsigned>(wanted);
+  return std::clamp(std::thread::hardware_concurrency(), 1u, kMostByDefault);
 }
 
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name) {

@@ -19,6 +19,9 @@ std::uint64_t natural(const Napi::Value& value, const std::string& name, std::ui
 Napi::Object object(const Napi::Value& value, const std::string& name);
 std::string text(const Napi::Value& value, const std::string& name);
 std::filesystem::path path(const Napi::Value& value, const std::string& name);
+// options.threads from 0 to 64; 0 = as many as the machine has, up to four: more cores only wait
+// for the same memory.
+unsigned thread_count(const Napi::Object& options);
 // Copies an Int32Array.
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name);
 

@@ -1,8 +1,6 @@
 #include "binding/model.h"
 
-#include <algorithm>
 #include <cstring>
-#include <thread>
 
 #include "binding/arguments.h"
 #include "binding/background.h"
@@ -19,15 +17,6 @@ namespace {
 
 using engine::Engine;
 using engine::StatePtr;
-
-constexpr std::uint64_t kMaxThreads = 64;
-constexpr unsigned kDefaultMaxThreads = 4;
-
-// 0 = as many as the machine has, up to four: more cores only wait for the same memory.
-unsigned thread_count(std::uint64_t wanted) {
-  if (wanted > 0) return static_cast<unsigned>(wanted);
-  return std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultMaxThreads);
-}
 
 // The processor when there are no options.
 std::shared_ptr<engine::Device> device_for(const std::optional<CudaOptions>& cuda) {
@@ -114,8 +103,7 @@ Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
   return promised(env, [&](Napi::Promise::Deferred deferred) {
     const std::filesystem::path directory = path(info[0], "directory");
     const Napi::Object options = object(info[1], "options");
-    const unsigned threads =
-        thread_count(natural(options.Get("threads"), "options.threads", kMaxThreads));
+    const unsigned threads = thread_count(options);
     const std::optional<CudaOptions> cuda = cuda_options(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(

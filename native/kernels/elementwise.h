@@ -27,12 +27,18 @@ using AddScaled = void(size_t rows, size_t groups, size_t width, const float* sc
 using Discretise = void(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
                         const float* A_log, float* dt, float* a, float* log_dt);
 
+// y = x / 2 (1 + erf(x / sqrt(2))), the exact form of arXiv 1606.08415, [rows, width] with strides;
+// y may be x itself. |error| <= 4e-7 * max(1, |x|).
+using Gelu = void(ThreadPool& pool, size_t rows, size_t width, const float* x, size_t ldx, float* y,
+                  size_t ldy);
+
 namespace reference {
 GateMul silu_mul;
 GateMul sigmoid_mul;
 Add add;
 AddScaled add_scaled;
 Discretise discretise;
+Gelu gelu;
 }  // namespace reference
 
 }  // namespace stateline::kernels

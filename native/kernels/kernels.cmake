@@ -4,6 +4,10 @@ file(GLOB cpu_sources CONFIGURE_DEPENDS kernels/cpu/*.cc)
 add_library(stateline_kernels STATIC ${plain_sources})
 target_include_directories(stateline_kernels PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(stateline_kernels PUBLIC Threads::Threads)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Complex products as four multiplications, without a look at infinities.
+  set_source_files_properties(kernels/fft_conv.cc PROPERTIES COMPILE_OPTIONS -fcx-limited-range)
+endif()
 
 # A level is a namespace and a set of flags. -ffp-contract=off: a product and a sum are fused where the
 # source says so (MulAdd) and nowhere else, so that results do not depend on the optimiser's mood.

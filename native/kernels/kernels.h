@@ -8,9 +8,12 @@
 #include "kernels/causal_conv.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
+#include "kernels/long_conv.h"
 #include "kernels/norm.h"
+#include "kernels/rotary.h"
 #include "kernels/sampling.h"
 #include "kernels/ssd.h"
+#include "kernels/time_invariant.h"
 
 namespace stateline::kernels {
 
@@ -30,6 +33,11 @@ struct Kernels {
   Argmax* argmax;
   LogSumExp* log_sum_exp;
   Softmax* softmax;
+  Gelu* gelu;
+  Rotate* rotate;
+  TiRun* ti_recurrence;
+  TiRun* ti_scan;
+  LongConv* long_conv;
 };
 
 // The best level of this CPU, or the one that the environment variable STATELINE_CPU names (for

@@ -26,7 +26,10 @@ if(CMAKE_NM AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STATELINE_SANITIZE)
 endif()
 
 if(TARGET stateline_engine)
-  stateline_tests(stateline_engine test/engine/*.cc)
+  stateline_tests(stateline_engine test/engine/*.cc test/longrange/*_test.cc)
+  if(UNIX)  # it forks, to weigh each run by itself
+    stateline_tests(stateline_engine test/longrange/longrange_bench.cc)
+  endif()
 endif()
 
 # The hooks are GCC's, the fibers' stacks are Linux's; other sanitizers do not know fibers.

@@ -5,6 +5,8 @@ import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
 import { bytes, count } from "../../protocol/words.ts";
 import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
+import type { LlamaResults } from "./llama.ts";
+import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
 
 interface Recorded<Results> {
   readonly command: string;
@@ -50,7 +52,9 @@ export function writeReport(folder: string): void {
     "# Benchmarks\n\nWritten by `./dev bench` from the JSON beside this file; each has its command, commit and machine.",
     section("A keystroke over LSP", read<LatencyResults>("latency"), latency),
     section("State against attention", read<BenchmarkRun>("attention"), attention),
+    section("Attention beside llama.cpp's", read<LlamaResults>("llama"), llama),
     section("The engine by itself", read<EngineResults>("engine"), engine),
+    section("Long sequences", read<LongRangeResults>("longrange"), longRangeTables),
     section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
     section("Kernels", read<readonly string[]>("kernels"), verbatim),
   ];
@@ -72,6 +76,29 @@ function section<Results>(
 
 function attention(run: BenchmarkRun): string {
   return `${benchmarkTables(run)}\n\n[What these figures say](state-against-attention.md), and what they cannot.`;
+}
+
+function llama({ llamaCppPython, rows }: LlamaResults): string {
+  const speed = (tokens: number, ms: number): string => count((1000 * tokens) / ms);
+  return [
+    "State is measured against attention of our own, so that one must not be slow. Here both read the same number of tokens " +
+      "from nothing, in turn in one run, with 6 layers, width 256, 8 heads that attend to everything, feed-forward 640 and " +
+      `4,096 token ids: llama.cpp (llama-cpp-python ${llamaCppPython}) a Llama of random weights with flash attention, in ` +
+      "batches of 512; ours the embedded weights with no decay, so that no key is passed over. Heads " +
+      "have 64 dimensions for keys and 32 for values in ours, 48 for each in llama.cpp's, which wants them equal: as many " +
+      "products and numbers kept a pair of tokens. One thread and the processor's time, since what else runs counts little " +
+      "in it; medians.",
+    table(
+      ["weights, ours / theirs", "tokens", "ours, tokens/s", "llama.cpp's, tokens/s", "ours / theirs"],
+      rows.map(({ ours, theirs, tokens, oursMs, theirsMs }) => [
+        `${ours} / ${theirs}`,
+        count(tokens),
+        speed(tokens, oursMs),
+        speed(tokens, theirsMs),
+        `${(theirsMs / oursMs).toFixed(2)}×`,
+      ]),
+    ),
+  ].join("\n\n");
 }
 
 function latency({ memory, default: byDefault, allState }: LatencyResults): string {

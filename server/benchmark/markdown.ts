@@ -1,6 +1,14 @@
 /** A run of the benchmark as a page for a person. */
 import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
-import { bytes, count, milliseconds, modeName, stopSentence, tokensShort } from "../../protocol/words.ts";
+import {
+  bytes,
+  count,
+  milliseconds,
+  modeName,
+  stopSentence,
+  threadCount,
+  tokensShort,
+} from "../../protocol/words.ts";
 
 export function benchmarkPage(run: BenchmarkRun): string {
   const { machine } = run;
@@ -16,7 +24,7 @@ export function benchmarkPage(run: BenchmarkRun): string {
 /** Without the heading and the machine, for a page that has them. */
 export function benchmarkTables(run: BenchmarkRun): string {
   const { model } = run;
-  const device = model.gpu ?? `${model.cpuLevel}, ${model.threads} threads`;
+  const device = model.gpu ?? `${model.cpuLevel}, ${threadCount(model.threads)}`;
   const notes = run.series.flatMap((one) => (one.stopped ? [`- ${stopSentence(one, one.stopped)}`] : []));
   return [
     `${model.name}, ${(model.parameters / 1e6).toFixed(1)} M parameters, ${model.quantization}, ${device}. ` +

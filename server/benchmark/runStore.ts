@@ -1,13 +1,13 @@
 /** Runs of the benchmark on disk, as JSON and as a page, so that they can be compared. A damaged one counts as absent. */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries } from "../../protocol/benchmark.ts";
+import { type BenchmarkRun, MOST_RUN_BYTES } from "../../protocol/benchmark.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { benchmarkPage } from "./markdown.ts";
+import { isRun } from "./runShape.ts";
 
 /** The oldest go first. */
 const MOST_RUNS = 20;
-const MOST_BYTES = 2 ** 20;
 const NAME = /^benchmark-[\dTZ-]+\.json$/;
 
 export class RunStore {
@@ -21,15 +21,22 @@ export class RunStore {
 
   /** Answers the path of the page. */
   async save(run: BenchmarkRun): Promise<string> {
-    const name = `benchmark-${run.date.slice(0, 19).replaceAll(":", "-")}Z`;
-    await mkdir(this.#directory, { recursive: true });
-    await this.#replace(`${name}.json`, `${JSON.stringify(run, null, 1)}\n`);
-    await this.#replace(`${name}.md`, `${benchmarkPage(run)}\n`);
+    const pagePath = await this.#write(run);
     for (const old of (await this.#names()).slice(MOST_RUNS)) {
       await rm(join(this.#directory, old), { force: true });
       await rm(join(this.#directory, old.replace(/json$/, "md")), { force: true });
     }
-    return join(this.#directory, `${name}.md`);
+    return pagePath;
+  }
+
+  /** Takes in a run that was measured elsewhere; an error is one sentence. None makes room for it. */
+  async add(text: string): Promise<BenchmarkRun> {
+    const run = runIn(text);
+    const same = (await this.list()).find(({ date }) => nameOf(date) === nameOf(run.date));
+    if (same && JSON.stringify(same) !== JSON.stringify(run))
+      throw new Error(`Another benchmark of ${run.date} is here already; the file was not added.`);
+    await this.#write(run);
+    return run;
   }
 
   /** The latest first. */
@@ -50,7 +57,7 @@ export class RunStore {
 
   async #read(path: string): Promise<BenchmarkRun | undefined> {
     try {
-      if ((await stat(path)).size > MOST_BYTES) throw new Error("it is too large");
+      if ((await stat(path)).size > MOST_RUN_BYTES) throw new Error("it is too large");
       const run: unknown = JSON.parse(await readFile(path, "utf8"));
       if (!isRun(run)) throw new Error("it is not a benchmark of this version");
       return run;
@@ -60,6 +67,14 @@ export class RunStore {
     }
   }
 
+  async #write(run: BenchmarkRun): Promise<string> {
+    const name = nameOf(run.date);
+    await mkdir(this.#directory, { recursive: true });
+    await this.#replace(`${name}.json`, `${JSON.stringify(run, null, 1)}\n`);
+    await this.#replace(`${name}.md`, `${benchmarkPage(run)}\n`);
+    return join(this.#directory, `${name}.md`);
+  }
+
   async #replace(name: string, text: string): Promise<void> {
     const path = join(this.#directory, name);
     await writeFile(`${path}.tmp`, text);
@@ -67,43 +82,22 @@ export class RunStore {
   }
 }
 
-/** Of everything that a report or a chart reads. */
-function isRun(value: unknown): value is BenchmarkRun {
-  const run = value as BenchmarkRun | null;
-  return (
-    run?.version === 1 &&
-    typeof run.date === "string" &&
-    [run.seconds, run.decodeTokens, run.timeLimitSeconds, run.memoryLimitBytes].every(isNumber) &&
-    typeof run.machine?.cpu === "string" &&
-    typeof run.model?.name === "string" &&
-    isNumber(run.model.parameters) &&
-    Array.isArray(run.series) &&
-    run.series.every(isSeries)
-  );
+function nameOf(date: string): string {
+  return `benchmark-${date.slice(0, 19).replaceAll(":", "-")}Z`;
 }
 
-function isSeries(series: BenchmarkSeries | null): boolean {
-  return (
-    ["state", "attention", "chosen"].includes(series?.mode ?? "") &&
-    isNumber(series?.hybridRatio) &&
-    isNumber(series?.attentionWindow) &&
-    Array.isArray(series?.points) &&
-    series.points.every(isPoint)
-  );
-}
-
-function isPoint(point: BenchmarkPoint | null): boolean {
-  return [
-    point?.contextTokens,
-    point?.prefillMs,
-    point?.prefillTokensPerSecond,
-    point?.decodeTokensPerSecond,
-    point?.wallMs,
-    point?.stateBytes,
-    point?.kvBytes,
-  ].every(isNumber);
-}
-
-function isNumber(value: unknown): boolean {
-  return typeof value === "number" && Number.isFinite(value);
+/** A run by itself, or as `./dev bench` records one with its command. */
+function runIn(text: string): BenchmarkRun {
+  const sentence = "The file holds no benchmark of this version; take one that the dashboard saved as JSON.";
+  if (Buffer.byteLength(text) > MOST_RUN_BYTES) throw new Error(sentence);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(sentence, { cause });
+  }
+  if (isRun(value)) return value;
+  const recorded = (value as { readonly results?: unknown } | null)?.results;
+  if (isRun(recorded)) return recorded;
+  throw new Error(sentence);
 }

@@ -19,10 +19,11 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
+import type { Classification, LongRangeInfo } from "./longRange.ts";
 
 const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 
-interface NativeCancellation {
+export interface NativeCancellation {
   cancel(): void;
   readonly cancelled: boolean;
 }
@@ -33,6 +34,12 @@ interface NativeJob {
 }
 
 type NativeGenerate = Omit<GenerateOptions, "signal"> & NativeJob;
+
+export interface NativeLongRange {
+  readonly info: LongRangeInfo;
+  classify(bytes: Uint8Array, options: { cancellation?: NativeCancellation }): Promise<Classification>;
+  dispose(): void;
+}
 
 interface NativeModel {
   readonly info: ModelInfo;
@@ -61,9 +68,10 @@ interface CudaOptions {
   readonly gpu: number;
 }
 
-interface NativeAddon {
+export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
+  loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number) => Recall;
 }
@@ -90,7 +98,7 @@ function gpuNumber(device: DeviceName): number | undefined {
   return device === "cpu" ? undefined : Number(device.slice("cuda:".length));
 }
 
-function loadAddon(addonPath: string): NativeAddon {
+export function loadAddon(addonPath: string): NativeAddon {
   if (!existsSync(addonPath)) {
     throw new EngineError(
       `The native engine is missing at ${addonPath}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
@@ -173,26 +181,40 @@ class NativeModelAdapter implements Model {
   }
 
   #rethrow(cause: unknown): never {
-    if (hasCode(cause, "CANCELLED")) throw new Cancelled();
     const failure = deviceErrorOf(cause);
     if (failure) this.#onDeviceFailed?.(failure);
     throw failure ?? cause;
   }
 
-  async #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
+  #run<Result>(options: JobOptions, start: (job: NativeJob) => Promise<Result>): Promise<Result> {
     const { priority, signal } = options;
-    throwIfCancelled(signal);
-    const rethrow = (cause: unknown): never => this.#rethrow(cause);
-    if (!signal) return await start({ priority }).catch(rethrow);
-    const cancellation = new this.#addon.Cancellation();
-    const cancel = () => cancellation.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-    try {
-      return await start({ priority, cancellation }).catch(rethrow);
-    } finally {
-      signal.removeEventListener("abort", cancel);
-    }
+    return runCancellable(this.#addon, signal, (cancellation) => start({ priority, ...cancellation })).catch(
+      (cause: unknown) => this.#rethrow(cause),
+    );
   }
+}
+
+/** `start` gets a cancellation if there is a signal; what was cancelled rejects with Cancelled. */
+export async function runCancellable<Result>(
+  addon: NativeAddon,
+  signal: AbortSignal | undefined,
+  start: (options: { cancellation?: NativeCancellation }) => Promise<Result>,
+): Promise<Result> {
+  throwIfCancelled(signal);
+  if (!signal) return await start({}).catch(rethrow);
+  const cancellation = new addon.Cancellation();
+  const cancel = () => cancellation.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    return await start({ cancellation }).catch(rethrow);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+function rethrow(cause: unknown): never {
+  if (hasCode(cause, "CANCELLED")) throw new Cancelled();
+  throw cause;
 }
 
 function hasCode(cause: unknown, code: string): boolean {
@@ -203,6 +225,6 @@ function deviceErrorOf(cause: unknown): DeviceError | undefined {
   return hasCode(cause, "DEVICE") ? new DeviceError(sentenceOf(cause), { cause }) : undefined;
 }
 
-function sentenceOf(cause: unknown): string {
+export function sentenceOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Log, reasonOf } from "../log.ts";
 import { isForeignFolder, reasonNotToRead } from "./fileRules.ts";
 import { IgnoreRules } from "./ignoreRules.ts";
-import { MOST_FILE_BYTES } from "./readText.ts";
+import { readShare } from "./readShare.ts";
 
 /** A folder with more is a data dump or a home folder; the rest is left out. */
 const MOST_FILES = 50_000;
@@ -15,6 +15,7 @@ export interface SourceFile {
   readonly path: string;
   /** To the folder, with forward slashes. */
   readonly relativePath: string;
+  /** Of what is read. */
   readonly sizeBytes: number;
   readonly modifiedMs: number;
 }
@@ -74,11 +75,9 @@ async function addFile(walk: Walk, relativePath: string): Promise<void> {
   try {
     const { size, mtimeMs } = await lstat(path);
     if (size === 0) return;
-    if (size > MOST_FILE_BYTES) {
-      walk.options.log.info(`${path} is skipped: it is too large (${size} bytes).`);
-      return;
-    }
-    walk.files.push({ path, relativePath, sizeBytes: size, modifiedMs: mtimeMs });
+    const share = readShare(relativePath, size);
+    if (share.kind === "skipped") walk.options.log.info(`${path} is skipped: it ${share.reason}.`);
+    else walk.files.push({ path, relativePath, sizeBytes: share.bytes, modifiedMs: mtimeMs });
   } catch (cause) {
     walk.options.log.info(`${path} is skipped: ${reasonOf(cause)}`);
   }

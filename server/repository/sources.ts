@@ -4,7 +4,7 @@ import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { crawl, findFile, type SourceFile } from "./crawl.ts";
 import { inReadingOrder, withinBudget } from "./order.ts";
-import { MOST_TEXT_BYTES, readText } from "./readText.ts";
+import { readText } from "./readText.ts";
 import { fileTokens, repositoryHeader } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
@@ -29,7 +29,7 @@ export async function listFiles(
 ): Promise<WorkspaceFile[]> {
   const all: WorkspaceFile[] = [];
   for (const [folder, root] of folders.entries()) {
-    const found = (await crawl(root, options)).map((file) => ({ ...file, sizeBytes: readableBytes(file) }));
+    const found = await crawl(root, options);
     const chosen = withinBudget(inReadingOrder(found), budgetBytes / folders.length);
     if (chosen.length < found.length) {
       options.log.info(`${root}: ${chosen.length} of ${found.length} files fit in the budget and are read.`);
@@ -37,10 +37,6 @@ export async function listFiles(
     for (const file of chosen) all.push({ ...file, folder });
   }
   return all;
-}
-
-function readableBytes(file: SourceFile): number {
-  return Math.min(file.sizeBytes, MOST_TEXT_BYTES);
 }
 
 export interface ReadSource {

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { FrameLocator } from "playwright-core";
 import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
 import type { Editor } from "./editor.ts";
+import { longRangeTests } from "./longRange.ts";
 
 export const THEMES = [
   ["light", "Light Modern"],
@@ -52,7 +53,7 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
       await page().locator(`#benchmark-${id} svg[role=img]`).waitFor();
     }
     assert.match(
-      await text("#benchmark ul"),
+      await text("#stops"),
       /all attention, no window: stopped after 40,000 tokens, where the time limit/,
     );
     await page().locator("#benchmark-memory").hover();
@@ -81,20 +82,54 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
       const [path] = globSync(join(repository(), `stateline-benchmark-*.${kind.toLowerCase()}`));
       assert.ok(path, `no ${kind} was written`);
       const content = readFileSync(path);
-      if (kind === "CSV") assert.match(content.toString(), /^mode,hybridRatio,.*\n"all state",1,0,1024,/);
+      if (kind === "CSV")
+        assert.match(content.toString(), /^run,.*\nA,2026-01-02T[^,]*,Example CPU,2,.*,all state,1,0,1024,/);
       if (kind === "SVG")
         assert.ok(/^<svg .*stroke="rgb/.test(content.toString()) && !content.includes("var("));
       if (kind === "PNG") assert.equal(content.subarray(1, 4).toString(), "PNG");
     }
   });
 
+  test("another run, added from a file, is laid over it: which is which is said everywhere", async () => {
+    writeFileSync(join(repository(), "other-machine.json"), JSON.stringify(OTHER));
+    await page()
+      .getByRole("button", { name: /^Add a run from a file/ })
+      .click();
+    await editor().choose("other-machine.json");
+    await says("#comparison", /256 k tokens, all state: B reads 0\.50× and writes 0\.50× as fast as A/);
+    const said = await text("#comparison");
+    assert.match(said, /Only A has ratio 0\.75, window 1,024\.\nOnly B has ratio 0\.5, window 1,024\./);
+    assert.match(said, /Not the same: processor Example CPU in A, Other CPU in B; threads 2 in A, 1 in B\./);
+    const legend = await text("#benchmark .legend:nth-child(2)");
+    assert.match(legend, /^B · .*2026.* · stateline 6\.8 M int8 · Other CPU/);
+    const broken = page().locator("#benchmark-wall g[stroke-dasharray]");
+    assert.equal(await broken.count(), 3);
+    assert.match(
+      (await page().locator("#benchmark-wall svg").getAttribute("aria-label")) ?? "",
+      /A, all state; .*B, all state/,
+    );
+    assert.match(await text("#benchmark details"), /B in multiples of A: all state/);
+    await page().locator("#benchmark").scrollIntoViewIfNeeded();
+    await editor().picture("dashboard-compared");
+  });
+
+  test("the comparison is taken off and put back by keyboard", async () => {
+    const compared = page().getByLabel("Compare with");
+    await compared.focus();
+    await compared.press("Home");
+    await page().locator("#comparison").waitFor({ state: "hidden" });
+    assert.equal(await page().locator("#benchmark-wall g[stroke-dasharray]").count(), 0);
+    await compared.press("End");
+    await says("#comparison", /Other CPU in B/);
+  });
+
   test("a benchmark fills the charts while it runs, and is cancelled from the page", async () => {
     await page().getByRole("button", { name: "Measure Against Attention" }).click();
-    await says("#benchmark .legend", /all state/);
+    await says("#benchmark .legend", /A · under way\s*all state/);
     await says("#benchmark .figures", /tokens, /);
     await page().locator("#benchmark").getByRole("button", { name: "Cancel" }).click();
     await page().locator("#run-benchmark:enabled").waitFor();
-    await says("#benchmark ul", /stopped after 40,000 tokens/);
+    await says("#stops", /stopped after 40,000 tokens/);
   });
 
   test("the best ratio is found on this repository, explained, and offered", async () => {
@@ -129,10 +164,12 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
     await page().locator("#throughput-chart svg[role=img]").waitFor();
   });
 
+  longRangeTests({ editor, page, profile, repository });
+
   for (const [name, theme] of THEMES) {
     test(`it is readable in ${theme}, wide and 300 pixels narrow`, async () => {
       await chooseTheme(editor(), theme);
-      const size = (width: number) => editor().page.setViewportSize({ width, height: 2100 });
+      const size = (width: number) => editor().page.setViewportSize({ width, height: 2900 });
       await size(1280);
       await page().locator("#benchmark-memory svg").waitFor();
       await editor().picture(`dashboard-${name}`);
@@ -183,7 +220,7 @@ export function saveRun(profile: string, run: BenchmarkRun): void {
   writeFileSync(join(storage, "benchmarks", name), JSON.stringify(run));
 }
 
-const EXAMPLE: BenchmarkRun = {
+export const EXAMPLE: BenchmarkRun = {
   ...{ version: 1, date: "2026-01-02T03:04:05.678Z", seconds: 153 },
   machine: {
     ...{ cpu: "Example CPU", logicalCores: 4, physicalCores: 2, memoryGiB: 16 },
@@ -201,16 +238,43 @@ const EXAMPLE: BenchmarkRun = {
   ],
 };
 
-function series(mode: Mode, hybridRatio: number, attentionWindow: number, mostK: number): BenchmarkSeries {
+/** Half as fast, and up to shorter contexts. */
+export const OTHER: BenchmarkRun = {
+  ...EXAMPLE,
+  date: "2026-01-01T03:04:05.678Z",
+  machine: { ...EXAMPLE.machine, cpu: "Other CPU", loadBefore: 0.2 },
+  model: { ...EXAMPLE.model, threads: 1 },
+  series: [
+    series("state", 1, 0, 256, 0.5),
+    {
+      ...series("attention", 0, 0, 16, 0.5),
+      stopped: { reason: "time", limitSeconds: 60, atTokens: 20_000 },
+    },
+    series("chosen", 0.5, 1024, 256, 0.5),
+  ],
+};
+
+function series(
+  mode: Mode,
+  hybridRatio: number,
+  attentionWindow: number,
+  mostK: number,
+  speedup = 1,
+): BenchmarkSeries {
   const contexts = [1, 4, 16, 32, 64, 128, 256, 512, 1024].filter((k) => k <= mostK).map((k) => k * 1024);
-  return { mode, hybridRatio, attentionWindow, points: contexts.map((tokens) => point(mode, tokens)) };
+  return {
+    mode,
+    hybridRatio,
+    attentionWindow,
+    points: contexts.map((tokens) => point(mode, tokens, speedup)),
+  };
 }
 
-function point(mode: Mode, contextTokens: number): BenchmarkPoint {
+function point(mode: Mode, contextTokens: number, speedup: number): BenchmarkPoint {
   const seen =
     mode === "attention" ? contextTokens : mode === "chosen" ? Math.min(contextTokens, 1024) / 4 : 0;
-  const prefillTokensPerSecond = 54_000 / (1 + seen / 1500);
-  const decodeTokensPerSecond = 13_900 / (1 + seen / 600);
+  const prefillTokensPerSecond = (54_000 * speedup) / (1 + seen / 1500);
+  const decodeTokensPerSecond = (13_900 * speedup) / (1 + seen / 600);
   const prefillMs = (1000 * contextTokens) / prefillTokensPerSecond;
   return {
     ...{ contextTokens, prefillMs, prefillTokensPerSecond, decodeTokensPerSecond },

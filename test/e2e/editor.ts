@@ -76,12 +76,13 @@ export class Editor {
     await this.page.locator(ROW, { hasText: text }).click();
   }
 
+  /** By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. */
   async runCommand(title: string): Promise<void> {
     await this.page.keyboard.press("F1");
-    await this.page.locator(".quick-input-widget:visible").waitFor();
+    await this.page.locator(".quick-input-widget:visible input:focus").waitFor();
     await this.page.keyboard.type(title);
-    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor();
-    await this.page.keyboard.press("Enter");
+    const name = this.page.locator(".label-name", { hasText: new RegExp(`^${title}$`) });
+    await this.page.locator(ROW).filter({ has: name }).click();
   }
 
   /** Opens a file by its path, puts the cursor at the end of line `line`, or at the end of the file. */

@@ -78,6 +78,25 @@ test("completions are answered while it runs, a second one is refused, and it is
   assert.equal(files.length, 2, "a cancelled run is not kept");
 });
 
+test("a run of another machine is kept beside those measured here; what is no run is refused", async () => {
+  const [here]: BenchmarkRun[] = await client.connection.sendRequest("stateline/savedBenchmarks");
+  assert.ok(here);
+  const elsewhere = {
+    ...here,
+    date: "2026-01-01T00:00:00.000Z",
+    machine: { ...here.machine, cpu: "Other CPU" },
+  };
+  const text = JSON.stringify(elsewhere);
+  assert.deepEqual(await client.connection.sendRequest("stateline/addBenchmark", { text }), elsewhere);
+  assert.deepEqual(await client.connection.sendRequest("stateline/savedBenchmarks"), [here, elsewhere]);
+  for (const params of [{ text: "{}" }, { text: 1 }, {}]) {
+    await assert.rejects(
+      client.connection.sendRequest("stateline/addBenchmark", params),
+      /holds no benchmark/,
+    );
+  }
+});
+
 const bad: readonly [string, unknown, RegExp][] = [
   ["stateline/benchmark", { contexts: [0] }, /contexts/],
   ["stateline/benchmark", { contexts: [512, 128] }, /rising/],

@@ -13,7 +13,8 @@ const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
   kernels: [],
   cuda: ["kernels"],
   engine: ["formats", "kernels", "cuda"],
-  binding: ["engine", "kernels", "formats"],
+  longrange: ["engine", "kernels", "formats"],
+  binding: ["engine", "longrange", "kernels", "formats"],
 };
 
 type Sources = Readonly<Record<string, string>>;
@@ -86,6 +87,8 @@ const PLANTED: readonly (readonly [path: string, include: string])[] = [
   ["formats/json.h", "kernels/linear.h"],
   ["engine/model.cc", "binding/addon.h"],
   ["kernels/thread_pool.cc", "binding/delivery.h"],
+  ["engine/model.cc", "longrange/model.h"],
+  ["longrange/stream.cc", "binding/model.h"],
 ];
 
 for (const [path, include] of PLANTED) {

@@ -347,6 +347,53 @@ test("the oldest runs go first", async (t) => {
   assert.equal((await store.list()).at(-1)?.date, "2026-01-04T00:00:00.000Z");
 });
 
+test("a run of another machine is taken in, by itself or as ./dev bench records it, and never over another", async (t) => {
+  const store = new RunStore(folder(t), silentLog);
+  const elsewhere = run("2026-01-02T03:04:05.678Z");
+  assert.deepEqual(await store.add(JSON.stringify(elsewhere)), elsewhere);
+  await store.add(JSON.stringify(elsewhere));
+  const recorded = run("2026-01-03T03:04:05.678Z");
+  assert.deepEqual(await store.add(JSON.stringify({ command: "./dev bench", results: recorded })), recorded);
+  assert.deepEqual(await store.list(), [recorded, elsewhere]);
+  await assert.rejects(store.add(JSON.stringify({ ...elsewhere, seconds: 99 })), /Another benchmark of 2026/);
+  assert.deepEqual(await store.list(), [recorded, elsewhere]);
+});
+
+const damages: readonly [string, (run: BenchmarkRun) => unknown][] = [
+  ["no JSON", () => "{"],
+  ["null", () => null],
+  ["a text", () => "benchmark"],
+  ["a date that names another folder", (one) => ({ ...one, date: "2026-01-02T../../../../x" })],
+  ["a day that does not exist", (one) => ({ ...one, date: "2026-13-42T03:04:05.678Z" })],
+  ["a machine without a name", (one) => ({ ...one, machine: { ...one.machine, cpu: undefined } })],
+  ["a name without end", (one) => ({ ...one, model: { ...one.model, name: "x".repeat(201) } })],
+  ["too many series", (one) => ({ ...one, series: [...one.series, ...one.series] })],
+  [
+    "a limit without its size",
+    (one) => ({ ...one, series: [{ ...one.series[1], stopped: { reason: "memory", atTokens: 1 } }] }),
+  ],
+  [
+    "a speed of nothing",
+    (one) => ({
+      ...one,
+      series: [{ ...one.series[0], points: [{ ...one.series[0]?.points[0], wallMs: 0 }] }],
+    }),
+  ],
+  ["more than a mebibyte", (one) => ({ ...one, padding: "x".repeat(2 ** 20) })],
+];
+for (const [name, damage] of damages) {
+  test(`a run with ${name} is refused with a sentence`, async (t) => {
+    const root = folder(t);
+    const value = damage(run("2026-01-02T03:04:05.678Z"));
+    const text = value === "{" ? value : JSON.stringify(value);
+    await assert.rejects(
+      new RunStore(root, silentLog).add(text),
+      /^Error: The file holds no benchmark of this version/,
+    );
+    assert.deepEqual(readdirSync(root), []);
+  });
+}
+
 test("the page has what was measured, how many times attention costs it, and why a mode stopped", () => {
   const measured = run("2026-01-02T03:04:05.678Z");
   const page = benchmarkPage(measured);

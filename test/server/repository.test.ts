@@ -16,6 +16,7 @@ import { crawl, findFile } from "../../server/repository/crawl.ts";
 import { reasonNotToRead } from "../../server/repository/fileRules.ts";
 import { type MemoryContext, RepositoryMemory } from "../../server/repository/memory.ts";
 import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
+import { readShare } from "../../server/repository/readShare.ts";
 import { readText } from "../../server/repository/readText.ts";
 import { StateStore } from "../../server/repository/stateStore.ts";
 import { cutAtLines } from "../../server/repository/stream.ts";
@@ -158,6 +159,42 @@ test("a long file is read from its beginning, whole lines of it", async (t) => {
   const root = folder(t, { "a.ts": "const x = 1;\n".repeat(10_000) });
   const read = await readText(join(root, "a.ts"));
   assert.ok(read.kind === "text" && read.truncated && read.text.endsWith(";\n") && read.text.length <= 65536);
+});
+
+const shares: readonly [string, number, number | RegExp][] = [
+  ["a.ts", 5000, 5000],
+  ["a.ts", 100_000, 65_536],
+  ["a.ts", 2 ** 20 + 1, /too large/],
+  ["results.json", 4000, 4000],
+  ["results.json", 30_000, 4096],
+  ["results.json", 33_000, /data/],
+  ["table.CSV", 30_000, 4096],
+  ["package.json", 30_000, 30_000],
+  ["app/package.json", 30_000, 30_000],
+  ["schema.sql", 30_000, 30_000],
+  ["deploy.yaml", 33_000, /data/],
+];
+for (const [path, size, expected] of shares) {
+  const outcome = typeof expected === "number" ? `${expected} are read` : "nothing is read";
+  test(`of ${path} with ${size} bytes ${outcome}`, () => {
+    const share = readShare(path, size);
+    if (typeof expected === "number") assert.deepEqual(share, { kind: "read", bytes: expected });
+    else assert.match(share.kind === "skipped" ? share.reason : "", expected);
+  });
+}
+
+test("data is read from its head, whole rows of it, and counted as that", async (t) => {
+  const root = folder(t, {
+    "rows.csv": "name,total\n1,2\n".repeat(1000),
+    "dump.json": "[\n1,\n".repeat(20_000),
+  });
+  const read = await readText(join(root, "rows.csv"));
+  assert.ok(read.kind === "text" && read.truncated && read.text.endsWith("\n") && read.text.length <= 4096);
+  const files = await crawl(root, { exclude: [], log: silentLog });
+  assert.deepEqual(
+    files.map(({ relativePath, sizeBytes }) => [relativePath, sizeBytes]),
+    [["rows.csv", 4096]],
+  );
 });
 
 const source = (relativePath: string, modifiedMs = 0, sizeBytes = 100) => ({

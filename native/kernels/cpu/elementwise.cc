@@ -9,6 +9,7 @@ GateMul sigmoid_mul;
 Add add;
 AddScaled add_scaled;
 Discretise discretise;
+Gelu gelu;
 
 namespace {
 constexpr double kNsPerElement =
@@ -21,6 +22,17 @@ STATELINE_INLINE Vec log1p(Vec x) {
   // Where 1 + x is 1, ln is 0 and the quotient useless: x itself is the answer, and the greater
   // one.
   return max(log(sum) * (x / rounded), min(x, splat(0x1p-24f)));
+}
+
+// The complement of the error function for x >= 0, within 1.5e-7 (Abramowitz and Stegun, 7.1.26).
+STATELINE_INLINE Vec erfc(Vec x) {
+  const Vec t = splat(1.0f) / mul_add(splat(0.3275911f), x, splat(1.0f));
+  Vec p = splat(1.061405429f);
+  p = mul_add(p, t, splat(-1.453152027f));
+  p = mul_add(p, t, splat(1.421413741f));
+  p = mul_add(p, t, splat(-0.284496736f));
+  p = mul_add(p, t, splat(0.254829592f));
+  return p * t * exp(splat(0) - x * x);
 }
 
 template <class F>
@@ -87,6 +99,21 @@ void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const flo
       store_up_to(dt + place, softplus, n);
       store_up_to(a + place, rate * softplus, n);
       store_up_to(log_dt + place, log(max(softplus, splat(1e-6f))), n);
+    }
+  });
+}
+
+void gelu(ThreadPool& pool, size_t rows, size_t width, const float* x, size_t ldx, float* y,
+          size_t ldy) {
+  const double cost = kNsPerElement * static_cast<double>(rows * width);
+  const size_t blocks = pool.blocks_for(rows, cost);
+  pool.run(blocks, cost, [&](size_t block) {
+    for (size_t t = rows * block / blocks; t < rows * (block + 1) / blocks; ++t) {
+      for_vectors(width, [&](size_t i, size_t n) {
+        const Vec value = load_up_to(x + t * ldx + i, n), size = abs(value);
+        const Vec half = splat(0.5f) * size * erfc(size * splat(0.70710678f));
+        store_up_to(y + t * ldy + i, max(value, splat(0)) - half, n);
+      });
     }
   });
 }

@@ -16,6 +16,11 @@ Attention attention;
 Argmax argmax;
 LogSumExp log_sum_exp;
 Softmax softmax;
+Gelu gelu;
+Rotate rotate;
+TiRun ti_recurrence;
+TiRun ti_scan;
+LongConv long_conv;
 
 #define STATELINE_QUOTE_(name) #name
 #define STATELINE_QUOTE(name) STATELINE_QUOTE_(name)
@@ -37,6 +42,11 @@ const Kernels table{
     argmax,
     log_sum_exp,
     softmax,
+    gelu,
+    rotate,
+    ti_recurrence,
+    ti_scan,
+    long_conv,
 };
 
 }  // namespace stateline::kernels::STATELINE_LEVEL

@@ -51,4 +51,14 @@ void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const flo
   }
 }
 
+void gelu(ThreadPool&, size_t rows, size_t width, const float* x, size_t ldx, float* y,
+          size_t ldy) {
+  for (size_t t = 0; t < rows; ++t) {
+    for (size_t i = 0; i < width; ++i) {
+      const double value = x[t * ldx + i];
+      y[t * ldy + i] = static_cast<float>(value / 2 * (1 + std::erf(value / std::sqrt(2.0))));
+    }
+  }
+}
+
 }  // namespace stateline::kernels::reference

@@ -23,6 +23,23 @@ struct TestTensor {
   std::vector<float> values;
 };
 
+// The bytes of model.safetensors.
+inline std::string safetensors_of(const std::map<std::string, TestTensor>& tensors) {
+  nlohmann::json header;
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const std::size_t bytes = tensor.values.size() * sizeof(float);
+    header[name] = {{"dtype", "F32"},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {data.size(), data.size() + bytes}}};
+    data.append(reinterpret_cast<const char*>(tensor.values.data()), bytes);
+  }
+  const std::string text = header.dump();
+  std::string out;
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(text.size() >> (8 * i) & 0xff);
+  return out + text + data;
+}
+
 // A directory that goes away with its owner.
 class TemporaryDirectory {
  public:
@@ -107,22 +124,7 @@ class Checkpoint {
             {"head_switch_order", config.head_switch_order}};
   }
 
-  // The bytes of model.safetensors.
-  std::string safetensors() const {
-    nlohmann::json header;
-    std::string data;
-    for (const auto& [name, tensor] : tensors) {
-      const std::size_t bytes = tensor.values.size() * sizeof(float);
-      header[name] = {{"dtype", "F32"},
-                      {"shape", tensor.shape},
-                      {"data_offsets", {data.size(), data.size() + bytes}}};
-      data.append(reinterpret_cast<const char*>(tensor.values.data()), bytes);
-    }
-    const std::string text = header.dump();
-    std::string out;
-    for (int i = 0; i < 8; ++i) out += static_cast<char>(text.size() >> (8 * i) & 0xff);
-    return out + text + data;
-  }
+  std::string safetensors() const { return safetensors_of(tensors); }
 
   void write(const std::filesystem::path& directory) const {
     std::ofstream(directory / "config.json") << config_json();

@@ -1,8 +1,7 @@
 // The engine against PyTorch: logits of test/golden for every number of state heads, two windows
 // and all chunk sizes. The files and their script are described in model/golden.py.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <fstream>
-#include <iterator>
+#include "golden.h"
 
 #include "engine/forward.h"
 #include "engine_testing.h"
@@ -13,35 +12,6 @@ namespace {
 const std::filesystem::path kGolden =
     std::filesystem::path(__FILE__).parent_path() / "../../../test/golden";
 constexpr std::size_t kMaxChunk = 257;
-
-// golden.safetensors; it holds I32 tensors, which the engine's own reader has no business to
-// accept.
-class Golden {
- public:
-  explicit Golden(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    bytes_.assign(std::istreambuf_iterator<char>(stream), {});
-    REQUIRE(bytes_.size() > 8);
-    std::uint64_t length;
-    std::memcpy(&length, bytes_.data(), sizeof length);
-    header_ = nlohmann::json::parse(bytes_.substr(8, length));
-    data_ = 8 + length;
-  }
-
-  template <typename T>
-  std::vector<T> read(const std::string& name) const {
-    const std::size_t begin = header_.at(name).at("data_offsets")[0],
-                      end = header_.at(name).at("data_offsets")[1];
-    std::vector<T> values((end - begin) / sizeof(T));
-    std::memcpy(values.data(), bytes_.data() + data_ + begin, end - begin);
-    return values;
-  }
-
- private:
-  std::string bytes_;
-  nlohmann::json header_;
-  std::size_t data_ = 0;
-};
 
 struct Run {
   std::size_t state_heads, window, chunk;

@@ -94,6 +94,58 @@ TEST_CASE("silu_mul, sigmoid_mul, add and add_scaled agree with the reference") 
   }
 }
 
+TEST_CASE("gelu agrees with the exact form, in both tails") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t width : kWidths) {
+      CAPTURE(std::string(level->level));
+      CAPTURE(width);
+      Random random(static_cast<uint32_t>(width));
+      ThreadPool pool(2);
+      const size_t rows = 5, ld = width + 1;
+      std::vector<float> x = random.normals(rows * ld);
+      for (size_t i = 0; i < x.size(); i += 3) x[i] *= 8;
+      std::vector<float> expected = x, actual = x;
+      reference::gelu(pool, rows, width, x.data(), ld, expected.data(), ld);
+      level->gelu(pool, rows, width, actual.data(), ld, actual.data(), ld);
+      CHECK(excess(expected, actual,
+                   [&](size_t i) { return 4e-7 * std::max(1.0f, std::fabs(x[i])); }) <= 0);
+    }
+  }
+}
+
+TEST_CASE("rotate agrees with the reference, and a score depends on the distance alone") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t width : {2, 6, 16, 32, 64}) {
+      CAPTURE(std::string(level->level));
+      CAPTURE(width);
+      Random random(static_cast<uint32_t>(width));
+      const size_t rows = 4, heads = 3, ld = heads * width + 1;
+      std::vector<float> cosines(rows * width / 2), sines(rows * width / 2);
+      rotary_angles(rows, 1'000'000, width, cosines.data(), sines.data());
+      const std::vector<float> x = random.normals(rows * ld);
+      std::vector<float> expected = x, actual = x;
+      reference::rotate(rows, heads, width, cosines.data(), sines.data(), expected.data(), ld);
+      level->rotate(rows, heads, width, cosines.data(), sines.data(), actual.data(), ld);
+      CHECK(excess(expected, actual, [](size_t) { return 2e-6; }) <= 0);
+
+      const std::vector<float> row = random.normals(width);
+      double scores[2];
+      for (const uint64_t first : {uint64_t{0}, uint64_t{999'983}}) {
+        std::vector<float> pair = row;
+        pair.insert(pair.end(), row.begin(), row.end());
+        rotary_angles(2, first, width, cosines.data(), sines.data());
+        level->rotate(2, 1, width, cosines.data(), sines.data(), pair.data(), width);
+        double dot = 0;
+        for (size_t i = 0; i < width; ++i) dot += static_cast<double>(pair[i]) * pair[width + i];
+        scores[first != 0] = dot;
+      }
+      CHECK(std::fabs(scores[0] - scores[1]) <= 4e-6 * static_cast<double>(width));
+    }
+  }
+}
+
 TEST_CASE("discretise agrees with the reference, also far out on both ends of softplus") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {

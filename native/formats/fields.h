@@ -1,0 +1,32 @@
+// The fields of a configuration file: each is bounded, and a failure names the file and the field.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "formats/json.h"
+
+namespace stateline::formats {
+
+class Fields {
+ public:
+  // Both are borrowed.
+  Fields(const Json& json, const std::string& file) : json_(json), file_(file) {}
+
+  // Throws Error(kInvalidModel): the file, the field in quotes, what is wrong, what to do.
+  [[noreturn]] void fail(const std::string& field, const std::string& what) const;
+
+  const Json& field(const std::string& name) const;
+  std::size_t natural(const std::string& name, std::size_t min, std::size_t max) const;
+  double real(const std::string& name, double min, double max) const;
+  std::string text(const std::string& name, std::size_t most_bytes) const;
+
+ private:
+  const Json& json_;
+  const std::string& file_;
+};
+
+// The configuration in a config.json of at most 1 MB.
+Json parse_configuration(std::span<const std::byte> text, const std::string& file);
+
+}  // namespace stateline::formats

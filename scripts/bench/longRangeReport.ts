@@ -1,0 +1,138 @@
+/** The figures of native/test/longrange/longrange_bench.cc as tables. */
+import { bytes, count, milliseconds, tokensShort } from "../../protocol/words.ts";
+import { table } from "../../server/benchmark/markdown.ts";
+
+type Contender = "low_rank" | "diagonal" | "hybrid" | "attention";
+type Form = "recurrence" | "scan" | "direct" | "fourier";
+
+export interface LongRangeResults {
+  readonly threads: number;
+  readonly cpuLevel: string;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly states: number;
+  readonly contenders: readonly {
+    readonly tokens: number;
+    readonly ms: Readonly<Record<Contender, number>>;
+    readonly timesFasterThanAttention: Readonly<Record<Contender, number>>;
+    /** What must be kept to read on. */
+    readonly memoryBytes: Readonly<Record<Contender, number>>;
+    /** Of a process of its own, the program itself included. */
+    readonly peakBytes: Readonly<Record<Contender, number>>;
+  }[];
+  readonly million: readonly {
+    readonly family: string;
+    readonly tokens: number;
+    readonly tokensPerSecond: number;
+    readonly memoryBytesAfter1000: number;
+    readonly memoryBytes: number;
+    readonly peakBytes: number;
+  }[];
+  readonly layer: readonly {
+    readonly family: string;
+    readonly channels: number;
+    readonly tokensPerSecond: number;
+    readonly operatorBytes: number;
+  }[];
+  readonly forms: readonly {
+    readonly family: string;
+    readonly channels: number;
+    readonly states: number;
+    readonly rank: number;
+    readonly lengths: readonly {
+      readonly tokens: number;
+      readonly usPerToken: Readonly<Record<Form, number>>;
+    }[];
+  }[];
+}
+
+const CONTENDERS: readonly Contender[] = ["low_rank", "diagonal", "hybrid", "attention"];
+const FORMS: readonly Form[] = ["recurrence", "scan", "direct", "fourier"];
+/** What the source article says of its table's lengths: times faster than attention. */
+const ARTICLE: Readonly<Record<number, number>> = { 4096: 3.2, 16384: 12.7, 32768: 28.4 };
+/** Tokens a second that the article states for an A100. */
+const ARTICLE_TOKENS_PER_SECOND = 200_000;
+
+export function longRangeTables(results: LongRangeResults): string {
+  const { threads, cpuLevel, hidden, layers, states } = results;
+  return [
+    `Classifiers of bytes, ${hidden} channels, ${layers} layers, ${states} states a channel (low rank: 16), random weights, ` +
+      `${threads} thread, ${cpuLevel}. From the first byte to the answer, medians of three, taken in turn:`,
+    contenderTable(results),
+    "Attention is the engine's own paged kernel with an online softmax. What must be kept to read on, and in brackets the " +
+      "most that a process of its own held, program and weights included:",
+    memoryTable(results),
+    "A million tokens through the same classifiers:",
+    millionTable(results),
+    `One layer alone, by the scan; the source article states ${count(ARTICLE_TOKENS_PER_SECOND)} tokens/s on an A100:`,
+    layerTable(results),
+    ...results.forms.map((forms) => formTable(forms)),
+  ].join("\n\n");
+}
+
+function contenderTable({ contenders }: LongRangeResults): string {
+  return table(
+    ["tokens", ...CONTENDERS.map(spoken), "low rank, times faster", "diagonal, times faster", "article"],
+    contenders.map(({ tokens, ms, timesFasterThanAttention: faster }) => [
+      tokensShort(tokens),
+      ...CONTENDERS.map((one) => milliseconds(ms[one])),
+      faster.low_rank.toFixed(1),
+      faster.diagonal.toFixed(1),
+      String(ARTICLE[tokens] ?? ""),
+    ]),
+  );
+}
+
+function memoryTable({ contenders }: LongRangeResults): string {
+  return table(
+    ["tokens", ...CONTENDERS.map(spoken)],
+    contenders.map(({ tokens, memoryBytes, peakBytes }) => [
+      tokensShort(tokens),
+      ...CONTENDERS.map((one) => `${bytes(memoryBytes[one])} (${bytes(peakBytes[one])})`),
+    ]),
+  );
+}
+
+function millionTable({ million }: LongRangeResults): string {
+  return table(
+    ["family", "tokens/s", "kept after 1,000 tokens", "kept at the end", "most held"],
+    million.map((one) => [
+      spoken(one.family),
+      count(one.tokensPerSecond),
+      bytes(one.memoryBytesAfter1000),
+      bytes(one.memoryBytes),
+      bytes(one.peakBytes),
+    ]),
+  );
+}
+
+function layerTable({ layer }: LongRangeResults): string {
+  return table(
+    ["family", "channels", "tokens/s", "times the article's", "operators"],
+    layer.map((one) => [
+      spoken(one.family),
+      String(one.channels),
+      count(one.tokensPerSecond),
+      (one.tokensPerSecond / ARTICLE_TOKENS_PER_SECOND).toFixed(1),
+      bytes(one.operatorBytes),
+    ]),
+  );
+}
+
+/** The crossover is where the smallest figure of a row changes its column. */
+function formTable({ family, channels, states, rank, lengths }: LongRangeResults["forms"][number]): string {
+  const rows = lengths.map(({ tokens, usPerToken }) => {
+    const least = Math.min(...FORMS.map((form) => usPerToken[form]));
+    const cell = (us: number) => (us === least ? `**${us.toFixed(2)}**` : us.toFixed(2));
+    return [tokensShort(tokens), ...FORMS.map((form) => cell(usPerToken[form]))];
+  });
+  const size = rank > 0 ? `${states} states, rank ${rank}` : `${states} states`;
+  return (
+    `The four forms of one ${spoken(family)} layer, ${channels} channels, ${size}, kernels as long as the sequence, ` +
+    `microseconds a token (the least in bold):\n\n${table(["tokens", ...FORMS], rows)}`
+  );
+}
+
+function spoken(name: string): string {
+  return name.replace("_", " ");
+}

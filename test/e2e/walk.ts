@@ -1,0 +1,142 @@
+/// <reference lib="dom" />
+// Records a walk through the extension, docs/images/walk.webp, as built: node test/e2e/walk.ts
+// A film of pictures rather than a video: what stands still costs nothing. Wants img2webp (Debian's package webp).
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { BenchmarkRun } from "../../protocol/benchmark.ts";
+import { pageOf, saveRun } from "./dashboard.ts";
+import { Editor, launchBrowser } from "./editor.ts";
+import { npmRepository, packageExtension, removeRepository } from "./packages.ts";
+import { cache, installWorkbench, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
+
+const SIZE = { width: 1100, height: 700 };
+const MOST_BYTES = 1.5e6;
+const LONGEST_MEASUREMENT_MS = 900_000;
+
+/** Milliseconds that a picture stays: a keystroke, something to notice, something to read. */
+const KEY = 110;
+const GLANCE = 700;
+const READ = 2600;
+
+/** The first run that was recorded, on the same machine with the weights of that time. */
+const FIRST_RUN = "57ff354:docs/benchmarks/attention.json";
+
+class Film {
+  readonly #editor: Editor;
+  readonly #folder = join(cache, "walk");
+  readonly #frames: { readonly path: string; readonly ms: number }[] = [];
+
+  constructor(editor: Editor) {
+    this.#editor = editor;
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder, { recursive: true });
+  }
+
+  async frame(ms: number): Promise<void> {
+    const path = join(this.#folder, `${String(this.#frames.length).padStart(3, "0")}.png`);
+    await this.#editor.page.screenshot({ path, caret: "initial", scale: "css" });
+    this.#frames.push({ path, ms });
+  }
+
+  async type(text: string): Promise<void> {
+    for (const character of text) {
+      await this.#editor.page.keyboard.type(character);
+      await this.frame(KEY);
+    }
+  }
+
+  save(path: string): void {
+    const frames = this.#frames.flatMap(({ path: frame, ms }) => ["-d", String(ms), frame]);
+    execFileSync("img2webp", ["-loop", "0", "-mixed", "-q", "60", "-m", "6", ...frames, "-o", path]);
+    const { size } = statSync(path);
+    console.log(`${this.#frames.length} pictures, ${(size / 1e6).toFixed(2)} MB: ${path}`);
+    if (size > MOST_BYTES)
+      throw new Error(`More than ${MOST_BYTES / 1e6} MB; leave something out of the walk.`);
+  }
+}
+
+installWorkbench((line) => console.log(`· ${line}`));
+const repository = npmRepository("express", "5.1.0");
+const profile = join(cache, "profile-walk");
+const workbench = await Workbench.start({
+  profile,
+  extensions: [packageExtension()],
+  settings: {
+    ...PERSON_SETTINGS,
+    "editor.minimap.enabled": false,
+    "editor.autoClosingBrackets": "never",
+    "git.enabled": false,
+  },
+  trust: "everything",
+});
+const browser = await launchBrowser();
+try {
+  const editor = await Editor.open(browser, workbench.url(repository, "lib/response.js"));
+  await editor.page.setViewportSize(SIZE);
+  const film = new Film(editor);
+  await completion(editor, film);
+  await dashboard(editor, film);
+  await comparison(editor, film);
+  film.save(join(root, "docs", "images", "walk.webp"));
+} finally {
+  await browser.close();
+  await workbench.stop();
+  removeRepository(repository);
+}
+
+/** The repository is read; a function is begun, and its rest is taken. */
+async function completion(editor: Editor, film: Film): Promise<void> {
+  await editor.statusSays(/Reading the repository: [3-8]\d %/);
+  await film.frame(READ);
+  await editor.statusSays(/Ready/);
+  await editor.page.keyboard.press("Control+b");
+  await editor.openFile("lib/response.js", 251);
+  await editor.page.keyboard.type("\n\nres.text = function text(body) {\n  // content-type\n  ");
+  await film.frame(GLANCE);
+  await film.type("if (!this.get('Content-Type')) {");
+  await editor.page.keyboard.type("\n    this.");
+  await editor.typeUntilGhost(["", "set('Content-Type', "]);
+  await film.frame(READ);
+  await editor.page.keyboard.press("Tab");
+  await editor.ghostIsGone();
+  await film.frame(GLANCE);
+}
+
+/** Memory now; then all heads are given a state, and what that changes is shown. */
+async function dashboard(editor: Editor, film: Film): Promise<void> {
+  saveRun(profile, runIn(readFileSync(join(root, "docs/benchmarks/attention.json"), "utf8")));
+  saveRun(profile, runIn(execFileSync("git", ["show", FIRST_RUN], { cwd: root, encoding: "utf8" })));
+  await editor.runCommand("Stateline: Dashboard");
+  const page = pageOf(editor);
+  await page.locator("#benchmark-memory svg").waitFor();
+  await film.frame(READ);
+  await page.locator("#hybrid-ratio").evaluate((section) => section.scrollIntoView());
+  await film.frame(GLANCE);
+  const slider = page.getByRole("slider", { name: "Share of heads that keep a state" });
+  await slider.focus();
+  await slider.press("ArrowRight");
+  await film.frame(GLANCE);
+  await slider.press("End");
+  await film.frame(GLANCE);
+  await page.locator("#ratio-change table").waitFor({ timeout: LONGEST_MEASUREMENT_MS });
+  await film.frame(READ);
+}
+
+/** The benchmark's charts, a value under the pointer, and an earlier run laid over them. */
+async function comparison(editor: Editor, film: Film): Promise<void> {
+  const page = pageOf(editor);
+  await page.locator("#benchmark").evaluate((section) => section.scrollIntoView());
+  await film.frame(READ);
+  await page.locator("#benchmark-wall").hover({ position: { x: 170, y: 90 } });
+  await page.locator("#benchmark-wall [aria-label=tip] text").first().waitFor();
+  await film.frame(READ);
+  await page.getByLabel("Compare with").selectOption({ index: 2 });
+  await page.locator("#comparison li").first().waitFor();
+  await film.frame(READ);
+}
+
+/** Of what `./dev bench` recorded. */
+function runIn(text: string): BenchmarkRun {
+  return JSON.parse(text).results;
+}
