@@ -61,8 +61,8 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], labe
 
 
 def box(axes: Axes, x: float, y: float, label: str, colour: str) -> None:
-    style = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 1.8}
-    axes.text(x, y, label, ha="center", va="center", color=colour, weight="bold", bbox=style)
+    frame = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 1.8}
+    axes.text(x, y, label, ha="center", va="center", color=colour, weight="bold", bbox=frame)
 
 
 def draw_form() -> None:

@@ -35,34 +35,39 @@ def records(task: str, model: str) -> list[dict]:
     return [record for record in found if record["model"] == model and record.get("tests")]
 
 
-def rows(task: str, model: str) -> list[str]:
-    """One line of the table for each length that was tested."""
-    found = records(task, model)
-    if not found:
-        command = f"`python model/longrange/train.py {task} {model}`"
-        return [f"| {task} | {model} | not trained yet: {command} | | | | |"]
+def rows(found: list[dict]) -> list[str]:
+    """One line of the table for each length at which the seeds of a model were tested."""
     out = []
     for length in found[0]["tests"]:
         tests = [record["tests"][length] for record in found if length in record["tests"]]
         correct, count = sum(t["correct"] for t in tests), sum(t["count"] for t in tests)
         low, high = wilson(correct, count)
-        shares = ", ".join(f"{t['correct'] / t['count']:.1%}" for t in tests) if len(tests) > 1 else ""
-        tokens = sum(record["trained"]["tokens"] for record in found) / len(found)
+        accuracy = f"{correct / count:.1%} ({low:.1%} to {high:.1%})"
+        if len(tests) > 1:
+            accuracy += "; seeds " + ", ".join(f"{t['correct'] / t['count']:.1%}" for t in tests)
+        first, tokens = found[0], sum(record["trained"]["tokens"] for record in found) / len(found)
         out.append(
-            f"| {task} | {model} | {correct / count:.1%} ({low:.1%} to {high:.1%}){shares and '; ' + shares} | {length} | "
-            f"{tests[0]['secondsASequence']:.3f} | {tokens / 1e6:.2f} M in {found[0]['minutes']:g} min | {found[0]['parameters']} |"
+            f"| {first['task']} | {first['model']} | {accuracy} | {length} | {tests[0]['secondsASequence']:.3f} | "
+            f"{tokens / 1e6:.2f} M in {first['minutes']:g} min | {first['parameters']} |"
         )
     return out
 
 
 def table() -> str:
     lines = [
-        "| task | model | accuracy, 95 % interval | tokens, at most | seconds a sequence | trained on | parameters |",
+        "| task | model | accuracy, 95 % interval | tokens, at most | seconds a sequence | tokens in training | parameters |",
         "| --- | --- | --- | ---: | ---: | --- | ---: |",
     ]
+    missing: dict[str, list[str]] = {}
     for task in TASKS:
         for model in MODELS:
-            lines += rows(task, model)
+            if found := records(task, model):
+                lines += rows(found)
+            else:
+                missing.setdefault(task, []).append(model)
+    if missing:
+        named = "; ".join(f"{task}: {', '.join(models)}" for task, models in missing.items())
+        lines += ["", f"Not trained yet: {named}."]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@
 
 The budget is the time of the processor in training steps, on one thread: a busy machine does not change what a run may
 learn, and each model gets the same. Lengths grow in equal shares of it (tasks/__init__.py). The network and the recipe are
-the same for all; the learning rate is the model's own, from a sweep (docs/longrange.md).
+the same for all but the learning rate, which is the model's own.
 """
 
 from __future__ import annotations

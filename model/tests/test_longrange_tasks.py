@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from longrange.table import wilson
 from longrange.tasks import TASKS, keywords, listops, pathfinder, protein
 
 GENERATED = [name for name in TASKS if name != "text"]
@@ -109,3 +110,10 @@ def test_a_keyword_is_louder_than_the_noise_around_it() -> None:
     samples, _ = keywords.make(3, 4096, False)
     blocks = samples.astype(float).reshape(16, 256).std(1)
     assert blocks.max() > 2 * np.sort(blocks)[3]
+
+
+def test_intervals_are_wilsons() -> None:
+    """8 of 10, worked out by hand: (0.8 + 0.192 +- 1.96 sqrt(0.016 + 0.0096)) / 1.384."""
+    assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)
+    low, high = wilson(50, 50)
+    assert 0.92 < low < 0.94 and high == pytest.approx(1)
