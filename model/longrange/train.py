@@ -176,7 +176,10 @@ def main() -> None:
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.models:
-        model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
+        try:
+            model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
+        except FileNotFoundError as missing:
+            parser.exit(1, f"{missing}\n")
         label = f"{args.task}-{name}" + (f"-{args.seed}" if args.seed else "")
         (args.out / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
         write_classifier(model, args.weights / label)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from longrange.table import wilson
-from longrange.tasks import TASKS, keywords, listops, pathfinder, protein
+from longrange.tasks import TASKS, keywords, listops, pathfinder, protein, text
 
 GENERATED = [name for name in TASKS if name != "text"]
 
@@ -117,3 +120,37 @@ def test_intervals_are_wilsons() -> None:
     assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)
     low, high = wilson(50, 50)
     assert 0.92 < low < 0.94 and high == pytest.approx(1)
+
+
+def test_text_holds_out_whole_packages_and_balances_each_file_extension(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train").mkdir()
+    for number in range(40):
+        files = [("tests/a.py", "T"), ("a.py", "C"), ("b.py", "X"), ("tests/only.go", "X")]
+        lines = [json.dumps({"path": path, "text": f"{number:02}{letter}" * 2000}) for path, letter in files]
+        (tmp_path / "train" / f"package{number}.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    try:
+        sets = [text.files(held_out) for held_out in (False, True)]
+        for code, tests in sets:
+            assert len(code) == len(tests) > 0
+            assert {contents[2:3] for contents in code} == {b"C"} and {
+                contents[2:3] for contents in tests
+            } == {b"T"}
+        numbers = [{contents[:2] for contents in code} for code, _ in sets]
+        assert not numbers[0] & numbers[1] and len(numbers[0] | numbers[1]) == 40
+        piece, label = text.make(3, 100, True)
+        assert len(piece) == 100 and label in (0, 1)
+    finally:
+        text.files.cache_clear()
+
+
+def test_text_says_how_to_fetch_a_corpus_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    with pytest.raises(FileNotFoundError, match="fetch.py"):
+        text.make(0, 100, False)
