@@ -77,7 +77,7 @@ def joined(picture: np.ndarray) -> bool:
     return markers <= seen
 
 
-@pytest.mark.parametrize(("side", "count"), [(32, 40), (64, 4)])
+@pytest.mark.parametrize(("side", "count"), [(32, 40), (64, 8), (128, 4)])
 def test_pathfinder_labels_are_what_a_flood_fill_finds(side: int, count: int) -> None:
     for seed in range(count):
         pixels, label = pathfinder.make(seed, side * side, False)

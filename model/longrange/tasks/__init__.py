@@ -25,6 +25,7 @@ TASKS = {
     "listops": Task(listops.make, listops.CLASS_NAMES, (64, 128, 256)),
     "text": Task(text.make, text.CLASS_NAMES, (256, 1024, 4096)),
     "pathfinder": Task(pathfinder.make, pathfinder.CLASS_NAMES, (1024,)),
+    "path-x": Task(pathfinder.make, pathfinder.CLASS_NAMES, (1024, 4096, 16384)),
     "protein": Task(protein.make, protein.CLASS_NAMES, (512, 2048, 8192)),
     "keywords": Task(keywords.make, keywords.CLASS_NAMES, (4096,)),
 }
