@@ -67,7 +67,7 @@ def table() -> str:
                 missing.setdefault(task, []).append(model)
     if missing:
         named = "; ".join(f"{task}: {', '.join(models)}" for task, models in missing.items())
-        lines += ["", f"Not trained yet: {named}."]
+        lines += ["", f"Not tested yet: {named}."]
     return "\n".join(lines)
 
 
