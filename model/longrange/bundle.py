@@ -25,6 +25,7 @@ SOURCES = {".ts", ".py", ".cc", ".h"}
 COUNTS = {
     "listops": {256: 200},
     "pathfinder": {1024: 100},
+    "path-x": {16384: 50},
     "protein": {8192: 40, 32768: 12},
     "keywords": {4096: 60},
 }

@@ -56,6 +56,8 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in args.models:
         label, length = f"{args.task}-{name}", args.length or TASKS[args.task].lengths[-1]
+        if not (args.weights / label).is_dir():
+            parser.error(f"{args.weights / label} is not there; train it with model/longrange/train.py first")
         tested = test(read_classifier(args.weights / label), args.task, length, args.count)
         path = args.records / f"{label}.json"
         record = json.loads(path.read_text())

@@ -61,14 +61,15 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], labe
 
 
 def box(axes: Axes, x: float, y: float, label: str, colour: str) -> None:
-    style = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 1.8}
-    axes.text(x, y, label, ha="center", va="center", color=colour, weight="bold", bbox=style)
+    frame = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 1.8}
+    axes.text(x, y, label, ha="center", va="center", color=colour, weight="bold", bbox=frame)
 
 
 def draw_form() -> None:
     """The block diagram of x_{t+1} = A x_t + B u_t, y_t = C x_{t+1} + D u_t."""
     figure, axes = plt.subplots(figsize=(8, 3))
-    arrow(axes, (0, 0), (1.35, 0), "u")
+    arrow(axes, (0, 0), (1.35, 0))
+    axes.text(0.2, 0.12, "u", style="italic")
     box(axes, 1.7, 0, "B", BLUE)
     arrow(axes, (2.05, 0), (3.2, 0))
     axes.text(3.4, 0, "+", ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white", "ec": INK})
@@ -178,7 +179,7 @@ def draw_duality() -> None:
     span = matrix.abs().max()
     axes[0].imshow(matrix, cmap="RdBu_r", vmin=-span, vmax=span)
     axes[0].set(title="y = M u, M[t, s] = K[t - s]", xlabel="input s", ylabel="output t")
-    axes[1].stem(u, linefmt=PALE, markerfmt=" ", basefmt=GRID, label="u")
+    axes[1].vlines(range(T), 0, u, color=PALE, lw=2.5, label="u")
     for t in torch.nonzero(u)[:, 0]:
         axes[1].plot(range(t, T), u[t] * K[: T - t], color=LIGHT, lw=1)
     axes[1].plot(fft(system, u[None, None])[0, 0], color=BLUE, lw=2, label="sum of shifted kernels")
@@ -192,8 +193,8 @@ def draw_duality() -> None:
     axes[2].plot(states[:, 1].real, color=GREEN, lw=1.3, label="state 2")
     axes[2].plot((states * system.CB).sum(-1).real, color=BLUE, lw=2, label="y = C x")
     axes[2].set(title="recurrence", xlabel="step")
-    for panel in axes[1:]:
-        panel.legend(fontsize=8)
+    axes[1].legend(fontsize=8, loc="lower left")
+    axes[2].legend(fontsize=8, loc="upper left")
     figure.tight_layout()
     save(figure, "duality")
 
@@ -228,7 +229,7 @@ def draw_eigenvalues() -> None:
     left.plot(before.real, before.imag, "o", ms=5, mfc="none", color=LIGHT, label="at the start")
     left.plot(after.real, after.imag, "o", ms=4, color=BLUE, label="after 150 random steps")
     left.set(title="Eigenvalues of exp(dt G)", aspect="equal", xlabel="Re", ylabel="Im", xlim=(-1.15, 1.15))
-    left.legend(fontsize=8, loc="lower left")
+    left.legend(fontsize=8, loc="center left")
     right.axhline(1, color=PALE, lw=1)
     right.plot(plain, color=ORANGE, lw=1.8, label="I + W1 W2$^T$, both factors free")
     right.plot(stable, color=BLUE, lw=1.8, label="exp(dt G), G = -a I + U (S - L) U$^T$")

@@ -93,10 +93,9 @@ def chunked(
     system: System, u: Tensor, state: Tensor | None = None, chunk: int = 1024
 ) -> tuple[Tensor, Tensor]:
     """Convolution inside chunks, recurrence between them: streams any length in memory of one chunk. As recurrence."""
-    batch, _, length = u.shape
     exact, system = system.to(torch.float64), system.to(u.dtype)
     x = torch.zeros_like(system.enter(u[..., 0])) if state is None else state
-    responses = orbit(exact, exact.entry(), min(chunk, length)).to(x.dtype)  # [chunk, p, N]: A^k B
+    responses = orbit(exact, exact.entry(), min(chunk, u.shape[-1])).to(x.dtype)  # [chunk, p, N]: A^k B
     K = system.read(responses).T
     parts = []
     for part in u.split(chunk, -1):

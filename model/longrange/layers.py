@@ -32,12 +32,10 @@ class LowRankSSM(nn.Module):
         super().__init__()
         self.method = method
         self.U = nn.Parameter(nn.init.orthogonal_(torch.empty(state_size, rank)))
-        rates = torch.logspace(math.log10(SLOWEST), math.log10(FASTEST), rank // 2).repeat_interleave(
-            2
-        )  # pairs turn together
-        turns = (
-            torch.exp(torch.rand(rank // 2) * torch.log(math.pi / rates[::2])) * rates[::2]
-        )  # rate .. pi radians a step
+        # Modes come in pairs that turn together, by something from their rate to pi radians a step.
+        slow_to_fast = torch.logspace(math.log10(SLOWEST), math.log10(FASTEST), rank // 2)
+        turns = slow_to_fast * torch.exp(torch.rand(rank // 2) * torch.log(math.pi / slow_to_fast))
+        rates = slow_to_fast.repeat_interleave(2)
         skew = torch.zeros(rank, rank)
         skew[range(0, rank, 2), range(1, rank, 2)] = turns
         self.S = nn.Parameter(skew)  # its skew part counts: S - S^T

@@ -46,6 +46,15 @@ class LongRangeConfig:
             )
         if self.family not in ("diagonal", "low_rank"):
             raise ValueError(f"there is no family {self.family!r}; take 'diagonal' or 'low_rank'")
+        if self.rank % 2 or self.rank > self.state_size or self.state_size % 2:
+            raise ValueError(
+                f"rank {self.rank} and state_size {self.state_size}: take even numbers, rank at most state_size"
+            )
+        if (self.hidden_size - self.ssm_channels) % (2 * self.num_heads):
+            raise ValueError(
+                f"{self.hidden_size - self.ssm_channels} channels of attention do not make {self.num_heads} heads of "
+                "even width; take another num_heads"
+            )
 
     @property
     def ssm_channels(self) -> int:

@@ -29,7 +29,7 @@ from longrange.train import ROOT, make_optimizer, rate_share
 SYMBOLS = 8
 BLANK, MARKER = SYMBOLS, SYMBOLS + 1
 VOCABULARY = SYMBOLS + 2
-LENGTH, KEPT = 64, 6  # tokens before the answer, symbols to keep
+LENGTH, KEPT = 56, 6  # tokens before the answer, symbols to keep; one chunk of the selective model in all
 ROWS = 64
 RATE = 3e-3
 Problem = tuple[
@@ -76,7 +76,7 @@ class Selective(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        sizes = {"num_heads": 4, "key_dim": 16, "value_dim": 16, "intermediate_size": 96}
+        sizes = {"num_heads": 4, "key_dim": 8, "value_dim": 16, "intermediate_size": 32}
         self.body = Stateline(
             ModelConfig(vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=2, hybrid_ratio=1.0, **sizes)
         )

@@ -4,12 +4,13 @@
 
 The budget is the time of the processor in training steps, on one thread: a busy machine does not change what a run may
 learn, and each model gets the same. Lengths grow in equal shares of it (tasks/__init__.py). The network and the recipe are
-the same for all; the learning rate is the model's own, from a sweep (docs/longrange.md).
+the same for all but the learning rate, which is the model's own.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import write_classifier
@@ -45,8 +46,10 @@ Batch = tuple[Tensor, Tensor, Tensor]  # tokens [B, T], lengths [B], labels [B]
 
 
 def pool(task: str, length: int, held_out: bool, count: int) -> list[tuple[np.ndarray, int]]:
-    """The first count examples of a length, made once and kept in .cache/longrange."""
-    path = ROOT / ".cache" / "longrange" / f"{task}-{length}-{'test' if held_out else 'train'}-{count}.npz"
+    """The first count examples of a length, made once and kept in .cache/longrange until a generator changes."""
+    sources = b"".join(path.read_bytes() for path in sorted((Path(__file__).parent / "tasks").glob("*.py")))
+    folder = ROOT / ".cache" / "longrange" / hashlib.sha256(sources).hexdigest()[:12]
+    path = folder / f"{task}-{length}-{'test' if held_out else 'train'}-{count}.npz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         examples = [TASKS[task].make(seed, length, held_out) for seed in range(count)]
@@ -74,26 +77,27 @@ def stack(examples: list[tuple[np.ndarray, int]]) -> Batch:
 
 def batches(examples: list[tuple[np.ndarray, int]], generator: torch.Generator) -> Iterator[Batch]:
     """Without end; rows of a batch are of nearly the same length, and it has about BATCH_TOKENS tokens."""
-    ordered = sorted(examples, key=lambda example: len(example[0]))
-    size = max(1, BATCH_TOKENS // len(ordered[-1][0]))
-    groups = [ordered[i : i + size] for i in range(0, len(ordered), size)]
-    if len({len(sequence) for sequence, _ in examples}) == 1:
-        while True:
-            order = torch.randint(len(examples), (size,), generator=generator)
-            yield stack([examples[i] for i in order])
+    size = max(1, BATCH_TOKENS // max(len(sequence) for sequence, _ in examples))
     while True:
-        for i in torch.randperm(len(groups), generator=generator):
-            yield stack(groups[i])
+        order = torch.randperm(len(examples), generator=generator).tolist()
+        order.sort(key=lambda i: len(examples[i][0]))  # stable: equal lengths stay shuffled
+        groups = [order[i : i + size] for i in range(0, len(order), size)]
+        for group in torch.randperm(len(groups), generator=generator):
+            yield stack([examples[i] for i in groups[group]])
 
 
-def make_optimizer(model: Classifier, rate: float) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, rate: float) -> torch.optim.AdamW:
     """Matrices decay; what makes A moves slowly and does not; nor do norms, biases and the embedding."""
     groups: dict[str, list[Tensor]] = {"matrices": [], "system": [], "others": []}
     for name, p in model.named_parameters():
-        if ".ssm." in name:
+        if "ssm." in name:
             groups["others" if name.endswith((".B", ".C", ".D")) else "system"].append(p)
         else:
-            groups["matrices" if p.ndim == 2 and "embed" not in name else "others"].append(p)
+            groups[
+                "matrices"
+                if name.endswith(("proj.weight", "qkv.weight", "glu.weight", "head.weight"))
+                else "others"
+            ].append(p)
     return torch.optim.AdamW(
         [
             {"params": groups["matrices"], "lr": rate, "weight_decay": 0.05},
@@ -176,7 +180,10 @@ def main() -> None:
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.models:
-        model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
+        try:
+            model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
+        except FileNotFoundError as missing:
+            parser.exit(1, f"{missing}\n")
         label = f"{args.task}-{name}" + (f"-{args.seed}" if args.seed else "")
         (args.out / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
         write_classifier(model, args.weights / label)

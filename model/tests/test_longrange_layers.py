@@ -141,7 +141,7 @@ def test_parameters_of_A_are_those_that_the_table_says() -> None:
     assert len(counts()) > 3
 
 
-def test_a_million_steps_stream_in_memory_of_one_chunk() -> None:
+def test_a_million_steps_stream_with_only_the_state_carried() -> None:
     torch.manual_seed(0)
     system = LowRankSSM(1, 8, 4).system()
     state, total = None, 0

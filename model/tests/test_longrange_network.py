@@ -67,7 +67,16 @@ def test_attention_is_softmax_over_the_past_with_scores_that_see_distances_only(
     torch.testing.assert_close((turned[3] @ turned[1]).item(), (turned[8] @ turned[6]).item())
 
 
-@pytest.mark.parametrize("sizes", [{"ssm_ratio": 0.3}, {"ssm_ratio": 1.5}, {"family": "dense"}])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"ssm_ratio": 0.3},
+        {"ssm_ratio": 1.5},
+        {"family": "dense"},
+        {"rank": 66},
+        {"ssm_ratio": 0, "num_heads": 3},
+    ],
+)
 def test_sizes_that_cannot_be_are_refused_in_a_sentence(sizes: dict) -> None:
     with pytest.raises(ValueError, match="take"):
         LongRangeConfig(**sizes)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
-from longrange.tasks import TASKS, keywords, listops, pathfinder, protein
+from longrange.table import wilson
+from longrange.tasks import TASKS, keywords, listops, pathfinder, protein, text
 
 GENERATED = [name for name in TASKS if name != "text"]
 
@@ -73,7 +77,7 @@ def joined(picture: np.ndarray) -> bool:
     return markers <= seen
 
 
-@pytest.mark.parametrize(("side", "count"), [(32, 40), (64, 4)])
+@pytest.mark.parametrize(("side", "count"), [(32, 40), (64, 8), (128, 4)])
 def test_pathfinder_labels_are_what_a_flood_fill_finds(side: int, count: int) -> None:
     for seed in range(count):
         pixels, label = pathfinder.make(seed, side * side, False)
@@ -109,3 +113,44 @@ def test_a_keyword_is_louder_than_the_noise_around_it() -> None:
     samples, _ = keywords.make(3, 4096, False)
     blocks = samples.astype(float).reshape(16, 256).std(1)
     assert blocks.max() > 2 * np.sort(blocks)[3]
+
+
+def test_intervals_are_wilsons() -> None:
+    """8 of 10, worked out by hand: (0.8 + 0.192 +- 1.96 sqrt(0.016 + 0.0096)) / 1.384."""
+    assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)
+    low, high = wilson(50, 50)
+    assert 0.92 < low < 0.94 and high == pytest.approx(1)
+
+
+def test_text_holds_out_whole_packages_and_balances_each_file_extension(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train").mkdir()
+    for number in range(40):
+        files = [("tests/a.py", "T"), ("a.py", "C"), ("b.py", "X"), ("tests/only.go", "X")]
+        lines = [json.dumps({"path": path, "text": f"{number:02}{letter}" * 2000}) for path, letter in files]
+        (tmp_path / "train" / f"package{number}.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    try:
+        sets = [text.files(held_out) for held_out in (False, True)]
+        for code, tests in sets:
+            assert len(code) == len(tests) > 0
+            assert {contents[2:3] for contents in code} == {b"C"} and {
+                contents[2:3] for contents in tests
+            } == {b"T"}
+        numbers = [{contents[:2] for contents in code} for code, _ in sets]
+        assert not numbers[0] & numbers[1] and len(numbers[0] | numbers[1]) == 40
+        piece, label = text.make(3, 100, True)
+        assert len(piece) == 100 and label in (0, 1)
+    finally:
+        text.files.cache_clear()
+
+
+def test_text_says_how_to_fetch_a_corpus_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    with pytest.raises(FileNotFoundError, match="fetch.py"):
+        text.make(0, 100, False)

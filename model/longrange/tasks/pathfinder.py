@@ -17,7 +17,7 @@ LINK = 2  # pixels from a dash to the next
 DASH, STEP = 2, 3  # pixels of a dash, and from its start to the next one's
 BEND = 0.35  # radians, standard deviation from dash to dash
 INK, MARKER = 140, 255
-DISTRACTORS = {32: 2, 64: 8, 128: 30}
+DISTRACTORS = {32: 2, 64: 8, 128: 30}  # at most
 LENGTHS = {32: 9, 64: 18, 128: 36}  # dashes of a long contour; distractors have a third
 
 Contour = list[list[tuple[int, int]]]  # dashes, each its pixels (row, column)
@@ -33,14 +33,16 @@ def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
 
 
 def draw(rng: np.random.Generator, side: int, joined: bool) -> np.ndarray | None:
-    """Picture [side, side] uint8, or None where the contours found no place."""
+    """Picture [side, side] uint8 with the distractors that found a place, or None where a long contour found none."""
     taken = np.zeros((side, side), bool)  # pixels at most LINK away from what is drawn
     contours: list[Contour] = []
     wanted = [LENGTHS[side]] * 2 + [LENGTHS[side] // 3] * DISTRACTORS[side]
     for index, dashes in enumerate(wanted):
         contour = place(rng, taken, dashes, margin=1 if index < 2 else 0)
-        if contour is None:
+        if contour is None and index < 2:
             return None
+        if contour is None:
+            continue
         contours.append(contour)
         for row, column in covered(contour, markers=index < 2):
             taken[max(row - LINK, 0) : row + LINK + 1, max(column - LINK, 0) : column + LINK + 1] = True
