@@ -24,7 +24,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
-  longrange: { command: "native/build/longrange_bench", args: ["1"], read: json },
+  longrange: { command: process.execPath, args: ["scripts/bench/longRange.ts"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };
