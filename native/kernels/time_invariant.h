@@ -55,7 +55,7 @@ struct TimeInvariant {
   const float* impulse;      // [p, 2 chunk]: chunk - 1 zeros, K_0 .. K_{chunk-1}, a zero
 };
 
-// Builds the operators once, in double, and owns them. Plain memory: p (2 N chunk + ...) floats.
+// Builds the operators once, in double, and owns them: 2 N kTiChunk floats a channel and a little.
 class TimeInvariantSystem {
  public:
   explicit TimeInvariantSystem(const LowRankSystem& system);

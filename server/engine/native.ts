@@ -4,10 +4,12 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type {
   AdvanceOptions,
+  Classification,
   Engine,
   Generated,
   GenerateOptions,
   JobOptions,
+  LongRangeInfo,
   Model,
   ModelInfo,
   Priority,
@@ -17,7 +19,6 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, EngineError, throwIfCancelled } from "./engine.ts";
-import type { Classification, LongRangeInfo } from "./longRange.ts";
 
 export interface NativeCancellation {
   cancel(): void;
