@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
 from longrange.layers import Fixed
 from longrange.network import Classifier, LongRangeConfig
 from longrange.systems import Diagonal, LowRank, System
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 
 def system_tensors(system: System) -> dict[str, Tensor]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from longrange.systems import System, orbit
 from torch import Tensor
+
+from longrange.systems import System, orbit
 
 
 def kernel(system: System, length: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -42,11 +43,22 @@ def recurrence(system: System, u: Tensor, state: Tensor | None = None) -> tuple[
 
 
 def direct(system: System, u: Tensor) -> Tensor:
-    """y_t = sum over k <= t of K_k u_{t-k}, as written."""
-    length = u.shape[-1]
-    taps = kernel(system, length, u.dtype).flip(-1)[:, None]  # [p, 1, T]
-    y = F.conv1d(F.pad(u, (length - 1, 0)), taps, groups=u.shape[1])
-    return y + system.D.to(u.dtype)[:, None] * u
+    """y_t = sum over k <= t of K_k u_{t-k}, as written: one Toeplitz matrix for each distance between blocks of m steps."""
+    batch, p, length = u.shape
+    m = min(length, 256)
+    count = -(-length // m)
+    padded = F.pad(
+        kernel(system, length, u.dtype), (m - 1, count * m - length)
+    )  # K_{-(m-1)} .. K_{count m - 1}
+    blocks = F.pad(u, (0, count * m - length)).view(batch, p, count, m).flip(-1)
+    y = torch.zeros_like(blocks)
+    for lag in range(count):
+        windows = padded[:, lag * m : (lag + 2) * m - 1].unfold(
+            -1, m, 1
+        )  # [p, m, m]: row i holds K_{lag m + i - m + 1} ..
+        reached = torch.einsum("pik,bpnk->bpni", windows, blocks[:, :, : count - lag])
+        y = y + F.pad(reached, (0, 0, lag, 0))
+    return y.flatten(2)[..., :length] + system.D.to(u.dtype)[:, None] * u
 
 
 def fft(system: System, u: Tensor) -> Tensor:
@@ -89,8 +101,9 @@ def chunked(
     parts = []
     for part in u.split(chunk, -1):
         size = part.shape[-1]
-        carried = orbit(system, x, size + 1)  # [size + 1, batch, p, N]
-        y = convolve(K[:, :size], part) + system.read(carried[1:]).permute(1, 2, 0)
+        wide = torch.complex128 if x.is_complex() else torch.float64
+        carried = orbit(exact, x.to(wide), size + 1)[1:].to(x.dtype)  # [size, batch, p, N]: A^(k+1) x
+        y = convolve(K[:, :size], part) + system.read(carried).permute(1, 2, 0)
         parts.append(y + system.D[:, None] * part)
         x = carried[-1] + torch.einsum("kpn,bpk->bpn", responses[:size].flip(0), part.to(x.dtype))
     return torch.cat(parts, -1), x

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 
 import torch
-from longrange.systems import Diagonal, LowRank, System
 from torch import Tensor, nn
+
+from longrange.systems import Diagonal, LowRank, System
 
 METHODS = ("zero-order hold", "bilinear")
 RATE_FLOOR = (

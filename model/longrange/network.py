@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from longrange.forms import fft
 from longrange.layers import DiagonalSSM, LowRankSSM
-from torch import Tensor, nn
 
 ROPE_BASE = 10000.0
 CHANNELS = 16  # the state-space layer gets a multiple of these
@@ -125,12 +126,16 @@ class Classifier(nn.Module):
         self.norm = nn.RMSNorm(d, eps=config.rms_norm_eps)
         self.head = nn.Linear(d, config.num_classes)
 
-    def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """tokens [B, T] -> logits [B, num_classes]; lengths [B] where rows end earlier (what follows is not looked at)."""
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """tokens [B, T] -> [B, T, d] after the last norm."""
         x = self.embed(tokens)
         for layer in self.layers:
             x = layer(x)
-        x = self.norm(x)
+        return self.norm(x)
+
+    def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """tokens [B, T] -> logits [B, num_classes]; lengths [B] where rows end earlier (what follows is not looked at)."""
+        x = self.hidden(tokens)
         if lengths is None:
             return self.head(x.mean(1))
         inside = torch.arange(tokens.shape[1]) < lengths[:, None]  # [B, T]

@@ -1,0 +1,84 @@
+"""The ways to run a time-invariant system give the same outputs and the same gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from longrange.forms import chunked, direct, fft, recurrence, scan
+from longrange.layers import METHODS, DiagonalSSM, LowRankSSM
+from torch import Tensor, nn
+
+FAMILIES = ("low_rank", "diagonal")
+FORMS = {
+    "recurrence": lambda system, u: recurrence(system, u)[0],
+    "direct": direct,
+    "fft": fft,
+    "scan": scan,
+    "chunked": lambda system, u: chunked(system, u, chunk=37)[0],
+}
+
+
+def make_layer(
+    family: str, channels: int, state_size: int = 12, method: str = METHODS[0], seed: int = 0
+) -> nn.Module:
+    torch.manual_seed(seed)
+    if family == "low_rank":
+        return LowRankSSM(channels, state_size, rank=4, method=method)
+    return DiagonalSSM(channels, state_size, method)
+
+
+def relative(found: Tensor, wanted: Tensor) -> float:
+    """Largest difference over the largest value."""
+    return ((found - wanted).abs().max() / wanted.abs().max()).item()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("length", [1, 2, 3, 64, 101, 500])
+def test_every_form_and_its_gradient_equals_the_recurrence_in_double(
+    family: str, method: str, length: int
+) -> None:
+    u = torch.randn(2, 3, length, dtype=torch.float64, generator=torch.Generator().manual_seed(length))
+    weight = torch.randn(
+        2, 3, length, dtype=torch.float64, generator=torch.Generator().manual_seed(length + 1)
+    )
+    wanted: list[Tensor] = []
+    for name, form in FORMS.items():
+        layer = make_layer(family, channels=3, method=method, seed=length)
+        inputs = u.clone().requires_grad_()
+        y = form(layer.system(), inputs)
+        (y * weight).sum().backward()
+        found = [
+            y.detach(),
+            inputs.grad,
+            *(p.grad.double() for p in layer.parameters() if p.grad.abs().max() > 0),
+        ]
+        wanted = wanted or found
+        for a, b in zip(found, wanted, strict=True):
+            assert relative(a, b) < 1e-7 if a.dtype == torch.float32 else 1e-9, name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("length", [1, 17, 1000, 4096])
+def test_every_form_equals_the_recurrence_to_1e_5_in_single(family: str, length: int) -> None:
+    system = make_layer(family, channels=2, seed=length).system().to(torch.float32)
+    u = torch.randn(1, 2, length, generator=torch.Generator().manual_seed(length))
+    with torch.no_grad():
+        wanted = recurrence(system, u.double())[0]
+        for name, form in FORMS.items():
+            assert relative(form(system, u).double(), wanted) < 1e-5, name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_65536_steps_agree_to_1e_5_in_single_with_their_gradients(family: str) -> None:
+    """The gradient of <w, K * u> in u is the same convolution over w read backwards, so the recurrence gives both at once."""
+    u, w = torch.randn(2, 1, 1, 65536, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        system = make_layer(family, channels=1, state_size=8).system().to(torch.float32)
+        both = recurrence(system, torch.cat([u, w.flip(-1)]))[0]
+    for name in ("direct", "fft", "scan", "chunked"):
+        inputs = u.clone().requires_grad_()
+        y = FORMS[name](system, inputs) if name != "chunked" else chunked(system, inputs)[0]
+        (y * w).sum().backward()
+        assert relative(y, both[:1]) < 1e-5, name
+        assert relative(inputs.grad, both[1:].flip(-1)) < 1e-5, name

@@ -1,0 +1,130 @@
+"""The classifier of bytes: causal, exported as it computes, and a layer of it can imitate attention."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from architecture import ModelConfig, Stateline
+from longrange.distil import InvariantMixer, distil, write_mixer
+from longrange.export import read_classifier, read_system, write_classifier, write_test_set
+from longrange.forms import recurrence
+from longrange.golden import CASES, GOLDEN, TINY, random_classifier
+from longrange.network import Classifier, LongRangeConfig, attention, rotate
+from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
+from longrange.train import fit, stack
+from safetensors.torch import load_file
+from stream import Batch
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_exported_classifier_computes_what_it_did(name: str, tmp_path: Path) -> None:
+    model = random_classifier(LongRangeConfig(**TINY | CASES[name]), seed=5)
+    write_classifier(model, tmp_path)
+    tokens = torch.randint(0, 256, (2, 100), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(read_classifier(tmp_path)(tokens), model(tokens), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_golden_numbers_are_what_the_exported_files_give(name: str) -> None:
+    model = read_classifier(GOLDEN / name)
+    stored = load_file(GOLDEN / name / "golden.safetensors")
+    with torch.no_grad():
+        for length in (1, 63, 257):
+            logits = model(stored[f"tokens.{length}"].long()[None])[0]
+            torch.testing.assert_close(logits, stored[f"logits.{length}"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+def test_what_comes_later_changes_nothing_before_and_padding_nothing_at_all(ratio: float) -> None:
+    torch.manual_seed(0)
+    model = Classifier(LongRangeConfig(ssm_ratio=ratio))
+    tokens = torch.randint(0, 256, (2, 80), generator=torch.Generator().manual_seed(1))
+    other = tokens.clone()
+    other[:, 50:] = 7
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.hidden(tokens)[:, :50], model.hidden(other)[:, :50], rtol=1e-4, atol=1e-5
+        )
+        padded = model(other, torch.tensor([50, 50]))
+        torch.testing.assert_close(padded, model(tokens[:, :50]), rtol=1e-4, atol=1e-5)
+
+
+def test_attention_is_softmax_over_the_past_with_scores_that_see_distances_only() -> None:
+    qkv = torch.randn(1, 9, 3 * 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    q, k, v = qkv[0].view(9, 3, 2, 4).permute(1, 2, 0, 3)  # each [H, T, w]
+    scores = (rotate(q) @ rotate(k).transpose(-1, -2) / 2).masked_fill(
+        ~torch.ones(9, 9).tril().bool(), -torch.inf
+    )
+    plain = (scores.softmax(-1) @ v).transpose(0, 1).reshape(9, 8)
+    torch.testing.assert_close(attention(qkv, heads=2)[0], plain)
+    constant = torch.randn(4, dtype=torch.float64).expand(1, 1, 9, 4)
+    turned = rotate(constant)[0, 0]
+    torch.testing.assert_close((turned[3] @ turned[1]).item(), (turned[8] @ turned[6]).item())
+
+
+@pytest.mark.parametrize("sizes", [{"ssm_ratio": 0.3}, {"ssm_ratio": 1.5}, {"family": "dense"}])
+def test_sizes_that_cannot_be_are_refused_in_a_sentence(sizes: dict) -> None:
+    with pytest.raises(ValueError, match="take"):
+        LongRangeConfig(**sizes)
+
+
+def test_a_test_set_is_bytes_without_headers(tmp_path: Path) -> None:
+    sequences = [np.arange(5, dtype=np.uint8), np.arange(3, dtype=np.uint8)]
+    write_test_set(tmp_path, "listops", sequences, [1, 2])
+    assert (tmp_path / "test.bin").read_bytes() == bytes([0, 1, 2, 3, 4, 0, 1, 2])
+    assert (
+        tmp_path / "test.json"
+    ).read_text() == '{"task": "listops", "lengths": [5, 3], "labels": [1, 2]}\n'
+
+
+def test_training_learns_within_its_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("longrange.train.ROOT", tmp_path)
+    monkeypatch.setattr("longrange.train.POOL_EXAMPLES", 64)
+    monkeypatch.setattr("longrange.train.BATCH_TOKENS", 1024)
+    torch.manual_seed(0)
+    model = Classifier(LongRangeConfig(hidden_size=32, state_size=8))
+    record = fit(model, "listops", rate=4e-3, seconds=2.0, seed=0)
+    assert record["steps"] > 3 and record["trainSeconds"] < 8
+    assert record["loss"] < 2.6, "at most a little above log 10, the loss of guessing"
+
+
+def test_rows_of_different_lengths_are_stacked_with_their_lengths() -> None:
+    tokens, lengths, labels = stack([(np.array([5, 6], np.uint8), 1), (np.array([7], np.uint8), 0)])
+    assert tokens.tolist() == [[5, 6], [7, 0]] and lengths.tolist() == [2, 1] and labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_answers_of_recall_problems_stand_in_their_tokens(name: str) -> None:
+    tokens, answers, places = PROBLEMS[name](20, torch.Generator().manual_seed(0))
+    for row, answer, place in zip(tokens.tolist(), answers.tolist(), places.tolist()):
+        assert all(row[p] == MARKER for p in place)
+        if name == "induction":
+            assert row[row.index(MARKER) + 1] == answer[0]
+        else:
+            assert [symbol for symbol in row if symbol < SYMBOLS] == answer and BLANK in row
+
+
+def test_a_time_invariant_layer_learns_from_a_layer_of_attention(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    teacher = Stateline(
+        ModelConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_heads=2, key_dim=8, value_dim=8)
+    )
+    tokens = torch.randint(0, 64, (4, 64))
+    batch = Batch(tokens, tokens, torch.zeros(4, dtype=torch.bool))
+    student, missed = distil(teacher, 1, repeat(batch), seconds=2.0)
+    assert missed < 0.5, "share of the variance"
+    write_mixer(student, 1, tmp_path / "layer.safetensors")
+    prefix = "model.layers.1.mixer."
+    stored = {
+        name.removeprefix(prefix): value for name, value in load_file(tmp_path / "layer.safetensors").items()
+    }
+    u = torch.randn(1, 32, 20)
+    with torch.no_grad():
+        again = recurrence(read_system(stored, "ssm."), u)[0]
+        torch.testing.assert_close(again, recurrence(student.ssm.system(), u)[0], rtol=1e-3, atol=1e-4)
+    assert isinstance(student, InvariantMixer) and stored["in_proj.weight"].shape == (64, 32)

@@ -1,0 +1,156 @@
+"""Labels of the long-range tasks, checked by readers that share no code with the generators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from longrange.table import wilson
+from longrange.tasks import TASKS, keywords, listops, pathfinder, protein, text
+
+GENERATED = [name for name in TASKS if name != "text"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_a_seed_gives_the_same_example_again_and_a_held_out_set_is_another(name: str) -> None:
+    task = TASKS[name]
+    length = task.lengths[0]
+    first, again, other = (task.make(7, length, held_out) for held_out in (False, False, True))
+    assert first[0].dtype == np.uint8 and len(first[0]) <= length
+    assert np.array_equal(first[0], again[0]) and first[1] == again[1]
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_classes_are_about_equally_frequent(name: str) -> None:
+    task = TASKS[name]
+    labels = [task.make(seed, task.lengths[0], False)[1] for seed in range(200)]
+    frequency = np.bincount(labels, minlength=len(task.class_names)) / len(labels)
+    assert frequency.min() > 0.3 / len(task.class_names) and frequency.max() < 2.5 / len(task.class_names)
+
+
+def evaluated(text: str) -> int:
+    """A stack machine over the letters of ListOps."""
+    stack: list[list] = [["root"]]
+    for letter in text:
+        if letter in "nxds":
+            stack.append([letter])
+        elif letter == "]":
+            operator, *values = stack.pop()
+            ordered = sorted(values)
+            middle = len(ordered) // 2
+            median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) // 2
+            results = {"n": ordered[0], "x": ordered[-1], "d": median, "s": sum(values) % 10}
+            stack[-1].append(results[operator])
+        else:
+            stack[-1].append(int(letter))
+    (_, value), *rest = stack
+    assert not rest
+    return value
+
+
+@pytest.mark.parametrize("length", [64, 512])
+def test_listops_labels_are_the_values_of_the_expressions(length: int) -> None:
+    for seed in range(40):
+        tokens, label = listops.make(seed, length, False)
+        assert length // 4 <= len(tokens) <= length
+        assert evaluated(tokens.tobytes().decode()) == label
+
+
+def joined(picture: np.ndarray) -> bool:
+    """Flood fill from one marker over drawn pixels, jumping at most LINK pixels: does it reach the other marker?"""
+    drawn = {tuple(pixel) for pixel in np.argwhere(picture)}
+    markers = {tuple(pixel) for pixel in np.argwhere(picture == pathfinder.MARKER)}
+    reach = range(-pathfinder.LINK, pathfinder.LINK + 1)
+    steps = [(i, j) for i in reach for j in reach]
+    start = min(markers)
+    first = {(r, c) for r, c in markers if max(abs(r - start[0]), abs(c - start[1])) <= 2}
+    seen, border = set(first), list(first)
+    while border:
+        r, c = border.pop()
+        for pixel in ((r + i, c + j) for i, j in steps):
+            if pixel in drawn and pixel not in seen:
+                seen.add(pixel)
+                border.append(pixel)
+    return markers <= seen
+
+
+@pytest.mark.parametrize(("side", "count"), [(32, 40), (64, 8), (128, 4)])
+def test_pathfinder_labels_are_what_a_flood_fill_finds(side: int, count: int) -> None:
+    for seed in range(count):
+        pixels, label = pathfinder.make(seed, side * side, False)
+        picture = pixels.reshape(side, side)
+        assert (picture == pathfinder.MARKER).sum() == 18, "two markers of 3 x 3"
+        assert joined(picture) == bool(label), f"seed {seed}"
+
+
+def test_both_answers_of_pathfinder_draw_the_same_amount_of_ink() -> None:
+    """Or counting pixels would do."""
+    ink: tuple[list[int], list[int]] = ([], [])
+    for seed in range(200):
+        pixels, label = pathfinder.make(seed, 1024, False)
+        ink[label].append(int((pixels > 0).sum()))
+    assert abs(np.mean(ink[0]) - np.mean(ink[1])) < 3 * np.std(ink[0] + ink[1]) / 200**0.5 * 2
+
+
+def test_protein_labels_name_the_families_of_the_outer_quarters() -> None:
+    for seed in range(10):
+        sequence, label = protein.make(seed, 2048, False)
+        found = tuple(
+            int(np.argmax([(windows(part) == motif).sum(1).clip(5).sum() for motif in protein.MOTIFS]))
+            for part in (sequence[:512], sequence[-512:])
+        )
+        assert protein.PAIRS[label] == found
+
+
+def windows(part: np.ndarray) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(part, len(protein.MOTIFS[0]))
+
+
+def test_a_keyword_is_louder_than_the_noise_around_it() -> None:
+    samples, _ = keywords.make(3, 4096, False)
+    blocks = samples.astype(float).reshape(16, 256).std(1)
+    assert blocks.max() > 2 * np.sort(blocks)[3]
+
+
+def test_intervals_are_wilsons() -> None:
+    """8 of 10, worked out by hand: (0.8 + 0.192 +- 1.96 sqrt(0.016 + 0.0096)) / 1.384."""
+    assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)
+    low, high = wilson(50, 50)
+    assert 0.92 < low < 0.94 and high == pytest.approx(1)
+
+
+def test_text_holds_out_whole_packages_and_balances_each_file_extension(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train").mkdir()
+    for number in range(40):
+        files = [("tests/a.py", "T"), ("a.py", "C"), ("b.py", "X"), ("tests/only.go", "X")]
+        lines = [json.dumps({"path": path, "text": f"{number:02}{letter}" * 2000}) for path, letter in files]
+        (tmp_path / "train" / f"package{number}.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    try:
+        sets = [text.files(held_out) for held_out in (False, True)]
+        for code, tests in sets:
+            assert len(code) == len(tests) > 0
+            assert {contents[2:3] for contents in code} == {b"C"} and {
+                contents[2:3] for contents in tests
+            } == {b"T"}
+        numbers = [{contents[:2] for contents in code} for code, _ in sets]
+        assert not numbers[0] & numbers[1] and len(numbers[0] | numbers[1]) == 40
+        piece, label = text.make(3, 100, True)
+        assert len(piece) == 100 and label in (0, 1)
+    finally:
+        text.files.cache_clear()
+
+
+def test_text_says_how_to_fetch_a_corpus_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "CORPUS", tmp_path)
+    text.files.cache_clear()
+    with pytest.raises(FileNotFoundError, match="fetch.py"):
+        text.make(0, 100, False)
