@@ -28,7 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
   gpu: { command: process.execPath, args: ["scripts/bench/gpu.ts"], read: json, isOnDemand: true },
   llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
-  longrange: { command: "native/build/longrange_bench", args: ["1"], read: json },
+  longrange: { command: process.execPath, args: ["scripts/bench/longRange.ts"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };

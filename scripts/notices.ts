@@ -4,9 +4,7 @@ import { join } from "node:path";
 
 /** Compiled into the addon, so no bundle names them. */
 const IN_THE_ADDON = ["node-addon-api"];
-const IN_THE_ADDON_FROM_DEBIAN = ["nlohmann-json3-dev", "libkissfft-dev"].map(
-  (name) => `/usr/share/doc/${name}/copyright`,
-);
+const IN_THE_ADDON_FROM_DEBIAN = ["/usr/share/doc/nlohmann-json3-dev/copyright"];
 
 /** `inputs` are paths as esbuild's metafile has them, e.g. node_modules/ignore/index.js. */
 export function thirdPartyNotices(root: string, inputs: readonly string[]): string {

@@ -32,33 +32,30 @@ struct FftConv::Plan {
 
 namespace {
 
-// One channel's walk over its windows. `series` is the history and the tokens, oldest first.
-class Windows {
- public:
-  explicit Windows(size_t size) : window_(size), spectrum_(size) {}
-
-  // Outputs of the tokens from `at` and of those from `at + step`, `step` each or what is left.
-  template <class Plan>
-  void pair(const Plan& plan, size_t c, const std::vector<float>& series, size_t at, float* y,
-            size_t ldy, size_t tokens) {
-    const auto value = [&](size_t i) {
-      return i < series.size() ? static_cast<double>(series[i]) : 0.0;
-    };
-    const size_t step = plan.step(), overlap = plan.lags - 1;
-    for (size_t i = 0; i < plan.size; ++i) window_[i] = {value(at + i), value(at + step + i)};
-    plan.forward.transform(window_.data(), spectrum_.data());
-    const Complex* kernel = plan.spectra.data() + c * plan.size;
-    for (size_t i = 0; i < plan.size; ++i) spectrum_[i] *= kernel[i];
-    plan.inverse.transform(spectrum_.data(), window_.data());
-    for (size_t i = 0; i < step && at + i < tokens; ++i)
-      y[(at + i) * ldy] = static_cast<float>(window_[overlap + i].real());
-    for (size_t i = 0; i < step && at + step + i < tokens; ++i)
-      y[(at + step + i) * ldy] = static_cast<float>(window_[overlap + i].imag());
-  }
-
- private:
-  std::vector<Complex> window_, spectrum_;
+// A place to work on one channel at a time.
+struct Work {
+  std::vector<float> series;  // the history and the tokens, oldest first
+  std::vector<Complex> window, spectrum;
 };
+
+// Outputs of the tokens from `at` and of those from `at + step`, `step` each or what is left.
+template <class Plan>
+void convolve_pair(const Plan& plan, size_t c, Work& work, size_t at, size_t tokens, float* y,
+                   size_t ldy) {
+  const auto value = [&](size_t i) {
+    return i < work.series.size() ? static_cast<double>(work.series[i]) : 0.0;
+  };
+  const size_t step = plan.step(), overlap = plan.lags - 1;
+  for (size_t i = 0; i < plan.size; ++i) work.window[i] = {value(at + i), value(at + step + i)};
+  plan.forward.transform(work.window.data(), work.spectrum.data());
+  const Complex* kernel = plan.spectra.data() + c * plan.size;
+  for (size_t i = 0; i < plan.size; ++i) work.spectrum[i] *= kernel[i];
+  plan.inverse.transform(work.spectrum.data(), work.window.data());
+  for (size_t i = 0; i < step && at + i < tokens; ++i)
+    y[(at + i) * ldy] = static_cast<float>(work.window[overlap + i].real());
+  for (size_t i = 0; i < step && at + step + i < tokens; ++i)
+    y[(at + step + i) * ldy] = static_cast<float>(work.window[overlap + i].imag());
+}
 
 }  // namespace
 
@@ -87,15 +84,21 @@ void FftConv::run(ThreadPool& pool, size_t tokens, const float* u, size_t ldu, f
   const double length = static_cast<double>(plan.size);
   const double windows = std::ceil(static_cast<double>(tokens) / static_cast<double>(plan.step()));
   const double cost = windows * static_cast<double>(plan.channels) * length * std::log2(length);
-  pool.run(plan.channels, cost, [&](size_t c) {
-    Windows work(plan.size);
-    std::vector<float> series(before + tokens);
-    float* past = history + c * before;
-    std::reverse_copy(past, past + before, series.begin());
-    for (size_t t = 0; t < tokens; ++t) series[before + t] = u[t * ldu + c];
-    for (size_t at = 0; at < tokens; at += 2 * plan.step())
-      work.pair(plan, c, series, at, y + c, ldy, tokens);
-    std::reverse_copy(series.end() - static_cast<std::ptrdiff_t>(before), series.end(), past);
+  const size_t blocks = std::min<size_t>(plan.channels, pool.threads());
+  const Work place{std::vector<float>(before + tokens), std::vector<Complex>(plan.size),
+                   std::vector<Complex>(plan.size)};
+  std::vector<Work> places(blocks, place);  // here, since a block must not throw
+  pool.run(blocks, cost, [&](size_t block) {
+    Work& work = places[block];
+    for (size_t c = block; c < plan.channels; c += blocks) {
+      float* past = history + c * before;
+      std::reverse_copy(past, past + before, work.series.begin());
+      for (size_t t = 0; t < tokens; ++t) work.series[before + t] = u[t * ldu + c];
+      for (size_t at = 0; at < tokens; at += 2 * plan.step())
+        convolve_pair(plan, c, work, at, tokens, y + c, ldy);
+      std::reverse_copy(work.series.end() - static_cast<std::ptrdiff_t>(before), work.series.end(),
+                        past);
+    }
   });
 }
 

@@ -55,7 +55,7 @@ struct TimeInvariant {
   const float* impulse;      // [p, 2 chunk]: chunk - 1 zeros, K_0 .. K_{chunk-1}, a zero
 };
 
-// Builds the operators once, in double, and owns them. Plain memory: p (2 N chunk + ...) floats.
+// Builds the operators once, in double, and owns them: 2 N kTiChunk floats a channel and a little.
 class TimeInvariantSystem {
  public:
   explicit TimeInvariantSystem(const LowRankSystem& system);
@@ -71,9 +71,10 @@ class TimeInvariantSystem {
 };
 
 // u [tokens, p] stride ldu, y the same stride ldy, apart from u; state [p, N] of the operators in
-// and out, zeros at the start. |error| <= 1e-5 * max |y| against a recurrence in double, for all
-// lengths up to 65,536 where all modes remember 250 tokens (1 / (1 - |eigenvalue|)) or some of them
-// 10,000; the roundings of a longer memory grow with its root.
+// and out, zeros at the start. |error| <= 1e-5 * max(1, max |y|) for inputs of about 1, against a
+// recurrence in double, at all lengths up to 65,536, where all modes remember 250 tokens
+// (1 / (1 - |eigenvalue|)) or some of them 10,000; the roundings of a longer memory grow with its
+// root.
 using TiRun = void(ThreadPool& pool, const TimeInvariant& system, size_t tokens, const float* u,
                    size_t ldu, float* state, float* y, size_t ldy);
 

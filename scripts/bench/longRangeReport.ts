@@ -13,6 +13,7 @@ export interface LongRangeResults {
   readonly states: number;
   readonly contenders: readonly {
     readonly tokens: number;
+    readonly rounds: number;
     readonly ms: Readonly<Record<Contender, number>>;
     readonly timesFasterThanAttention: Readonly<Record<Contender, number>>;
     /** What must be kept to read on. */
@@ -20,11 +21,17 @@ export interface LongRangeResults {
     /** Of a process of its own, the program itself included. */
     readonly peakBytes: Readonly<Record<Contender, number>>;
   }[];
+  /** Its attention alone, without projections; null where PyTorch is not installed. */
+  readonly pytorch: {
+    readonly version: string;
+    readonly lengths: readonly { readonly tokens: number; readonly ms: number }[];
+  } | null;
   readonly million: readonly {
     readonly family: string;
     readonly tokens: number;
     readonly tokensPerSecond: number;
-    readonly memoryBytesAfter1000: number;
+    /** After the first segment, 512 tokens. */
+    readonly memoryBytesAfterFirst: number;
     readonly memoryBytes: number;
     readonly peakBytes: number;
   }[];
@@ -57,10 +64,10 @@ export function longRangeTables(results: LongRangeResults): string {
   const { threads, cpuLevel, hidden, layers, states } = results;
   return [
     `Classifiers of bytes, ${hidden} channels, ${layers} layers, ${states} states a channel (low rank: 16), random weights, ` +
-      `${threads} thread, ${cpuLevel}. From the first byte to the answer, medians of three, taken in turn:`,
+      `${threads} thread, ${cpuLevel}. From the first byte to the answer, processor time, medians of three (at 32 k: one), taken in turn:`,
     contenderTable(results),
-    "Attention is the engine's own paged kernel with an online softmax. What must be kept to read on, and in brackets the " +
-      "most that a process of its own held, program and weights included:",
+    `Attention is the engine's own paged kernel with an online softmax. ${pytorchSentence(results)}`,
+    "What must be kept to read on, and in brackets the most that a process of its own held, program and weights included:",
     memoryTable(results),
     "A million tokens through the same classifiers:",
     millionTable(results),
@@ -83,6 +90,19 @@ function contenderTable({ contenders }: LongRangeResults): string {
   );
 }
 
+function pytorchSentence({ pytorch, contenders }: LongRangeResults): string {
+  if (pytorch === null) return "";
+  const rows = pytorch.lengths.map(({ tokens, ms }) => {
+    const times = ms / (contenders.find((one) => one.tokens === tokens)?.ms.diagonal ?? Number.NaN);
+    return `${milliseconds(ms)} at ${tokensShort(tokens)} (${times.toFixed(1)} times)`;
+  });
+  return (
+    "Heads as narrow as these (16) do not suit it: PyTorch's is quicker, so the fair figure is the smaller one. " +
+    `PyTorch ${pytorch.version}'s attention of the same shapes, without the rest of the network, beside the whole diagonal ` +
+    `classifier: ${rows.join(", ")}.`
+  );
+}
+
 function memoryTable({ contenders }: LongRangeResults): string {
   return table(
     ["tokens", ...CONTENDERS.map(spoken)],
@@ -95,11 +115,11 @@ function memoryTable({ contenders }: LongRangeResults): string {
 
 function millionTable({ million }: LongRangeResults): string {
   return table(
-    ["family", "tokens/s", "kept after 1,000 tokens", "kept at the end", "most held"],
+    ["family", "tokens/s", "kept after 512 tokens", "kept at the end", "most held"],
     million.map((one) => [
       spoken(one.family),
       count(one.tokensPerSecond),
-      bytes(one.memoryBytesAfter1000),
+      bytes(one.memoryBytesAfterFirst),
       bytes(one.memoryBytes),
       bytes(one.peakBytes),
     ]),

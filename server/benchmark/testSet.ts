@@ -27,7 +27,7 @@ export async function readTestSet(folder: string): Promise<TestSequence[]> {
 }
 
 function parse(path: string, text: string): { lengths: number[]; labels: number[] } {
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(path, text);
   const field = (name: string, least: number): number[] => {
     const list: unknown = value && typeof value === "object" ? Reflect.get(value, name) : undefined;
     const fits = Array.isArray(list) && list.every((one) => Number.isSafeInteger(one) && one >= least);
@@ -35,4 +35,12 @@ function parse(path: string, text: string): { lengths: number[]; labels: number[
     return list;
   };
   return { lengths: field("lengths", 1), labels: field("labels", 0) };
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${path} is not valid JSON; export the test set again.`, { cause });
+  }
 }

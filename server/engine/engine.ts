@@ -114,6 +114,30 @@ export interface Model {
   dispose(): void;
 }
 
+/** Of a classifier of byte sequences. */
+export interface LongRangeInfo {
+  readonly task: string;
+  readonly classNames: readonly string[];
+  readonly hiddenSize: number;
+  readonly layers: number;
+  /** Share of the channels that the state-space layer gets, 0 to 1. */
+  readonly ssmRatio: number;
+  readonly family: "low_rank" | "diagonal";
+  /** Tokens of the longest sequence it was trained on. */
+  readonly maxLength: number;
+  readonly parameters: number;
+  /** In memory, with what is computed from the weights. */
+  readonly bytes: number;
+  readonly threads: number;
+  readonly cpuLevel: string;
+}
+
+export interface Classification {
+  readonly logits: Float32Array;
+  /** What the network remembers at the end of the sequence: constant where no channel attends. */
+  readonly memoryBytes: number;
+}
+
 /** "cuda:1" is GPU number 1. */
 export type DeviceName = "cpu" | `cuda:${number}`;
 

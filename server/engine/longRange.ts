@@ -1,29 +1,6 @@
 /** Classifiers of byte sequences (state-space, attention or both) in the native engine: loaded, asked, disposed of. */
-import { EngineError } from "./engine.ts";
+import { type Classification, EngineError, type LongRangeInfo } from "./engine.ts";
 import { loadAddon, type NativeAddon, type NativeLongRange, runCancellable, sentenceOf } from "./native.ts";
-
-export interface LongRangeInfo {
-  readonly task: string;
-  readonly classNames: readonly string[];
-  readonly hiddenSize: number;
-  readonly layers: number;
-  /** Share of the channels that the state-space layer gets, 0 to 1. */
-  readonly ssmRatio: number;
-  readonly family: "low_rank" | "diagonal";
-  /** Tokens of the longest sequence it was trained on. */
-  readonly maxLength: number;
-  readonly parameters: number;
-  /** In memory, with what is computed from the weights. */
-  readonly bytes: number;
-  readonly threads: number;
-  readonly cpuLevel: string;
-}
-
-export interface Classification {
-  readonly logits: Float32Array;
-  /** What the network remembers at the end of the sequence: constant where no channel attends. */
-  readonly memoryBytes: number;
-}
 
 export class LongRangeClassifier {
   readonly info: LongRangeInfo;

@@ -4,12 +4,14 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type {
   AdvanceOptions,
+  Classification,
   DeviceName,
   Engine,
   Generated,
   GenerateOptions,
   JobOptions,
   LoadOptions,
+  LongRangeInfo,
   Model,
   ModelInfo,
   Priority,
@@ -19,7 +21,6 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
-import type { Classification, LongRangeInfo } from "./longRange.ts";
 
 const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 

@@ -111,6 +111,8 @@ test("test sets that do not fit are refused with one sentence", async () => {
     writeTestSet(contents, bytes);
     await assert.rejects(readTestSet(folder), { message: fault });
   }
+  writeFileSync(join(folder, "test.json"), "{");
+  await assert.rejects(readTestSet(folder), { message: /is not valid JSON; export the test set again/ });
 });
 
 // Published values: 81 of 263 gives 0.255 to 0.366 (Newcombe, Statistics in Medicine 17, 1998, method 3).

@@ -30,7 +30,8 @@ class Channel {
     const size_t before = kernel_.history();
     std::memset(series_, 0, fill * sizeof(float));
     for (size_t t = 0; t < tokens; ++t) series_[fill + tokens - 1 - t] = u[t * ldu + c];
-    std::memcpy(series_ + fill + tokens, history, before * sizeof(float));
+    // A kernel of one lag has no history, and its pointer may be null.
+    if (before > 0) std::memcpy(series_ + fill + tokens, history, before * sizeof(float));
     // Read by the last tile's products with the zeros before and after the kernel.
     const size_t end = fill + tokens + before;
     std::memset(series_ + end, 0, (kTileRows + 1) * kBlock * sizeof(float));
@@ -41,7 +42,7 @@ class Channel {
         give(out, r, j, rows, tokens, y + c, ldy);
       }
     }
-    std::memcpy(history, series_ + fill, before * sizeof(float));
+    if (before > 0) std::memcpy(history, series_ + fill, before * sizeof(float));
   }
 
  private:

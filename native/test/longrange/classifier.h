@@ -65,8 +65,9 @@ class Classifier {
     uniform(ssm + "D", {p}, 1);
     if (family == "low_rank") {
       tensors[ssm + "decay"] = {{1}, {0.99f}};
-      uniform(ssm + "P", {64, 16}, 0.05f);
       uniform(ssm + "Q", {64, 16}, 0.05f);
+      tensors[ssm + "P"] = tensors[ssm + "Q"];
+      for (float& value : tensors[ssm + "P"].values) value *= -0.5f;
       uniform(ssm + "B", {p, 64}, 0.2f);
       uniform(ssm + "C", {p, 64}, 0.2f);
       return;
