@@ -1,7 +1,8 @@
 """Trains the embedded model on this machine's CPU within a budget of minutes; resumes from its own checkpoint.
 
 Schedule: warm-up, stable, linear decay to zero over the last part of the time budget (pauses do not count). A run that
-resumes with a smaller budget begins to decay there and then, so a stable run can be ended at any time.
+resumes with a smaller budget begins to decay there and then, so a stable run can be ended at any time. Checkpoints of the
+decay are kept (decay-STEPS.pt): export.py averages those it is given.
 Each few steps draw a hybrid ratio, so that one checkpoint serves all of them. Each worker is a process with one thread and
 its own rows; they meet once a step to average gradients, so a core that is busy elsewhere costs less than with threads,
 which meet in every operation.
@@ -14,6 +15,7 @@ import ctypes
 import json
 import os
 import random
+import shutil
 import tempfile
 import time
 from dataclasses import asdict
@@ -215,6 +217,8 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
                 log.write(json.dumps(record) + "\n")
         if done["seconds"] - last_save > SAVE_S:
             save(args.out / CHECKPOINT, model, optimizers, done)
+            if share < 1 and done["steps"] > WARMUP_STEPS:  # of the decay, for export.py to average
+                shutil.copy(args.out / CHECKPOINT, args.out / f"decay-{done['steps']}.pt")
             last_save = done["seconds"]
     dist.destroy_process_group()
     if worker > 0:

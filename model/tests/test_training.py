@@ -11,7 +11,7 @@ import pytest
 import stream
 import torch
 from architecture import ModelConfig, Stateline
-from export import MATRICES, load_checkpoint, read_model, tensors, write_model
+from export import MATRICES, load_checkpoints, read_model, tensors, write_model
 from golden import GOLDEN, TINY, golden_logits, random_model
 from quantise import quantise_rows, quantised
 from safetensors.torch import load_file
@@ -106,11 +106,20 @@ def test_golden_files_are_what_their_script_makes(case: str) -> None:
 def test_a_checkpoint_returns_as_saved(tmp_path: Path) -> None:
     model = random_model(TINY, seed=9)
     save(tmp_path / "checkpoint.pt", model, [], {"seconds": 1.0, "tokens": 2, "steps": 3})
-    again = load_checkpoint(tmp_path / "checkpoint.pt")
+    again = load_checkpoints([tmp_path / "checkpoint.pt"])
     write_model(again, tmp_path / "out", int8=False)
     file = load_file(tmp_path / "out" / "model.safetensors")
     assert torch.equal(file["model.embed_tokens.weight"], model.embed_tokens.weight)
     assert file["model.layers.0.mixer.conv.weight"].shape == (TINY.conv_channels, TINY.conv_width)
+
+
+def test_several_checkpoints_are_averaged(tmp_path: Path) -> None:
+    models = [random_model(TINY, seed) for seed in (1, 2, 3)]
+    paths = [tmp_path / f"decay-{i}.pt" for i in range(3)]
+    for model, path in zip(models, paths, strict=True):
+        save(path, model, [], {"seconds": 1.0, "tokens": 2, "steps": 3})
+    mean = torch.stack([model.embed_tokens.weight for model in models]).mean(0)
+    assert torch.equal(load_checkpoints(paths).embed_tokens.weight, mean)
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -146,5 +155,7 @@ def test_training_lowers_the_loss_and_resumes(
         main()
     done = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["done"]
     assert done["steps"] == 120
-    trained = validate(load_checkpoint(tmp_path / "out" / "checkpoint.pt"), tokenizer, tmp_path / "valid", 64)
+    trained = validate(
+        load_checkpoints([tmp_path / "out" / "checkpoint.pt"]), tokenizer, tmp_path / "valid", 64
+    )
     assert trained["4/4"] < untrained["4/4"] - 1
