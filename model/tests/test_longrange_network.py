@@ -96,7 +96,7 @@ def test_training_learns_within_its_budget(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("longrange.train.POOL_EXAMPLES", 64)
     monkeypatch.setattr("longrange.train.BATCH_TOKENS", 1024)
     torch.manual_seed(0)
-    model = Classifier(LongRangeConfig(hidden_size=32, state_size=8))
+    model = Classifier(LongRangeConfig(hidden_size=32, state_size=8, rank=8))
     record = fit(model, "listops", rate=4e-3, seconds=2.0, seed=0)
     assert record["steps"] > 3 and record["trainSeconds"] < 8
     assert record["loss"] < 2.6, "at most a little above log 10, the loss of guessing"

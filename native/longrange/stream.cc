@@ -118,7 +118,7 @@ void Stream::reserve_pages(std::size_t tokens) {
   const Config& config = model_.config();
   const std::size_t slot = kernels::slot_bytes(config.head_width(), config.head_width());
   while (pages_.size() * kPageTokens < token_count_ + tokens) {
-    pages_.emplace_back(config.layers * config.heads * slot, nullptr);
+    pages_.emplace_back(config.layers * config.heads * slot, storage_);
     page_starts_.push_back(pages_.back().data());
   }
 }

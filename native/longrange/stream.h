@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/cpu_device.h"
 #include "engine/scheduler.h"
 #include "kernels/thread_pool.h"
 #include "longrange/model.h"
@@ -43,7 +45,8 @@ class Stream {
   kernels::ThreadPool& pool_;
   std::uint64_t token_count_ = 0;
   std::vector<std::vector<float>> states_;  // [layers][p, padded N]
-  std::vector<engine::Buffer> pages_;       // 32 tokens each: [layers][heads] slots
+  std::shared_ptr<engine::Storage> storage_ = std::make_shared<engine::CpuDevice>();
+  std::vector<engine::Buffer> pages_;  // 32 tokens each: [layers][heads] slots
   std::vector<const std::byte*> page_starts_;
   std::vector<std::uint32_t> head_numbers_;  // 0 .. heads - 1
   std::vector<float> query_scale_;           // [heads]

@@ -249,7 +249,7 @@ test("each ratio is read, timed and scored, and no state is left", async (t) => 
   const tokens = sample.files.reduce((sum, file) => sum + file.tokens.length, 0);
   const size = sample.files.reduce((sum, file) => sum + file.bytes, 0);
   for (const { bitsPerByte } of all) {
-    assert.ok(Math.abs(bitsPerByte - (0.1 * tokens) / Math.LN2 / size) < 1e-5);
+    assert.ok(Math.abs(bitsPerByte - (0.01 * tokens) / Math.LN2 / size) < 1e-5);
   }
   assert.deepEqual(
     all.map(({ kvBytes }) => kvBytes),

@@ -119,12 +119,11 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     twin[30 + seed] = 21;
     memory->append(twin);
     engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 20)};
-    const engine::GenerateOptions options{
-        .max_tokens = 25 + seed,
-        .sampling = {},
-        .stop_tokens = {text[45]},
-        .first_tokens = {},
-        .least_log_prob = seed < 6 ? -1.0f : -1e6f};
+    const engine::GenerateOptions options{.max_tokens = 25 + seed,
+                                          .sampling = {},
+                                          .stop_tokens = {text[45]},
+                                          .first_tokens = {},
+                                          .least_log_prob = seed < 6 ? -1.0f : -1e6f};
     const auto with = [&](std::size_t draft_tokens) {
       engine::GenerateOptions drafted = options;
       recall.draft_tokens = draft_tokens;
