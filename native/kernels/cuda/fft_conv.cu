@@ -21,7 +21,8 @@ struct Window {
   struct Shared {
     float2 at[kSize + kSize / 16];
   };
-  // The shared place of a value: a gap after every 16, so that the strides of the first pass meet different banks.
+  // The shared place of a value: a gap after every 16, so that the strides of the first pass meet
+  // different banks.
   __device__ __forceinline__ static int place(int i) { return i + i / 16; }
   // Which value of the window is the thread's own i-th.
   __device__ __forceinline__ static int own(int i) {
@@ -117,8 +118,7 @@ __global__ void __launch_bounds__(Window<kSize>::kThreads) fft_conv_kernel(FftCo
     if (t < tokens) series.y[t * series.ldy + c] = own[i].x;
     if (t + step < tokens) series.y[(t + step) * series.ldy + c] = -own[i].y;
   }
-  carry(series, c, blockIdx.y * size_t{W::kThreads} + threadIdx.x,
-        gridDim.y * size_t{W::kThreads});
+  carry(series, c, blockIdx.y * size_t{W::kThreads} + threadIdx.x, gridDim.y * size_t{W::kThreads});
 }
 
 template <int kSize>

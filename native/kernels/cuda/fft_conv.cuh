@@ -1,5 +1,5 @@
 // kernels/fft_conv.h on a GPU, with a transform of its own in shared memory and in f32: |error| <=
-// 2e-6 * sum |K| * max |u| against a double sum.
+// 1e-6 * sum |K| * max |u| against a double sum.
 #pragma once
 
 #include <vector>

@@ -53,6 +53,7 @@ __device__ __forceinline__ void multiply_tile(float (&sums)[kEight], const float
                                               const float* kernel) {
   float tile[kEight] = {}, window[2 * kEight], weight[kEight];
   load_eight(window + kEight, u);
+#pragma unroll 2  // the halves of the window change places instead of moving
   for (int lag = 0; lag < kLags; lag += kEight) {
     load_eight(window, u - lag - kEight);
     load_eight(weight, kernel + lag);

@@ -10,8 +10,8 @@ struct LongConvArguments {
   const float* kernel;  // [channels, lags]
 };
 
-// A block takes 128 tokens of 8 channels and goes through all the lags, 128 at a time: lags products
-// a token, so a single token costs what 128 do.
+// A block takes 128 tokens of 8 channels and goes through all the lags, 128 at a time: lags
+// products a token, so a single token costs what 128 do.
 void long_conv(cudaStream_t stream, const LongConvArguments& arguments);
 
 }  // namespace stateline::kernels::cuda

@@ -5,8 +5,8 @@
 
 namespace stateline::kernels::cuda {
 
-// y_t = sum_{k < lags} K_k u_{t-k}, channel by channel, all in f32. As with CausalConvArguments, the
-// state that was is not changed.
+// y_t = sum_{k < lags} K_k u_{t-k}, channel by channel, all in f32. As with CausalConvArguments,
+// the state that was is not changed.
 struct LongSeries {
   size_t tokens, channels, lags;  // none is zero; at most 65,535 channels
   const float* u;                 // [tokens, channels], stride ldu
