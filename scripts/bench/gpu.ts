@@ -10,7 +10,7 @@ import { chooseThreads } from "../../server/engine/threads.ts";
 import { buildGpuProgram, TARGETS } from "../cuda/compile.ts";
 import { compareWithModel, type MeasuredKernels } from "../cuda/measured.ts";
 import type { Resources } from "../cuda/resources.ts";
-import { ATTENDING, CACHED, LAYER, READ } from "../cuda/workload.ts";
+import { ATTENDING, CACHED, LAGS, LAYER, READ } from "../cuda/workload.ts";
 import { byRatio } from "./engine.ts";
 import { loadModelForBench } from "./measure.ts";
 
@@ -27,7 +27,7 @@ async function measureEngine(device: "cpu" | "cuda:0") {
 async function measureKernels() {
   const { d, H, K, V, F, vocab } = LAYER;
   const program = await buildGpuProgram(root, TARGETS, "gpu_bench");
-  const sizes = [d, H, K, V, F, vocab, READ, CACHED, ATTENDING].map(String);
+  const sizes = [d, H, K, V, F, vocab, READ, CACHED, ATTENDING, LAGS].map(String);
   const { stdout, status } = spawnSync(program, sizes, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],

@@ -10,6 +10,8 @@ export const LAYER = { d: 2048, H: 32, K: 64, V: 64, F: 5632, vocab: 32_768 } as
 export const READ = 2048;
 export const CACHED = 32_768;
 export const ATTENDING = 8;
+/** Of a long convolution, over as many tokens as are CACHED. */
+export const LAGS = 2048;
 
 const { d, H, K, V, F, vocab } = LAYER;
 const CHANNELS = H * (2 * K + V);
@@ -176,7 +178,48 @@ const DECODE: readonly Launch[] = [
   },
 ];
 
+/** Tokens in and out, and the history. */
+const LONG_BYTES = (2 * CACHED * d + 2 * (LAGS - 1) * d) * F32;
+
+function directConvolution(): Launch {
+  const [tokens, lags, channels, eight] = [128, 128, 8, 8];
+  const blocks = Math.ceil(CACHED / tokens) * Math.ceil(d / channels);
+  const steps = blocks * Math.ceil(LAGS / lags) * tokens * channels * (lags / eight / eight);
+  const filled = blocks * Math.ceil(LAGS / lags) * channels * (tokens + 2 * lags);
+  return {
+    kernel: "long_conv_kernel",
+    label: "long convolution, direct",
+    threads: 128,
+    blocks,
+    bytes: LONG_BYTES + d * LAGS * F32,
+    // Eight inputs a thread; the four threads of a warp that share a channel read its weights at once.
+    sharedTraffic: (filled + steps * eight * 1.25) * F32,
+    instructions: steps * (eight * eight + 16) + filled * 20,
+    bytesInFlight: 4 * F32,
+  };
+}
+
+function fftConvolution(): Launch {
+  const [size, radix, passes, complex] = [4096, 4, 6, 2 * F32];
+  const blocks = d * Math.ceil(CACHED / (2 * (size - LAGS + 1)));
+  return {
+    kernel: `fft_conv_kernel<${size}>`,
+    label: "long convolution, FFT",
+    threads: size / radix,
+    blocks,
+    bytes: LONG_BYTES + d * size * complex,
+    sharedTraffic: blocks * 2 * passes * size * complex * 2,
+    // Two transforms; inputs, the product with the spectrum, outputs.
+    instructions: blocks * (size / radix) * (2 * passes * 70 + 210),
+    bytesInFlight: 2 * radix * F32,
+  };
+}
+
 export const LAUNCHES: Readonly<Record<string, readonly Launch[]>> = {
   [`Reading ${READ.toLocaleString("en")} tokens`]: PREFILL,
   "Decoding a token": DECODE,
+  [`A long convolution, ${CACHED.toLocaleString("en")} tokens, ${LAGS.toLocaleString("en")} lags, f32`]: [
+    directConvolution(),
+    fftConvolution(),
+  ],
 };

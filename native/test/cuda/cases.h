@@ -33,6 +33,7 @@ struct Case {
 std::vector<Case> norm_cases();
 std::vector<Case> elementwise_cases();
 std::vector<Case> causal_conv_cases();
+std::vector<Case> long_conv_cases();
 std::vector<Case> ssd_cases();
 std::vector<Case> decode_step_cases();
 std::vector<Case> attention_cases();

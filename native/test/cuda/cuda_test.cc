@@ -7,6 +7,7 @@
 
 #include "cases.h"
 #include "execution.h"
+#include "kernels/cuda/fft_conv.cuh"
 
 namespace stateline::kernels::cuda::testing {
 
@@ -94,6 +95,20 @@ TEST_CASE("a kernel is caught when any one of its buffers is an element too shor
       memory.shortened.clear();
     }
   }
+}
+
+TEST_CASE("the FFT convolution refuses a kernel that its greatest transform does not hold") {
+  CHECK(fft_size(1) == 256);
+  CHECK(fft_size(128) == 256);
+  CHECK(fft_size(129) == 1024);
+  CHECK(fft_size(kFftMaxLags) == 4096);
+  const LongSeries series{1, 1, kFftMaxLags + 1, nullptr, 1, nullptr, nullptr, nullptr, 1};
+  CHECK_THROWS_WITH_AS(fft_conv(nullptr, {series, nullptr, nullptr}),
+                       "The FFT convolution takes kernels of 1 to 2048 lags, not of 2049; "
+                       "long_conv takes any.",
+                       std::invalid_argument);
+  CHECK_THROWS_AS(fft_spectra(nullptr, {1, 0, nullptr, nullptr, nullptr}), std::invalid_argument);
+  CHECK_THROWS_AS(fft_twiddles(kFftMaxLags + 1), std::invalid_argument);
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ struct alignas(8) uint2 {
 struct alignas(16) uint4 {
   uint32_t x, y, z, w;
 };
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
 
 STATELINE_UNSEEN inline void __syncthreads(
     std::source_location at = std::source_location::current()) {

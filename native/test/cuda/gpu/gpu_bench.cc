@@ -1,6 +1,6 @@
 // Times the CUDA kernels on this machine's GPU, at the sizes that scripts/cuda/workload.ts counts
-// with: gpu_bench d H K V F vocab READ CACHED ATTENDING. Prints JSON: the GPU's name and seconds by
-// label, the median of many launches.
+// with: gpu_bench d H K V F vocab READ CACHED ATTENDING LAGS. Prints JSON: the GPU's name and
+// seconds by label, the median of many launches.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +13,9 @@
 #include "kernels/cuda/causal_conv.cuh"
 #include "kernels/cuda/decode_step.cuh"
 #include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/fft_conv.cuh"
 #include "kernels/cuda/linear.cuh"
+#include "kernels/cuda/long_conv.cuh"
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/sampling.cuh"
 #include "kernels/cuda/ssd.cuh"
@@ -22,7 +24,7 @@ namespace stateline::kernels::cuda::testing {
 namespace {
 
 struct Sizes {
-  size_t d, H, K, V, F, vocab, read, cached, attending;
+  size_t d, H, K, V, F, vocab, read, cached, attending, lags;
   size_t C() const { return H * (2 * K + V); }
   size_t rows() const { return C() + H * V + H; }
 };
@@ -171,6 +173,20 @@ void measure_states(Report& report, const Sizes& s) {
   });
 }
 
+void measure_long_conv(Report& report, const Sizes& s) {
+  auto u = filled<float>(s.cached * s.d), y = filled<float>(s.cached * s.d),
+       kernel = filled<float>(s.d * s.lags), history = filled<float>(s.d * (s.lags - 1)),
+       next = filled<float>(s.d * (s.lags - 1));
+  DeviceBuffer<float2> twiddle("", fft_twiddles(s.lags)),
+      spectra("", std::vector<float2>(s.d * fft_size(s.lags)));
+  const LongSeries series{s.cached,       s.d,         s.lags,   u.data(), s.d,
+                          history.data(), next.data(), y.data(), s.d};
+  report.add("long convolution, direct", [&] { long_conv(nullptr, {series, kernel.data()}); });
+  report.add("long convolution, FFT", [&] {
+    fft_conv(nullptr, {series, twiddle.data(), spectra.data()});
+  });
+}
+
 void measure_attention(Report& report, const Sizes& s) {
   const size_t slot = device_slot_bytes(s.K, s.V), pages = s.cached / kPageTokens;
   auto memory = filled<std::byte>(pages * s.H * slot);
@@ -204,14 +220,14 @@ void measure_sampling(Report& report, const Sizes& s) {
 
 int main(int count, char** given) {
   using namespace stateline::kernels::cuda::testing;
-  size_t sizes[9];
-  if (count != 10) {
-    std::fprintf(stderr, "usage: gpu_bench d H K V F vocab READ CACHED ATTENDING\n");
+  size_t sizes[10];
+  if (count != 11) {
+    std::fprintf(stderr, "usage: gpu_bench d H K V F vocab READ CACHED ATTENDING LAGS\n");
     return 2;
   }
-  for (int i = 0; i < 9; ++i) sizes[i] = std::strtoull(given[i + 1], nullptr, 10);
+  for (int i = 0; i < 10; ++i) sizes[i] = std::strtoull(given[i + 1], nullptr, 10);
   const Sizes s{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4],
-                sizes[5], sizes[6], sizes[7], sizes[8]};
+                sizes[5], sizes[6], sizes[7], sizes[8], sizes[9]};
   cudaDeviceProp facts;
   if (cudaGetDeviceProperties(&facts, 0) != cudaSuccess) {
     std::fprintf(stderr, "There is no NVIDIA GPU on this machine.\n");
@@ -221,6 +237,7 @@ int main(int count, char** given) {
   measure_rows(report, s);
   measure_linear(report, s);
   measure_states(report, s);
+  measure_long_conv(report, s);
   measure_attention(report, s);
   measure_sampling(report, s);
 }
