@@ -3,7 +3,9 @@
 // them over.
 #include "kernels/cuda/fft_conv.cuh"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
 #include <stdexcept>
 #include <string>
@@ -144,9 +146,8 @@ size_t fft_size(size_t lags) {
     throw std::invalid_argument("The FFT convolution takes kernels of 1 to " +
                                 std::to_string(kFftMaxLags) + " lags, not of " +
                                 std::to_string(lags) + "; long_conv takes any.");
-  for (const size_t size : kFftSizes)
-    if (size >= 2 * lags) return size;
-  return 0;  // not reached: the last is twice kFftMaxLags
+  return *std::find_if(std::begin(kFftSizes), std::end(kFftSizes),
+                       [&](size_t size) { return size >= 2 * lags; });
 }
 
 std::vector<float2> fft_twiddles(size_t lags) {

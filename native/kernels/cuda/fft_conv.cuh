@@ -22,17 +22,17 @@ size_t fft_size(size_t lags);
 std::vector<float2> fft_twiddles(size_t lags);
 
 struct FftSpectraArguments {
-  size_t channels, lags;  // at most 65,535 channels
+  size_t channels, lags;
   const float* kernel;    // [channels, lags]
-  const float2* twiddle;
-  float2* spectra;  // [channels, size]: those of the kernels, over size
+  const float2* twiddle;  // of fft_twiddles
+  float2* spectra;        // [channels, size]: those of the kernels, over size
 };
 // Once a kernel, before fft_conv.
 void fft_spectra(cudaStream_t stream, const FftSpectraArguments& arguments);
 
 struct FftConvArguments {
   LongSeries series;
-  const float2* twiddle;
+  const float2* twiddle;  // of fft_twiddles
   const float2* spectra;  // of fft_spectra
 };
 

@@ -6,9 +6,9 @@
 namespace stateline::kernels::cuda {
 
 // y_t = sum_{k < lags} K_k u_{t-k}, channel by channel, all in f32. As with CausalConvArguments,
-// the state that was is not changed.
+// the state that was is not changed. At most 16 million tokens and half a million channels.
 struct LongSeries {
-  size_t tokens, channels, lags;  // none is zero; at most 65,535 channels
+  size_t tokens, channels, lags;  // none is zero
   const float* u;                 // [tokens, channels], stride ldu
   size_t ldu;
   const float* history;  // [channels, lags - 1]: the inputs before these, newest first
