@@ -47,6 +47,14 @@ unsigned thread_count(const Napi::Object& options) {
   return std::clamp(std::thread::hardware_concurrency(), 1u, kMostByDefault);
 }
 
+std::span<const std::uint8_t> bytes(const Napi::Value& value, const std::string& name) {
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  if (!fits) refuse(name, "a Uint8Array");
+  const auto array = value.As<Napi::Uint8Array>();
+  return {array.Data(), array.ElementLength()};
+}
+
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name) {
   const bool fits =
       value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ std::filesystem::path path(const Napi::Value& value, const std::string& name);
 // options.threads from 0 to 64; 0 = as many as the machine has, up to four: more cores only wait
 // for the same memory.
 unsigned thread_count(const Napi::Object& options);
+// A view of a Uint8Array, which JavaScript may change once it runs again.
+std::span<const std::uint8_t> bytes(const Napi::Value& value, const std::string& name);
 // Copies an Int32Array.
 std::vector<std::int32_t> tokens(const Napi::Value& value, const std::string& name);
 

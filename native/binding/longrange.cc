@@ -38,14 +38,6 @@ Napi::Object info_of(Napi::Env env, const longrange::Model& model, unsigned thre
   return info;
 }
 
-std::vector<std::uint8_t> bytes_of(const Napi::Value& value) {
-  const bool fits =
-      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-  if (!fits) refuse("bytes", "a Uint8Array");
-  const auto array = value.As<Napi::Uint8Array>();
-  return {array.Data(), array.Data() + array.ElementLength()};
-}
-
 }  // namespace
 
 Napi::Function NativeLongRange::define(Napi::Env env) {
@@ -87,13 +79,15 @@ Napi::Value NativeLongRange::classify(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return promised(env, [&](Napi::Promise::Deferred deferred) {
     if (!model_) throw Error(ErrorCode::kDisposed, "The classifier was disposed; load it again.");
-    const auto bytes = std::make_shared<const std::vector<std::uint8_t>>(bytes_of(info[0]));
+    const std::span<const std::uint8_t> view = bytes(info[0], "bytes");
+    const auto sequence =
+        std::make_shared<const std::vector<std::uint8_t>>(view.begin(), view.end());
     const auto cancellation =
         NativeCancellation::from(object(info[1], "options").Get("cancellation"));
     run_in_background<longrange::Classification>(
         env, deferred,
-        [model = model_, threads = threads_, bytes, cancellation] {
-          return longrange::classify(*model, threads, *bytes, cancellation.get());
+        [model = model_, threads = threads_, sequence, cancellation] {
+          return longrange::classify(*model, threads, *sequence, cancellation.get());
         },
         [](Napi::Env result_env, const longrange::Classification& result) -> Napi::Value {
           Napi::Float32Array logits = Napi::Float32Array::New(result_env, result.logits.size());

@@ -297,18 +297,13 @@ Napi::Value NativeModel::restore(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return promised(env, [&](Napi::Promise::Deferred deferred) {
     alive();
-    const bool fits = info[0].IsTypedArray() &&
-                      info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-    if (!fits) refuse("bytes", "a Uint8Array");
-    const auto array = info[0].As<Napi::Uint8Array>();
+    const std::span<const std::byte> view = std::as_bytes(bytes(info[0], "bytes"));
     const std::shared_ptr<Engine> engine = engine_;
     const std::shared_ptr<ExternalMemory> memory = memory_;
-    const auto* data = reinterpret_cast<const std::byte*>(array.Data());
     // Shared, since a task is moved about and megabytes should not be.
-    const auto bytes =
-        std::make_shared<const std::vector<std::byte>>(data, data + array.ElementLength());
+    const auto stored = std::make_shared<const std::vector<std::byte>>(view.begin(), view.end());
     run_in_background<StatePtr>(
-        env, deferred, [engine, bytes] { return engine::restore(engine->model(), *bytes); },
+        env, deferred, [engine, stored] { return engine::restore(engine->model(), *stored); },
         [memory](Napi::Env result_env, StatePtr state) -> Napi::Value {
           return NativeState::wrap(result_env, std::move(state), memory);
         });

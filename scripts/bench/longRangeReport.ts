@@ -1,5 +1,6 @@
 /** The figures of native/test/longrange/longrange_bench.cc as tables. */
-import { bytes, count, milliseconds, tokensShort } from "../../protocol/words.ts";
+import { ARTICLE_FIGURES } from "../../protocol/longRange.ts";
+import { bytes, count, milliseconds, threadCount, tokensShort } from "../../protocol/words.ts";
 import { table } from "../../server/benchmark/markdown.ts";
 
 type Contender = "low_rank" | "diagonal" | "hybrid" | "attention";
@@ -55,8 +56,6 @@ export interface LongRangeResults {
 
 const CONTENDERS: readonly Contender[] = ["low_rank", "diagonal", "hybrid", "attention"];
 const FORMS: readonly Form[] = ["recurrence", "scan", "direct", "fourier"];
-/** What the source article says of its table's lengths: times faster than attention. */
-const ARTICLE: Readonly<Record<number, number>> = { 4096: 3.2, 16384: 12.7, 32768: 28.4 };
 /** Tokens a second that the article states for an A100. */
 const ARTICLE_TOKENS_PER_SECOND = 200_000;
 
@@ -64,7 +63,7 @@ export function longRangeTables(results: LongRangeResults): string {
   const { threads, cpuLevel, hidden, layers, states } = results;
   return [
     `Classifiers of bytes, ${hidden} channels, ${layers} layers, ${states} states a channel (low rank: 16), random weights, ` +
-      `${threads} thread, ${cpuLevel}. From the first byte to the answer, processor time, medians of three (at 32 k: one), taken in turn:`,
+      `${threadCount(threads)}, ${cpuLevel}. From the first byte to the answer, processor time, medians of three (at 32 k: one), taken in turn:`,
     contenderTable(results),
     `Attention is the engine's own paged kernel with an online softmax. ${pytorchSentence(results)}`,
     "What must be kept to read on, and in brackets the most that a process of its own held, program and weights included:",
@@ -85,7 +84,7 @@ function contenderTable({ contenders }: LongRangeResults): string {
       ...CONTENDERS.map((one) => milliseconds(ms[one])),
       faster.low_rank.toFixed(1),
       faster.diagonal.toFixed(1),
-      String(ARTICLE[tokens] ?? ""),
+      String(ARTICLE_FIGURES.find((row) => row.tokens === tokens)?.timesFaster ?? ""),
     ]),
   );
 }

@@ -1,5 +1,6 @@
 /** Which device a model runs on: the one that is wanted, or the processor where that one cannot be used. */
 import type { Settings } from "../../protocol/settings.ts";
+import { threadCount } from "../../protocol/words.ts";
 import { DeviceError, type Engine, type LoadOptions, type Model, type ModelInfo } from "./engine.ts";
 
 export interface DeviceChoice extends Omit<LoadOptions, "device"> {
@@ -23,5 +24,5 @@ export async function loadOnDevice(engine: Engine, directory: string, choice: De
 
 /** For a person, e.g. "cpu (avx512vnni, 2 threads)" or "cuda:0 (NVIDIA A100)". */
 export function describeDevice({ device, cpuLevel, threads }: ModelInfo): string {
-  return device === "cpu" ? `cpu (${cpuLevel}, ${threads} ${threads === 1 ? "thread" : "threads"})` : device;
+  return device === "cpu" ? `cpu (${cpuLevel}, ${threadCount(threads)})` : device;
 }
