@@ -13,20 +13,29 @@ constexpr std::int32_t kNone = -1;
 constexpr std::uint32_t kNowhere = 0xffffffff;
 constexpr std::size_t kFeatures = 5;
 
-// From this match length on, up to the next row.
+// Of matches of at least this length.
 struct Level {
   std::uint32_t length;
+  Source source;
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, {-2.206f, 0.143f, -0.427f, -0.586f, 0.183f}},
-    {2, {-1.726f, 0.689f, -1.389f, -0.580f, 0.204f}},
-    {3, {-1.906f, 0.834f, -1.627f, -0.498f, 0.204f}},
-    {4, {-2.343f, 0.929f, -1.153f, -0.514f, 0.061f}},
-    {5, {-1.575f, 0.787f, -2.357f, -0.283f, 0.081f}},
-    {7, {-1.315f, 0.804f, -2.453f, -0.316f, 0.096f}},
-    {10, {-1.094f, 0.800f, -1.928f, -0.426f, 0.080f}},
-    {16, {-0.273f, 0.688f, -2.940f, 0.161f, -0.040f}},
+    {1, Source::kRepository, {-2.219f, 0.065f, -0.484f, -0.551f, 0.251f}},
+    {1, Source::kContext, {-2.732f, 0.719f, -0.805f, -0.626f, 0.189f}},
+    {2, Source::kRepository, {-1.624f, 0.626f, -1.235f, -0.569f, 0.234f}},
+    {2, Source::kContext, {-2.763f, 1.492f, -1.644f, -0.595f, 0.231f}},
+    {3, Source::kRepository, {-1.108f, 0.494f, -1.462f, -0.372f, 0.261f}},
+    {3, Source::kContext, {-3.050f, 0.914f, -1.488f, -0.016f, 0.414f}},
+    {4, Source::kRepository, {-2.538f, 1.051f, -1.241f, -0.558f, 0.042f}},
+    {4, Source::kContext, {-2.423f, 1.606f, -1.989f, -0.393f, 0.178f}},
+    {5, Source::kRepository, {-0.563f, 0.211f, -2.629f, -0.122f, 0.223f}},
+    {5, Source::kContext, {-2.424f, 0.369f, -3.026f, -0.635f, 0.128f}},
+    {7, Source::kRepository, {-1.147f, 0.633f, -2.142f, -0.473f, 0.150f}},
+    {7, Source::kContext, {-2.457f, 1.361f, -2.075f, 0.254f, -0.087f}},
+    {10, Source::kRepository, {-0.808f, 0.563f, -1.257f, -0.267f, 0.123f}},
+    {10, Source::kContext, {-1.702f, 1.076f, -3.674f, -0.449f, -0.050f}},
+    {16, Source::kRepository, {0.161f, 0.756f, -3.258f, 0.093f, 0.047f}},
+    {16, Source::kContext, {-0.531f, 0.862f, -3.174f, 0.035f, -0.220f}},
 };
 // Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
 constexpr std::uint32_t kLeastDraftMatch = 8;
@@ -180,21 +189,37 @@ Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,
 
 namespace {
 
-// A token that followed, the matches that it followed, how often it did at the level at hand, and
+struct Place {
+  Match match;
+  Source source;
+};
+
+// A token that followed, the places that it followed, how often it did at the level at hand, and
 // its probability so far without the model's share.
 struct Follower {
   std::int32_t token;
-  std::span<const Match> matches;
+  std::span<const Place> places;
   float count = 0, probability = 0;
 };
 
-// `matches` sorted by token.
-std::vector<Follower> followers_of(std::span<const Match> matches) {
+std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
+  std::vector<Place> places;
+  places.reserve(repository.size() + context.size());
+  for (const Match& match : repository) places.push_back({match, Source::kRepository});
+  for (const Match& match : context) places.push_back({match, Source::kContext});
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.match.next < b.match.next; });
+  return places;
+}
+
+// `places` sorted by token.
+std::vector<Follower> followers_of(std::span<const Place> places) {
   std::vector<Follower> followers;
-  for (std::size_t begin = 0; begin < matches.size();) {
+  for (std::size_t begin = 0; begin < places.size();) {
+    const std::int32_t token = places[begin].match.next;
     std::size_t end = begin + 1;
-    while (end < matches.size() && matches[end].next == matches[begin].next) ++end;
-    followers.push_back({matches[begin].next, matches.subspan(begin, end - begin)});
+    while (end < places.size() && places[end].match.next == token) ++end;
+    followers.push_back({token, places.subspan(begin, end - begin)});
     begin = end;
   }
   return followers;
@@ -202,11 +227,13 @@ std::vector<Follower> followers_of(std::span<const Match> matches) {
 
 // Sets each follower's count at this level; returns their sum.
 float count_at(const Level& level, std::vector<Follower>& followers) {
+  const auto counts = [&](const Place& place) {
+    return place.match.length >= level.length && place.source == level.source;
+  };
   float total = 0;
   for (Follower& follower : followers) {
-    const auto reaches = [&](const Match& match) { return match.length >= level.length; };
-    follower.count = static_cast<float>(
-        std::count_if(follower.matches.begin(), follower.matches.end(), reaches));
+    follower.count =
+        static_cast<float>(std::count_if(follower.places.begin(), follower.places.end(), counts));
     total += follower.count;
   }
   return total;
@@ -214,17 +241,16 @@ float count_at(const Level& level, std::vector<Follower>& followers) {
 
 }  // namespace
 
-Recalled recalled(std::span<const Match> matches, std::span<const float> logits, float log_norm) {
+Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
+                  std::span<const float> logits, float log_norm) {
   Recalled out;
-  if (matches.empty()) return out;
-  std::vector<Match> by_token(matches.begin(), matches.end());
-  std::sort(by_token.begin(), by_token.end(),
-            [](const Match& a, const Match& b) { return a.next < b.next; });
-  std::vector<Follower> followers = followers_of(by_token);
+  const std::vector<Place> places = by_token(repository, context);
+  if (places.empty()) return out;
+  std::vector<Follower> followers = followers_of(places);
   const float best = *std::max_element(logits.begin(), logits.end()) - log_norm;
   for (const Level& level : kLevels) {
     const float total = count_at(level, followers);
-    if (total == 0) break;
+    if (total == 0) continue;
     const auto kinds = std::count_if(followers.begin(), followers.end(),
                                      [](const Follower& f) { return f.count > 0; });
     const auto most =
@@ -287,10 +313,11 @@ std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
 }
 
 Recalled Recollection::next(std::span<const float> logits, float log_norm) {
-  matches_.clear();
-  own_.find(context_, matches_);
-  if (memory_) memory_->find(context_, matches_);
-  return recalled(matches_, logits, log_norm);
+  from_repository_.clear();
+  from_context_.clear();
+  if (memory_) memory_->find(context_, from_repository_);
+  own_.find(context_, from_context_);
+  return recalled(from_repository_, from_context_, logits, log_norm);
 }
 
 }  // namespace stateline::engine

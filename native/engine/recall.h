@@ -23,6 +23,9 @@ struct Recalled {
   std::vector<Added> added;  // each token once
 };
 
+// Where a match stands: what a file says of itself is another evidence than what others say.
+enum class Source : std::uint8_t { kRepository, kContext };
+
 // An earlier place whose tokens end like the context.
 struct Match {
   std::int32_t next;     // what followed there
@@ -86,17 +89,19 @@ class Recall {
   TextId next_id_ = 0;
 };
 
-// From short matches to long ones, with the model below the shortest: for the matches of at least
-// `length` tokens,
-//   p(t) = g c(t) / c + (1 - g) p_shorter(t),
-// c(t) how often t followed, c their sum. The gate g = sigmoid(w . f) is learned for each length,
-// from f = (1, log c, log u, log p(best), log p(most frequent)): u the number of different tokens
-// that followed, p the model's distribution, `best` its likeliest token, and `most frequent` the
-// one that followed most often. So a match is trusted by how long, frequent and unanimous it is,
-// and less where the model is sure of something else. (Interpolation of orders: Jelinek and Mercer
-// 1980; the gates are fitted to repositories of the training corpus by `node scripts/eval/fit.ts`.)
-// logits [vocab] are the model's and `log_norm` their log-sum-exp.
-Recalled recalled(std::span<const Match> matches, std::span<const float> logits, float log_norm);
+// From short matches to long ones, at each length first those of the repository, then those of the
+// context itself, with the model below all: for the matches of at least `length` tokens of a
+// source,
+//   p(t) = g c(t) / c + (1 - g) p_before(t),
+// c(t) how often t followed, c their sum. The gate g = sigmoid(w . f) is learned for each length
+// and source, from f = (1, log c, log u, log p(best), log p(most frequent)): u the number of
+// different tokens that followed, p the model's distribution, `best` its likeliest token, and `most
+// frequent` the one that followed most often. So a match is trusted by how long, frequent and
+// unanimous it is, and less where the model is sure of something else. (Interpolation of orders:
+// Jelinek and Mercer 1980; the gates are fitted to repositories of the training corpus by `node
+// scripts/eval/fit.ts`.) logits [vocab] are the model's and `log_norm` their log-sum-exp.
+Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
+                  std::span<const float> logits, float log_norm);
 
 // logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
 // log-sum-exp.
@@ -123,7 +128,7 @@ class Recollection {
   std::shared_ptr<const Recall> memory_;
   std::vector<std::int32_t> context_;
   Recall own_;
-  std::vector<Match> matches_;  // scratch
+  std::vector<Match> from_repository_, from_context_;  // scratch
 };
 
 }  // namespace stateline::engine

@@ -15,6 +15,8 @@ import { type CorpusRepository, heldOutRepositories, trainingRepositories } from
 import { randomSource, shuffled } from "./random.ts";
 
 const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
+const SOURCES = ["kRepository", "kContext"] as const; // as in native/engine/recall.h
+const LEVELS = LENGTHS.flatMap((length) => SOURCES.map((source) => ({ length, source })));
 const LONGEST = 32;
 const LEAST_LOG_PROB = -12;
 const REPOSITORIES = 16;
@@ -25,19 +27,23 @@ const FILE_CHARACTERS = [1000, 8000] as const;
 const STEPS = 500;
 const RATE = 0.05;
 
-/** Of one length: the features of recall.h, and the share of its matches that the right token followed. */
+type Source = (typeof SOURCES)[number];
+
+/** Of one length and source: the features of recall.h, and the share of its matches that the right token followed. */
 interface Level {
+  /** Row of LEVELS. */
+  readonly row: number;
   readonly features: readonly number[];
   readonly right: number;
 }
 
-/** What one token of a text tells: the model's probability, and the lengths that have matches. */
+/** What one token of a text tells: the model's probability, and the levels that have matches. */
 interface Evidence {
   readonly p: number;
   readonly levels: readonly Level[];
 }
 
-/** [length][feature] */
+/** [level][feature] */
 type Weights = number[][];
 
 const directory = process.argv[2] ?? EMBEDDED_MODEL_PATH;
@@ -51,7 +57,8 @@ print(withModel);
 const without = (all: readonly Evidence[]) =>
   all.map(({ levels }) => ({
     p: 1 / tokenizer.vocabSize,
-    levels: levels.map(({ features: [one = 1, total = 0, kinds = 0], right }) => ({
+    levels: levels.map(({ row, features: [one = 1, total = 0, kinds = 0], right }) => ({
+      row,
       features: [one, total, kinds, 0, 0],
       right,
     })),
@@ -100,7 +107,7 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
     for (const [i, token] of tokens.entries()) {
       if (i >= header.length) {
         const context = Int32Array.from(tokens.slice(Math.max(0, i - LONGEST), i));
-        const matches = [own, recall].flatMap((memory) => [...memory.find(context)]);
+        const matches = { kRepository: recall.find(context), kContext: own.find(context) };
         found.push(evidenceFor(token, matches, logSoftmax(of.logits(state))));
         own.push(token);
       }
@@ -114,22 +121,17 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
 }
 
 /** `matches`: what followed and how long, in turn; logProbs: the model's. */
-function evidenceFor(token: number, matches: readonly number[], logProbs: Float32Array): Evidence {
+function evidenceFor(token: number, matches: Record<Source, Int32Array>, logProbs: Float32Array): Evidence {
   const logProb = (id: number) => Math.max(logProbs[id] ?? Number.NaN, LEAST_LOG_PROB);
   const best = logProbs.reduce((a, b) => Math.max(a, b));
   const levels: Level[] = [];
-  for (const length of LENGTHS) {
-    const counts = new Map<number, number>();
-    let total = 0;
-    for (let i = 0; i < matches.length; i += 2) {
-      const next = matches[i] ?? 0;
-      if ((matches[i + 1] ?? 0) < length) continue;
-      counts.set(next, (counts.get(next) ?? 0) + 1);
-      total++;
-    }
-    if (total === 0) break;
+  for (const [row, { length, source }] of LEVELS.entries()) {
+    const counts = countsOf(matches[source], length);
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    if (total === 0) continue;
     const [most] = [...counts].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a));
     levels.push({
+      row,
       features: [1, Math.log(total), Math.log(counts.size), best, logProb(most)],
       right: (counts.get(token) ?? 0) / total,
     });
@@ -137,12 +139,22 @@ function evidenceFor(token: number, matches: readonly number[], logProbs: Float3
   return { p: Math.exp(logProbs[token] ?? Number.NaN), levels };
 }
 
+/** How often each token followed a match of at least this length. */
+function countsOf(matches: Int32Array, length: number): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let i = 0; i < matches.length; i += 2) {
+    const next = matches[i] ?? 0;
+    if ((matches[i + 1] ?? 0) >= length) counts.set(next, (counts.get(next) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /** Nats a token of the mixture, or of the model alone; adds the gradient of their sum to `gradient`. */
 function loss(all: readonly Evidence[], weights: Weights | undefined, gradient?: Weights): number {
   let sum = 0;
   for (const { p, levels } of all) {
     const below = [p];
-    const gates = levels.map(({ features }, level) => gate(features, weights?.[level]));
+    const gates = levels.map(({ features, row }) => gate(features, weights?.[row]));
     for (const [i, { right }] of levels.entries()) {
       const g = gates[i] ?? 0;
       below.push(g * right + (1 - g) * (below[i] ?? 0));
@@ -153,10 +165,10 @@ function loss(all: readonly Evidence[], weights: Weights | undefined, gradient?:
     let carried = -1 / mixed; // of the loss by what stands below the level at hand
     for (let i = levels.length - 1; i >= 0; i--) {
       const g = gates[i] ?? 0;
-      const { features = [], right = 0 } = levels[i] ?? {};
+      const { row = 0, features = [], right = 0 } = levels[i] ?? {};
       const slope = carried * (right - (below[i] ?? 0)) * g * (1 - g);
-      const row = gradient[i] ?? [];
-      for (const [j, feature] of features.entries()) row[j] = (row[j] ?? 0) + slope * feature;
+      const slopes = gradient[row] ?? [];
+      for (const [j, feature] of features.entries()) slopes[j] = (slopes[j] ?? 0) + slope * feature;
       carried *= 1 - g;
     }
   }
@@ -169,8 +181,8 @@ function gate(features: readonly number[], weights: readonly number[] | undefine
 }
 
 function fitted(all: readonly Evidence[]): Weights {
-  const zeros = () => LENGTHS.map(() => [0, 0, 0, 0, 0]);
-  const weights = LENGTHS.map(() => [-1, 0, 0, 0, 0]);
+  const zeros = () => LEVELS.map(() => [0, 0, 0, 0, 0]);
+  const weights = LEVELS.map(() => [-1, 0, 0, 0, 0]);
   const first = zeros();
   const second = zeros();
   for (let step = 1; step <= STEPS; step++) {
@@ -192,8 +204,9 @@ function fitted(all: readonly Evidence[]): Weights {
 }
 
 function print(weights: Weights): void {
-  const rows = weights.map(
-    (row, i) => `    {${LENGTHS[i]}, {${row.map((w) => `${w.toFixed(3)}f`).join(", ")}}},\n`,
-  );
+  const rows = weights.map((row, i) => {
+    const { length, source } = LEVELS[i] as (typeof LEVELS)[number];
+    return `    {${length}, Source::${source}, {${row.map((w) => `${w.toFixed(3)}f`).join(", ")}}},\n`;
+  });
   process.stdout.write(`constexpr Level kLevels[] = {\n${rows.join("")}};\n`);
 }

@@ -123,7 +123,9 @@ TEST_CASE("the mixture is a distribution, leans to what followed longer matches,
     for (float& logit : logits) logit = 3 * normal(random);
     float sum = 0;
     for (const float logit : logits) sum += std::exp(logit);
-    const Recalled what = recalled(matches, logits, std::log(sum));
+    const std::span<const Match> all(matches);
+    const std::size_t own = seed % (all.size() + 1);
+    const Recalled what = recalled(all.subspan(own), all.first(own), logits, std::log(sum));
     std::vector<float> mixed = logits;
     mix(what, std::log(sum), mixed);
     float total = 0;
@@ -137,10 +139,12 @@ TEST_CASE("the mixture is a distribution, leans to what followed longer matches,
   }
   const std::vector<float> even(16, 0.0f);
   const float norm = std::log(16.0f);
-  const Recalled what = recalled(std::vector<Match>{{3, 20}, {4, 2}, {4, 2}, {4, 2}}, even, norm);
-  CHECK(mixed_log_prob(what, 3, -norm) > mixed_log_prob(what, 4, -norm));
-  CHECK(recalled({}, even, norm).scale == 1);
-  CHECK(recalled({}, even, norm).added.empty());
+  const std::vector<Match> matches{{3, 20}, {4, 2}, {4, 2}, {4, 2}};
+  for (const Recalled& what :
+       {recalled(matches, {}, even, norm), recalled({}, matches, even, norm)})
+    CHECK(mixed_log_prob(what, 3, -norm) > mixed_log_prob(what, 4, -norm));
+  CHECK(recalled({}, {}, even, norm).scale == 1);
+  CHECK(recalled({}, {}, even, norm).added.empty());
 }
 
 TEST_CASE("a match is trusted less where the model is sure of something else") {
@@ -149,5 +153,18 @@ TEST_CASE("a match is trusted less where the model is sure of something else") {
   sure[7] = 0;
   const float sure_norm = std::log(1 + 15 * std::exp(-10.0f));
   const std::vector<float> even(16, 0.0f);
-  CHECK(recalled(matches, sure, sure_norm).scale > recalled(matches, even, std::log(16.0f)).scale);
+  CHECK(recalled(matches, {}, sure, sure_norm).scale >
+        recalled(matches, {}, even, std::log(16.0f)).scale);
+}
+
+TEST_CASE("repository and context are gated apart, so what each leaves to the model multiplies") {
+  const std::vector<Match> elsewhere{{3, 3}, {3, 3}}, here{{4, 3}, {5, 1}};
+  const std::vector<float> even(16, 0.0f);
+  const float norm = std::log(16.0f);
+  const auto scale = [&](std::span<const Match> repository, std::span<const Match> context) {
+    return recalled(repository, context, even, norm).scale;
+  };
+  CHECK(scale(elsewhere, here) ==
+        doctest::Approx(scale(elsewhere, {}) * scale({}, here)).epsilon(1e-5));
+  CHECK(scale(elsewhere, {}) != doctest::Approx(scale({}, elsewhere)).epsilon(1e-3));
 }
