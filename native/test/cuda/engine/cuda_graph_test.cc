@@ -1,7 +1,9 @@
 // Decoded tokens on the emulated GPU: their launches are replayed as graphs, to the byte what plain
 // launches give; and what can go wrong around a graph is planted to see that it shows.
 #include <cmath>
+#include <thread>
 
+#include "cuda/gpu.h"
 #include "cuda/step_graphs.h"
 #include "cuda_engine_testing.h"
 #include "emulated_machine.h"
@@ -128,6 +130,27 @@ TEST_CASE("graphs are bounded in number: the steps that were met last have their
     CHECK(!replays(2));  // 0 took its place
   }
   CHECK(Machine::get().graphs == before);
+}
+
+TEST_CASE("while launches are captured, other threads use the GPU") {
+  cuda::Gpu gpu(0);
+  cuda::StepGraphs graphs;
+  std::string fault;
+  const auto launches = [&](cudaStream_t) {
+    std::thread([&] {
+      try {
+        const std::vector<float> values(8);
+        const cuda::Array<float> state(gpu, values.data(), values.size());
+        gpu.finish();
+      } catch (const std::exception& error) {
+        fault = error.what();
+      }
+    }).join();
+  };
+  const std::size_t before = graph_launches();
+  for (int time = 0; time < 3; ++time) graphs.run({}, gpu.stream(), launches);
+  CHECK(fault == "");
+  CHECK(graph_launches() - before == 2);
 }
 
 // The token, the table of pages, the history, the state; after them the state, the history, the
