@@ -78,6 +78,8 @@ Network::Network(Gpu& gpu, const Weights& w, std::size_t most_tokens, std::size_
       a_(gpu, most_tokens * H_),
       log_dt_(gpu, most_tokens * H_),
       history_(gpu, layers_ * kernels::kConvHistory * C_),
+      step_conv_(gpu, layers_ * kernels::kConvHistory * C_),
+      step_ssm_(gpu, layers_ * H_ * K_ * V_),
       ssd_workspace_(gpu, kernels::cuda::ssd_workspace_floats(most_tokens, H_, K_, V_)),
       attention_workspace_(gpu, kernels::cuda::attention_workspace_floats(H_)),
       rows_head_{{gpu, most_rows * d_}, {gpu, most_rows * vocab_}},
@@ -92,14 +94,40 @@ void Network::advance(const Chunk& chunk) {
   upload_pages(chunk);
   // The kernels want the history before a chunk apart from the one after it.
   copy(gpu_, history_.data(), chunk.conv, history_.count());
-  kernels::cuda::embed(gpu_.stream(),
-                       {embedding_.view(), chunk.tokens, token_.data(), x_.data(), d_});
-  for (std::size_t layer = 0; layer < layers_; ++layer) {
-    const bool only_last = layer + 1 == layers_ && !chunk.all;
-    run_layer(layer, chunk, only_last ? chunk.tokens - 1 : 0);
+  if (chunk.tokens == 1) {
+    step(chunk);
+  } else {
+    launch(gpu_.stream(), chunk);
   }
   copy(gpu_, chunk.hidden, x_.data() + (chunk.tokens - 1) * d_, d_);
   gpu_.finish();
+}
+
+// One token. A graph replays the arguments that it was captured with, so the branch's memory comes
+// to one place and goes back, and positions are counted from the first page.
+void Network::step(const Chunk& chunk) {
+  const std::size_t ssm_count = layers_ * chunk.state_heads * K_ * V_;
+  const bool attends = chunk.state_heads < H_;  // else the position changes nothing
+  Chunk here = chunk;
+  here.ssm = step_ssm_.data();
+  here.conv = step_conv_.data();
+  here.position = attends ? chunk.position - chunk.first_position : 0;
+  here.first_position = 0;
+  here.window = attends ? chunk.window : 0;
+  copy(gpu_, here.ssm, chunk.ssm, ssm_count);
+  graphs_.run({here.state_heads, here.window, here.position, page_.data()}, gpu_.stream(),
+              [&](cudaStream_t stream) { launch(stream, here); });
+  copy(gpu_, chunk.ssm, here.ssm, ssm_count);
+  copy(gpu_, chunk.conv, here.conv, step_conv_.count());
+}
+
+// From the tokens and the history to the residual stream of the last one, or of all.
+void Network::launch(cudaStream_t stream, const Chunk& chunk) {
+  kernels::cuda::embed(stream, {embedding_.view(), chunk.tokens, token_.data(), x_.data(), d_});
+  for (std::size_t layer = 0; layer < layers_; ++layer) {
+    const bool only_last = layer + 1 == layers_ && !chunk.all;
+    run_layer(stream, layer, chunk, only_last ? chunk.tokens - 1 : 0);
+  }
 }
 
 void Network::upload_pages(const Chunk& chunk) {
@@ -109,18 +137,18 @@ void Network::upload_pages(const Chunk& chunk) {
 }
 
 // Every token passes the mixer's memory; rows before `first_wanted` then stop.
-void Network::run_layer(std::size_t layer, const Chunk& chunk, std::size_t first_wanted) {
+void Network::run_layer(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                        std::size_t first_wanted) {
   const DeviceLayer& w = layer_[layer];
-  cudaStream_t stream = gpu_.stream();
   kernels::cuda::rms_norm(
       stream, kernels::cuda::RmsNormArguments<float>{chunk.tokens, 1, d_, x_.data(), d_,
                                                      w.norm1.data(), eps_, h_.data(), d_});
   kernels::cuda::linear(
       stream, {w.in_proj.view(), chunk.tokens, h_.data(), d_, {u_.data(), nullptr, false, rows_}});
   if (chunk.tokens == 1) {
-    mix_one(layer, chunk);
+    mix_one(stream, layer, chunk);
   } else {
-    mix(layer, chunk, first_wanted);
+    mix(stream, layer, chunk, first_wanted);
   }
   const std::size_t wanted = chunk.tokens - first_wanted;
   float* x = x_.data() + first_wanted * d_;
@@ -129,80 +157,79 @@ void Network::run_layer(std::size_t layer, const Chunk& chunk, std::size_t first
                                  y_.data() + first_wanted * inner_,
                                  inner_,
                                  {nullptr, x, true, d_}});
-  mlp(w, wanted, x);
+  mlp(stream, w, wanted, x);
 }
 
-void Network::mix(std::size_t layer, const Chunk& chunk, std::size_t first_wanted) {
+void Network::mix(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                  std::size_t first_wanted) {
   const DeviceLayer& w = layer_[layer];
   const std::size_t attention_heads = H_ - chunk.state_heads;
-  convolve(layer, chunk);
+  convolve(stream, layer, chunk);
   const bf16* q = qkv_.data();
   if (chunk.state_heads > 0) {
     float* state = chunk.ssm + layer * chunk.state_heads * K_ * V_;
-    kernels::cuda::ssd_prefill(gpu_.stream(), {.tokens = chunk.tokens,
-                                               .heads = chunk.state_heads,
-                                               .head = w.head_order.data() + attention_heads,
-                                               .K = K_,
-                                               .V = V_,
-                                               .q = q,
-                                               .ldq = C_,
-                                               .k = q + H_ * K_,
-                                               .ldk = C_,
-                                               .v = q + 2 * H_ * K_,
-                                               .ldv = C_,
-                                               .a = a_.data(),
-                                               .dt = dt_.data(),
-                                               .lda = H_,
-                                               .scale = 1 / std::sqrt(static_cast<float>(K_)),
-                                               .state = state,
-                                               .next_state = state,
-                                               .workspace = ssd_workspace_.data(),
-                                               .y = y_.data(),
-                                               .ldy = inner_});
+    kernels::cuda::ssd_prefill(stream, {.tokens = chunk.tokens,
+                                        .heads = chunk.state_heads,
+                                        .head = w.head_order.data() + attention_heads,
+                                        .K = K_,
+                                        .V = V_,
+                                        .q = q,
+                                        .ldq = C_,
+                                        .k = q + H_ * K_,
+                                        .ldk = C_,
+                                        .v = q + 2 * H_ * K_,
+                                        .ldv = C_,
+                                        .a = a_.data(),
+                                        .dt = dt_.data(),
+                                        .lda = H_,
+                                        .scale = 1 / std::sqrt(static_cast<float>(K_)),
+                                        .state = state,
+                                        .next_state = state,
+                                        .workspace = ssd_workspace_.data(),
+                                        .y = y_.data(),
+                                        .ldy = inner_});
   }
-  if (attention_heads > 0) attend(layer, chunk, first_wanted);
-  finish_heads(layer, chunk, first_wanted, H_);
+  if (attention_heads > 0) attend(stream, layer, chunk, first_wanted);
+  finish_heads(stream, layer, chunk, first_wanted, H_);
 }
 
 // One token: the state heads in one launch, the attending ones step by step.
-void Network::mix_one(std::size_t layer, const Chunk& chunk) {
+void Network::mix_one(cudaStream_t stream, std::size_t layer, const Chunk& chunk) {
   const DeviceLayer& w = layer_[layer];
   const std::size_t attention_heads = H_ - chunk.state_heads;
   if (chunk.state_heads > 0) {
     float* state = chunk.ssm + layer * chunk.state_heads * K_ * V_;
-    kernels::cuda::decode_step(gpu_.stream(),
-                               {.H = H_,
-                                .heads = chunk.state_heads,
-                                .head = w.head_order.data() + attention_heads,
-                                .K = K_,
-                                .V = V_,
-                                .u = u_.data(),
-                                .conv_weight = w.conv_weight.data(),
-                                .conv_bias = w.conv_bias.data(),
-                                .history = history_.data() + history_at(layer),
-                                .next_history = chunk.conv + history_at(layer),
-                                .q_norm = w.q_norm.data(),
-                                .k_norm = w.k_norm.data(),
-                                .dt_bias = w.dt_bias.data(),
-                                .A_log = w.A_log.data() + chunk.state_heads * H_,
-                                .D = w.D.data(),
-                                .out_norm = w.out_norm.data() + chunk.state_heads * inner_,
-                                .eps = eps_,
-                                .state = state,
-                                .next_state = state,
-                                .y = y_.data()});
+    kernels::cuda::decode_step(stream, {.H = H_,
+                                        .heads = chunk.state_heads,
+                                        .head = w.head_order.data() + attention_heads,
+                                        .K = K_,
+                                        .V = V_,
+                                        .u = u_.data(),
+                                        .conv_weight = w.conv_weight.data(),
+                                        .conv_bias = w.conv_bias.data(),
+                                        .history = history_.data() + history_at(layer),
+                                        .next_history = chunk.conv + history_at(layer),
+                                        .q_norm = w.q_norm.data(),
+                                        .k_norm = w.k_norm.data(),
+                                        .dt_bias = w.dt_bias.data(),
+                                        .A_log = w.A_log.data() + chunk.state_heads * H_,
+                                        .D = w.D.data(),
+                                        .out_norm = w.out_norm.data() + chunk.state_heads * inner_,
+                                        .eps = eps_,
+                                        .state = state,
+                                        .next_state = state,
+                                        .y = y_.data()});
   }
   if (attention_heads == 0) return;
-  convolve(layer, chunk);
-  attend(layer, chunk, 0);
-  finish_heads(layer, chunk, 0, attention_heads);
+  convolve(stream, layer, chunk);
+  attend(stream, layer, chunk, 0);
+  finish_heads(stream, layer, chunk, 0, attention_heads);
 }
 
 // From u to q, k, v, normalised, and the step sizes and decays, of all heads.
-void Network::convolve(std::size_t layer, const Chunk& chunk) {
+void Network::convolve(cudaStream_t stream, std::size_t layer, const Chunk& chunk) {
   const DeviceLayer& w = layer_[layer];
   const std::size_t L = chunk.tokens;
-  cudaStream_t stream = gpu_.stream();
   bf16 *q = qkv_.data(), *k = q + H_ * K_;
   kernels::cuda::causal_conv(
       stream, {L, C_, u_.data(), rows_, w.conv_weight.data(), w.conv_bias.data(),
@@ -221,10 +248,10 @@ kernels::cuda::PagedCache Network::cache(std::size_t layer, const Chunk& chunk) 
   return {page_.data(), layer * (H_ - chunk.state_heads) * slot, chunk.first_position};
 }
 
-void Network::attend(std::size_t layer, const Chunk& chunk, std::size_t first_wanted) {
+void Network::attend(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                     std::size_t first_wanted) {
   const DeviceLayer& w = layer_[layer];
   const std::size_t heads = H_ - chunk.state_heads;
-  cudaStream_t stream = gpu_.stream();
   const bf16* q = qkv_.data();
   kernels::cuda::append_to_cache(stream, {.tokens = chunk.tokens,
                                           .heads = heads,
@@ -262,26 +289,25 @@ void Network::attend(std::size_t layer, const Chunk& chunk, std::size_t first_wa
 }
 
 // Skip, norm and gate of the first `heads` of the switch order.
-void Network::finish_heads(std::size_t layer, const Chunk& chunk, std::size_t first_wanted,
-                           std::size_t heads) {
+void Network::finish_heads(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                           std::size_t first_wanted, std::size_t heads) {
   const DeviceLayer& w = layer_[layer];
-  kernels::cuda::gate_norm(gpu_.stream(), {.rows = chunk.tokens - first_wanted,
-                                           .heads = heads,
-                                           .head = w.head_order.data(),
-                                           .V = V_,
-                                           .D = w.D.data(),
-                                           .v = qkv_.data() + first_wanted * C_ + 2 * H_ * K_,
-                                           .ldv = C_,
-                                           .weight = w.out_norm.data() + chunk.state_heads * inner_,
-                                           .eps = eps_,
-                                           .z = u_.data() + first_wanted * rows_ + C_,
-                                           .ldz = rows_,
-                                           .y = y_.data() + first_wanted * inner_,
-                                           .ldy = inner_});
+  kernels::cuda::gate_norm(stream, {.rows = chunk.tokens - first_wanted,
+                                    .heads = heads,
+                                    .head = w.head_order.data(),
+                                    .V = V_,
+                                    .D = w.D.data(),
+                                    .v = qkv_.data() + first_wanted * C_ + 2 * H_ * K_,
+                                    .ldv = C_,
+                                    .weight = w.out_norm.data() + chunk.state_heads * inner_,
+                                    .eps = eps_,
+                                    .z = u_.data() + first_wanted * rows_ + C_,
+                                    .ldz = rows_,
+                                    .y = y_.data() + first_wanted * inner_,
+                                    .ldy = inner_});
 }
 
-void Network::mlp(const DeviceLayer& w, std::size_t rows, float* x) {
-  cudaStream_t stream = gpu_.stream();
+void Network::mlp(cudaStream_t stream, const DeviceLayer& w, std::size_t rows, float* x) {
   bf16* gate = gate_up_.data();
   kernels::cuda::rms_norm(stream, kernels::cuda::RmsNormArguments<float>{
                                       rows, 1, d_, x, d_, w.norm2.data(), eps_, h_.data(), d_});

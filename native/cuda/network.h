@@ -8,6 +8,7 @@
 
 #include "cuda/gpu.h"
 #include "cuda/library.h"
+#include "cuda/step_graphs.h"
 #include "kernels/causal_conv.h"
 #include "kernels/cuda/attention.cuh"
 
@@ -57,14 +58,17 @@ struct Network {
   };
 
   void upload_pages(const Chunk& chunk);
-  void run_layer(std::size_t layer, const Chunk& chunk, std::size_t first_wanted);
-  void mix(std::size_t layer, const Chunk& chunk, std::size_t first_wanted);
-  void mix_one(std::size_t layer, const Chunk& chunk);
-  void convolve(std::size_t layer, const Chunk& chunk);
-  void attend(std::size_t layer, const Chunk& chunk, std::size_t first_wanted);
-  void finish_heads(std::size_t layer, const Chunk& chunk, std::size_t first_wanted,
-                    std::size_t heads);
-  void mlp(const DeviceLayer& w, std::size_t rows, float* x);
+  void step(const Chunk& chunk);
+  void launch(cudaStream_t stream, const Chunk& chunk);
+  void run_layer(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                 std::size_t first_wanted);
+  void mix(cudaStream_t stream, std::size_t layer, const Chunk& chunk, std::size_t first_wanted);
+  void mix_one(cudaStream_t stream, std::size_t layer, const Chunk& chunk);
+  void convolve(cudaStream_t stream, std::size_t layer, const Chunk& chunk);
+  void attend(cudaStream_t stream, std::size_t layer, const Chunk& chunk, std::size_t first_wanted);
+  void finish_heads(cudaStream_t stream, std::size_t layer, const Chunk& chunk,
+                    std::size_t first_wanted, std::size_t heads);
+  void mlp(cudaStream_t stream, const DeviceLayer& w, std::size_t rows, float* x);
   void predict(const Head& head, const float* hidden, std::size_t rows, float* out);
 
   kernels::cuda::PagedCache cache(std::size_t layer, const Chunk& chunk) const;
@@ -90,9 +94,12 @@ struct Network {
   Array<bf16> gate_up_;           // 2 F
   Array<float> dt_, a_, log_dt_;  // H
   Array<float> history_;          // [layers, 3, C] the convolution's before the chunk
+  Array<float> step_conv_;        // [layers, 3, C] after a single token
+  Array<float> step_ssm_;         // [layers, state heads, K, V] before it and after it
   Array<float> ssd_workspace_, attention_workspace_;
   Head rows_head_, state_head_;
   std::mutex state_mutex_;  // guards state_head_
+  StepGraphs graphs_;       // of a single token: their launches name the arrays above
 };
 
 }  // namespace stateline::cuda

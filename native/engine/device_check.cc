@@ -21,9 +21,14 @@ std::vector<float> logits_after_some_tokens(const Model& model, Executor& execut
     tokens[i] = static_cast<std::int32_t>(i * 7919 % model.config().vocab_size);
   Branch branch(model, *State::initial(model, state_heads, 0));
   executor.advance(branch, std::span(tokens).first(kTokens - 1));
-  executor.advance(branch, std::span(tokens).last(1));
+  const auto before_last = branch.freeze();
   std::vector<float> logits(model.config().vocab_size);
-  executor.logits(branch, logits.data());
+  // A GPU replays a token's launches when it comes again.
+  for (int round = 0; round < 2; ++round) {
+    Branch last(model, *before_last);
+    executor.advance(last, std::span(tokens).last(1));
+    executor.logits(last, logits.data());
+  }
   return logits;
 }
 

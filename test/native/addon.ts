@@ -1,4 +1,5 @@
 /** The built addon as the tests use it, and the small models of test/golden. */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,6 +81,12 @@ export const goldenPath = (name: string): string => join(root, "test/golden", na
 
 export const loadTiny = (threads = 1): Promise<NativeModel> =>
   addon.loadModel(goldenPath("tiny-f32"), { threads });
+
+/** The CUDA library over the emulated GPU, and what a test that wants it is skipped by. */
+export const EMULATED = join(root, "native/build/libstateline_cuda_emulated.so");
+export const emulated = existsSync(EMULATED)
+  ? {}
+  : { skip: "the emulator of CUDA's execution needs GCC on Linux" };
 
 /** Deterministic ids below `vocabSize` (a linear congruential walk). */
 export function someTokens(count: number, vocabSize: number, seed = 1): Int32Array {

@@ -3,13 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { DeviceError } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
-import { addonPath, goldenPath, someTokens } from "./addon.ts";
+import { addonPath, EMULATED, emulated, goldenPath, someTokens } from "./addon.ts";
 
-const EMULATED = fileURLToPath(new URL("../../native/build/libstateline_cuda_emulated.so", import.meta.url));
-const emulated = existsSync(EMULATED) ? {} : { skip: "the emulator of CUDA's execution needs GCC on Linux" };
 const BUILT = join(dirname(addonPath), "stateline_cuda.so");
 const built = existsSync(BUILT) ? {} : { skip: "the CUDA library is not built; see ./dev build --cuda" };
 

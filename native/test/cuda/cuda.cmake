@@ -47,7 +47,8 @@ file(GLOB cuda_test_sources CONFIGURE_DEPENDS test/cuda/*.cc)
 stateline_emulated_test(cuda_test ${cuda_test_sources} $<TARGET_OBJECTS:stateline_cuda_planted>)
 target_link_libraries(cuda_test PRIVATE stateline_kernels)
 
-stateline_emulated_test(cuda_machine_test test/cuda/engine/cuda_machine_test.cc)
+stateline_emulated_test(cuda_machine_test test/cuda/engine/cuda_machine_test.cc
+  test/cuda/engine/cuda_graph_test.cc)
 
 # Knows no emulator, only a library's path: ./dev test:gpu gives it a real GPU's.
 add_executable(cuda_engine_test test/cuda/engine/cuda_engine_test.cc)

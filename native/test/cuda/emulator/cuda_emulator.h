@@ -151,15 +151,17 @@ void load_matrices(uint32_t (&out)[kCount], const void* row,
 }
 
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t,
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
             const Arguments&... arguments) {
-  const auto call = [&]() __attribute__((no_sanitize("thread"))) { kernel(arguments...); };
+  const auto call = [=]() __attribute__((no_sanitize("thread"))) { kernel(arguments...); };
   using Call = decltype(call);
-  emulator::Device::get().launch(
-      grid, block, [](const void* context) __attribute__((no_sanitize("thread"))) {
-        (*static_cast<Call*>(context))();
-      },
-      &call);
+  emulator::ask(stream, [grid, block, call] {
+    emulator::Device::get().launch(
+        grid, block, [](const void* context) __attribute__((no_sanitize("thread"))) {
+          (*static_cast<Call*>(context))();
+        },
+        &call);
+  });
 }
 
 }  // namespace stateline::kernels::cuda

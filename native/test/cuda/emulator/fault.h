@@ -13,11 +13,12 @@ enum class FaultKind {
   divergence,     // threads wait at different places, or for one that has left
   wrong_lane,     // a warp operation names a lane that does not take part
   launch,         // a grid that the device would refuse
+  capture,        // what may not be asked while launches are captured
 };
 
 inline const char* name_of(FaultKind kind) {
-  constexpr const char* names[] = {"race",       "out of bounds", "uninitialised",
-                                   "divergence", "wrong lane",    "launch"};
+  constexpr const char* names[] = {"race",       "out of bounds", "uninitialised", "divergence",
+                                   "wrong lane", "launch",        "capture"};
   return names[static_cast<int>(kind)];
 }
 

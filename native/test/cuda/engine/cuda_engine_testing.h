@@ -20,6 +20,9 @@ using cuda::Library;
 using engine::CudaDevice;
 using engine::Wanted;
 
+// bf16 keeps 8 bits: an activation is off by 2^-9, and some dozen of them follow one another.
+constexpr double kTolerance = 0.03;
+
 // Weights that bf16 holds exactly.
 inline Checkpoint rounded_checkpoint(std::uint32_t seed) {
   engine::ModelConfig config = tiny_config();
@@ -63,19 +66,33 @@ struct Pair {
   };
 };
 
-// Reads in chunks of the given sizes, the last one again and again.
+// Reads texts with one executor, whose weights and graphs stay.
+class Reader {
+ public:
+  explicit Reader(const Model& model)
+      : model_(model), executor_(model.device()->make_executor(model, 1)) {}
+
+  // In chunks of the given sizes, the last one again and again.
+  StatePtr read(const StatePtr& from, const Tokens& tokens, const std::vector<std::size_t>& sizes) {
+    Branch branch(model_, *from);
+    std::size_t at = 0;
+    for (std::size_t i = 0; at < tokens.size(); ++i) {
+      const std::size_t size = sizes[std::min(i, sizes.size() - 1)];
+      const std::size_t count = std::min(size, tokens.size() - at);
+      executor_->advance(branch, std::span(tokens).subspan(at, count));
+      at += count;
+    }
+    return branch.freeze();
+  }
+
+ private:
+  const Model& model_;
+  std::unique_ptr<engine::Executor> executor_;
+};
+
 inline StatePtr read(const Model& model, const StatePtr& from, const Tokens& tokens,
                      const std::vector<std::size_t>& sizes) {
-  const auto executor = model.device()->make_executor(model, 1);
-  Branch branch(model, *from);
-  std::size_t at = 0;
-  for (std::size_t i = 0; at < tokens.size(); ++i) {
-    const std::size_t size = sizes[std::min(i, sizes.size() - 1)];
-    const std::size_t count = std::min(size, tokens.size() - at);
-    executor->advance(branch, std::span(tokens).subspan(at, count));
-    at += count;
-  }
-  return branch.freeze();
+  return Reader(model).read(from, tokens, sizes);
 }
 
 // The sentence of the Error(kDevice) that is thrown, "" if none is.

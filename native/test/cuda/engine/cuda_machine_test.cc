@@ -4,29 +4,10 @@
 #include <fstream>
 
 #include "cuda_engine_testing.h"
-#include "runtime.h"
-
-extern "C" const stateline::cuda::Library* stateline_cuda_library();
+#include "emulated_machine.h"
 
 namespace stateline::testing {
 namespace {
-
-using emulator::Machine;
-
-const Library& library() { return *stateline_cuda_library(); }
-
-// Puts the machine back as it was.
-struct MachineGuard {
-  Machine before = Machine::get();
-  ~MachineGuard() {
-    Machine& machine = Machine::get();
-    machine.driver = before.driver;
-    machine.gpus = before.gpus;
-    machine.major = before.major;
-    machine.memory_bytes = before.memory_bytes;
-    machine.lost = before.lost;
-  }
-};
 
 TEST_CASE("all memory of a GPU is given back") {
   const std::size_t before = Machine::get().used_bytes;
