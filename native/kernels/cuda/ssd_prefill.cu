@@ -66,20 +66,29 @@ __global__ void __launch_bounds__(Traits::kThreads) ssd_chunk_state_kernel(SsdAr
 // A thread an element of the state: what a chunk adds is replaced by the state before the chunk.
 
 constexpr int kScanThreads = 128;
+constexpr int kAhead = 8;  // chunks whose loads are on their way together
 
 __global__ void __launch_bounds__(kScanThreads) ssd_scan_kernel(SsdArguments s) {
   const size_t size = s.K * s.V, slot = blockIdx.y, chunks = chunk_count(s);
   const size_t element = blockIdx.x * size_t{kScanThreads} + threadIdx.x;
   if (element >= size) return;
   float state = s.state[slot * size + element];
-  float* place = chunk_state(s, slot, 0) + element;
-  float added = *place;
-  for (size_t chunk = 0; chunk < chunks; ++chunk, place += size) {
-    // The next load is on its way while this chunk is worked on.
-    const float next = chunk + 1 < chunks ? place[size] : 0;
-    *place = state;
-    state = __expf(*chunk_decay(s, slot, chunk)) * state + added;
-    added = next;
+  for (size_t first = 0; first < chunks; first += kAhead) {
+    float* place = chunk_state(s, slot, first) + element;
+    const float* log_decay = chunk_decay(s, slot, first);
+    // After the last chunk nothing decays and nothing is added.
+    float added[kAhead], decay[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const bool inside = first + i < chunks;
+      added[i] = inside ? place[i * size] : 0;
+      decay[i] = inside ? log_decay[i] : 0;
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i < chunks) place[i * size] = state;
+      state = __expf(decay[i]) * state + added[i];
+    }
   }
   s.next_state[slot * size + element] = state;
 }
