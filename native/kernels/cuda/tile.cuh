@@ -1,7 +1,7 @@
 // Tiles of bf16 in shared memory, filled by the whole block; what lies outside the matrix is zero.
 #pragma once
 
-#include "kernels/cuda/arithmetic.cuh"
+#include "kernels/cuda/eight.cuh"
 #include "kernels/cuda/fragment.cuh"
 
 namespace stateline::kernels::cuda {
@@ -11,21 +11,6 @@ struct Tile {
   static constexpr int kStride = kCols + kRowPad;
   alignas(16) bf16 at[kRows][kStride];
 };
-
-// Eight neighbours of a row as they lie in memory, zeros from `limit` on.
-__device__ __forceinline__ uint4 load_eight(const bf16* row, int col, int limit, bool whole) {
-  if (whole && col + 8 <= limit) return *reinterpret_cast<const uint4*>(row + col);
-  uint32_t word[4] = {0, 0, 0, 0};
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    if (col + i < limit) word[i / 2] |= static_cast<uint32_t>(row[col + i].bits) << i % 2 * 16;
-  }
-  return {word[0], word[1], word[2], word[3]};
-}
-
-__device__ __forceinline__ void put_eight(bf16* place, const uint4& eight) {
-  *reinterpret_cast<uint4*>(place) = eight;
-}
 
 // tile[r][c] = source[r * ld + c] for r < rows and c < cols, else 0. The caller's barrier makes it
 // whole.
