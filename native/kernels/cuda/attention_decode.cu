@@ -97,6 +97,20 @@ struct Sight {
   }
 };
 
+// Of a page's row: what steers its key. Put together only when the keys are on their way.
+struct Row {
+  bool seen;
+  double cumulative;
+  float log_dt;
+  __device__ __forceinline__ Row(const ConstDeviceSlot& slot, int row, bool in_sight)
+      : seen(in_sight),
+        cumulative(seen ? slot.cumulative[row] : 0),
+        log_dt(seen ? slot.log_dt[row] : 0) {}
+  __device__ __forceinline__ float bias(double query_decay) const {
+    return seen ? static_cast<float>(query_decay - cumulative) + log_dt : -INFINITY;
+  }
+};
+
 // The lane's columns of the query, times the scale; zeros from K on.
 template <class T>
 __device__ __forceinline__ Eight fetch_query(const AttentionArguments& s) {
@@ -115,11 +129,10 @@ struct Running {
   float top = -INFINITY, total = 0;
   Eight y = {};
 
-  // Adds the keys of kRows rows of a page. `bias` is of the page's row that has the lane's number:
-  // what decayed from its key to the query, and its step.
+  // Adds the keys of kRows rows of a page; `own` is the page's row that has the lane's number.
   __device__ __forceinline__ void add(const AttentionArguments& s, const ConstDeviceSlot& slot,
                                       const Eight& q, const Sight& sight, uint64_t page,
-                                      int first_row, float bias) {
+                                      int first_row, const Row& own) {
     const int K = static_cast<int>(s.K), V = static_cast<int>(s.V);
     const bool whole_k = rows_of_16_bytes(slot.k, s.K * sizeof(bf16)),
                whole_v = rows_of_16_bytes(slot.v, s.V * sizeof(bf16));
@@ -131,6 +144,7 @@ struct Running {
       k[i] = load_eight(slot.k + row * s.K, T::col(), seen ? K : 0, whole_k);
       v[i] = load_eight(slot.v + row * s.V, T::col(), seen ? V : 0, whole_v);
     }
+    const float bias = own.bias(sight.query_decay);
     float score[T::kAhead], new_top = top;
 #pragma unroll
     for (int i = 0; i < T::kAhead; ++i) {
@@ -199,12 +213,9 @@ __global__ void __launch_bounds__(kThreads) attention_decode_kernel(AttentionArg
   for (uint64_t page = sight.begin / kPageTokens + number; page * kPageTokens <= s.first_query;
        page += kSplits * kWarps) {
     const ConstDeviceSlot slot = slot_of_page(s, page);
-    const int lane = lane_index();
-    float bias = -INFINITY;
-    if (sight.has(page, lane))
-      bias = static_cast<float>(sight.query_decay - slot.cumulative[lane]) + slot.log_dt[lane];
+    const Row own(slot, lane_index(), sight.has(page, lane_index()));
     for (int row = 0; row < static_cast<int>(kPageTokens); row += T::kRows)
-      running.add(s, slot, q, sight, page, row, bias);
+      running.add(s, slot, q, sight, page, row, own);
   }
   running.put(shared.parts[warp_index()], static_cast<int>(s.V));
   __syncthreads();  // the parts of all warps are there before the first warp merges them

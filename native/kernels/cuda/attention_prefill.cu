@@ -40,11 +40,11 @@ using Scores = Sum[Traits::kTiles][kKeys / 8];
 // 2205.14135, alg. 1).
 template <class Traits>
 struct Running {
-  struct Tile {
+  struct Part {
     Sum y[Traits::kV / 8];
     float top[2] = {-INFINITY, -INFINITY};
     float total[2] = {0, 0};  // this lane's columns only; summed over lanes at the end
-  } tile[Traits::kTiles];
+  } part[Traits::kTiles];
 };
 
 template <int kQueries>
@@ -154,7 +154,7 @@ __device__ __forceinline__ void mask(Scores<Traits>& scores, const Sight& sight,
 // Scores become weights; what was summed before is scaled to the new greatest score. The four lanes
 // of a group have a row together.
 template <class Traits>
-__device__ __forceinline__ void rescale(typename Running<Traits>::Tile& running,
+__device__ __forceinline__ void rescale(typename Running<Traits>::Part& running,
                                         Sum (&scores)[kKeys / 8]) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -201,14 +201,14 @@ __device__ __forceinline__ void add_values(Running<Traits>& running, const Score
       values.load_transposed(shared.v.at, inner, col);
 #pragma unroll
       for (int tile = 0; tile < Traits::kTiles; ++tile)
-        multiply(&running.tile[tile].y[col / 8], left[tile], values);
+        multiply(&running.part[tile].y[col / 8], left[tile], values);
     }
   }
 }
 
 // `out` is the tile's first row of the head.
 template <class Traits>
-__device__ __forceinline__ void write(const typename Running<Traits>::Tile& running, bf16* out,
+__device__ __forceinline__ void write(const typename Running<Traits>::Part& running, bf16* out,
                                       size_t ldy, int queries, int V) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -260,7 +260,7 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionAr
       if (!sight.whole) mask<Traits>(scores, sight, row);
 #pragma unroll
       for (int tile = 0; tile < Traits::kTiles; ++tile)
-        rescale<Traits>(running.tile[tile], scores[tile]);
+        rescale<Traits>(running.part[tile], scores[tile]);
       add_values<Traits>(running, scores, shared);
     }
     __syncthreads();  // nobody reads the page any more
@@ -268,7 +268,7 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionAr
 #pragma unroll
   for (int tile = 0; tile < Traits::kTiles; ++tile) {
     const int begin = row + tile * 16;
-    write<Traits>(running.tile[tile], s.y + (first + begin) * s.ldy + h * s.V, s.ldy,
+    write<Traits>(running.part[tile], s.y + (first + begin) * s.ldy + h * s.V, s.ldy,
                   at.queries - begin, static_cast<int>(s.V));
   }
 }

@@ -1,4 +1,5 @@
 // Chunked selective recurrence on tensor cores; docs/cuda.md has the picture.
+#include "kernels/cuda/four.cuh"
 #include "kernels/cuda/ssd_chunk.cuh"
 
 namespace stateline::kernels::cuda {
@@ -111,9 +112,23 @@ constexpr int kStateRows = kChunk;  // of the state in a tile at once
 template <class Traits>
 __device__ __forceinline__ void fill_state(OutputShared<Traits>& shared, const float* state,
                                            const SsdArguments& s, int first_key) {
-  for (int i = static_cast<int>(threadIdx.x); i < kStateRows * Traits::kV; i += Traits::kThreads) {
-    const int row = i / Traits::kV, d = i % Traits::kV, c = first_key + row;
-    store(&shared.second.at[row][d], c < s.K && d < s.V ? state[c * s.V + d] : 0.0f);
+  constexpr int kFours = Traits::kV / 4, kAhead = 4;  // on their way together
+  const int K = static_cast<int>(s.K), V = static_cast<int>(s.V);
+  const bool whole = rows_of_16_bytes(state, s.V * sizeof(float));
+  for (int begin = static_cast<int>(threadIdx.x); begin < kStateRows * kFours;
+       begin += kAhead * Traits::kThreads) {
+    float4 four[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int at = begin + i * Traits::kThreads, c = first_key + at / kFours, d = at % kFours * 4;
+      four[i] = load_four(state + c * s.V + d, c < K ? V - d : 0, whole);
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int at = begin + i * Traits::kThreads;
+      *reinterpret_cast<uint2*>(&shared.second.at[at / kFours][at % kFours * 4]) = {
+          round_to_bf16x2(four[i].x, four[i].y), round_to_bf16x2(four[i].z, four[i].w)};
+    }
   }
 }
 

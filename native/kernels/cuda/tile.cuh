@@ -17,12 +17,30 @@ struct Tile {
 template <int kThreads, int kRows, int kCols>
 __device__ __forceinline__ void fill_tile(Tile<kRows, kCols>& tile, const bf16* source, size_t ld,
                                           int rows, int cols) {
-  const bool whole = rows_of_16_bytes(source, ld * sizeof(bf16));
-  constexpr int kEights = kCols / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kEights; i += kThreads) {
-    const int row = i / kEights, col = i % kEights * 8;
-    put_eight(&tile.at[row][col],
-              row < rows ? load_eight(source + row * ld, col, cols, whole) : uint4{0, 0, 0, 0});
+  constexpr int kEights = kCols / 8, kCount = kRows * kEights / kThreads;
+  static_assert(kRows * kEights % kThreads == 0);
+  const int begin = static_cast<int>(threadIdx.x);
+  if (!rows_of_16_bytes(source, ld * sizeof(bf16)) || cols % 8 != 0) {  // one value at a time
+#pragma unroll 1
+    for (int i = begin; i < kRows * kEights; i += kThreads) {
+      const int row = i / kEights, col = i % kEights * 8;
+      put_eight(&tile.at[row][col],
+                load_eight(source + row * ld, col, row < rows ? cols : 0, false));
+    }
+    return;
+  }
+  uint4 eight[kCount];  // of a thread, on their way together
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int at = begin + i * kThreads, row = at / kEights, col = at % kEights * 8;
+    eight[i] = {0, 0, 0, 0};
+    if (row < rows && col < cols)
+      eight[i] = *reinterpret_cast<const uint4*>(source + row * ld + col);
+  }
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int at = begin + i * kThreads;
+    put_eight(&tile.at[at / kEights][at % kEights * 8], eight[i]);
   }
 }
 
