@@ -109,7 +109,7 @@ const PREFILL: readonly Launch[] = [
     flops: chunks * 2 * CHUNK * K * V,
     sharedTraffic: chunks * CHUNK * BF16 * (K + V * 7),
     instructions: chunks * CHUNK * (K + V * 12),
-    bytesInFlight: 8 * 16,
+    bytesInFlight: 4 * 16,
   },
   {
     kernel: "ssd_scan_kernel",
@@ -131,7 +131,7 @@ const PREFILL: readonly Launch[] = [
     tileFlops: chunks * CHUNK * (1.25 * CHUNK * (K + V) + 2 * K * V),
     sharedTraffic: chunks * BF16 * (CHUNK * 2 * (K + V) + 4 * (1.6 * CHUNK * (K + V) + K * V)),
     instructions: chunks * CHUNK * (0.625 * CHUNK * 12 + K * 6 + V * 6),
-    bytesInFlight: 8 * 16,
+    bytesInFlight: 4 * 16,
   },
   attentionPrefill(),
   {
@@ -192,11 +192,12 @@ const DECODE: readonly Launch[] = [
   {
     kernel: "sample_kernel",
     label: "sampling",
-    threads: 256,
+    threads: 1024,
     blocks: 1,
     bytes: vocab * F32,
-    instructions: vocab * 60,
-    bytesInFlight: 4 * F32,
+    // The greatest, the sum, and about 33 sums more, by bisection, for top-p; they come from the caches.
+    instructions: vocab * (10 + 34 * 8),
+    bytesInFlight: 8 * F32,
   },
 ];
 
@@ -237,11 +238,23 @@ function fftConvolution(): Launch {
   };
 }
 
+const tokenConvolution: Launch = {
+  kernel: "long_conv_step_kernel",
+  label: "long convolution, a token",
+  threads: 128,
+  blocks: d / 4,
+  bytes: d * (LAGS + 2 * (LAGS - 1) + 2) * F32,
+  instructions: d * LAGS * 10,
+  // Eight lags, of the kernel and of the history.
+  bytesInFlight: 2 * 8 * F32,
+};
+
 export const LAUNCHES: Readonly<Record<string, readonly Launch[]>> = {
   [`Reading ${READ.toLocaleString("en")} tokens`]: PREFILL,
   "Decoding a token": DECODE,
   [`A long convolution, ${CACHED.toLocaleString("en")} tokens, ${LAGS.toLocaleString("en")} lags, f32`]: [
     directConvolution(),
     fftConvolution(),
+    tokenConvolution,
   ],
 };
