@@ -56,6 +56,27 @@ function gemm(format: 0 | 1 | 2, name: string, bytesPerWeight: number): Launch {
 
 const chunks = (READ / CHUNK) * H;
 
+function attentionPrefill(): Launch {
+  const [queries, warps, warpQueries, pageTokens] = [128, 4, 32, 32];
+  // Queries times keys before a block's end, and those that the warps do not pass over.
+  const brought = (H * READ * (READ + queries)) / 2;
+  const worked = (H * READ * (READ + warpQueries)) / 2;
+  return {
+    kernel: `attention_prefill_kernel<64, 64, ${warpQueries}>`,
+    label: "attention, prefill (causal)",
+    threads: warps * 32,
+    blocks: (READ / queries) * H,
+    bytes: READ * H * (2 * K + 2 * V) * BF16,
+    flops: H * READ * READ * (K + V),
+    tileFlops: 2 * worked * (K + V),
+    // A page is written once and read by each warp; the queries are, once.
+    sharedTraffic: ((brought + worked * warps) / queries) * (K + V) * BF16 + 2 * READ * H * K * BF16,
+    // A product 2, its factors 0.5, scale and bias 1.2, softmax 5, filling 2, the page 1.
+    instructions: worked * 12,
+    bytesInFlight: (pageTokens * (K + V) * BF16) / (warps * 32),
+  };
+}
+
 const PREFILL: readonly Launch[] = [
   {
     kernel: "rms_norm_kernel<float>",
@@ -64,7 +85,7 @@ const PREFILL: readonly Launch[] = [
     blocks: READ / 4,
     bytes: READ * d * (F32 + BF16),
     instructions: READ * d * 14,
-    bytesInFlight: 4 * F32,
+    bytesInFlight: 8 * F32,
   },
   gemm(0, "bf16", BF16),
   gemm(1, "int8", 1),
@@ -88,7 +109,7 @@ const PREFILL: readonly Launch[] = [
     flops: chunks * 2 * CHUNK * K * V,
     sharedTraffic: chunks * CHUNK * BF16 * (K + V * 7),
     instructions: chunks * CHUNK * (K + V * 12),
-    bytesInFlight: 8 * 16,
+    bytesInFlight: 4 * 16,
   },
   {
     kernel: "ssd_scan_kernel",
@@ -96,8 +117,9 @@ const PREFILL: readonly Launch[] = [
     threads: 128,
     blocks: ((K * V) / 128) * H,
     bytes: chunks * K * V * 2 * F32,
-    instructions: chunks * K * V * 10,
-    bytesInFlight: F32,
+    instructions: chunks * K * V * 12,
+    // Of eight chunks.
+    bytesInFlight: 8 * F32,
   },
   {
     kernel: "ssd_output_kernel<64, 64>",
@@ -109,20 +131,9 @@ const PREFILL: readonly Launch[] = [
     tileFlops: chunks * CHUNK * (1.25 * CHUNK * (K + V) + 2 * K * V),
     sharedTraffic: chunks * BF16 * (CHUNK * 2 * (K + V) + 4 * (1.6 * CHUNK * (K + V) + K * V)),
     instructions: chunks * CHUNK * (0.625 * CHUNK * 12 + K * 6 + V * 6),
-    bytesInFlight: 8 * 16,
-  },
-  {
-    kernel: "attention_prefill_kernel<64, 64>",
-    label: "attention, prefill (causal)",
-    threads: 128,
-    blocks: (READ / 64) * H,
-    bytes: READ * H * (2 * K + 2 * V) * BF16,
-    flops: H * READ * READ * (K + V),
-    tileFlops: H * READ * (READ + 96) * (K + V),
-    sharedTraffic: ((H * READ * (READ + 96)) / 2 / 64) * BF16 * (5 * (K + V) + 4 * 2 * K),
-    instructions: ((H * READ * (READ + 96)) / 2) * 16,
     bytesInFlight: 4 * 16,
   },
+  attentionPrefill(),
   {
     kernel: "silu_mul_kernel",
     label: "SwiGLU",
@@ -143,38 +154,50 @@ const PREFILL: readonly Launch[] = [
   },
 ];
 
+function decodeStep(): Launch {
+  const [threads, warps, taps, history] = [256, 8, 4, 3];
+  // Of a head: the state; the convolution's weights, bias, history and input; norms, gate.
+  const read =
+    K * V * F32 + (2 * K + V) * ((taps + 1 + history) * F32 + BF16) + 2 * K * F32 + V * (F32 + BF16);
+  const written = K * V * F32 + (2 * K + V) * history * F32 + V * BF16;
+  return {
+    kernel: "decode_step_kernel<64>",
+    label: "decode step, fused",
+    threads,
+    blocks: H,
+    bytes: H * (read + written),
+    // A key and a query for four cells; the warps' parts of y.
+    sharedTraffic: H * (K * V * 2 + warps * V * 2) * F32,
+    instructions: H * (K * V * 6 + (2 * K + V) * 60 + warps * 32 * 40),
+    // Everything is asked for before the first wait.
+    bytesInFlight: read / threads,
+  };
+}
+
 const DECODE: readonly Launch[] = [
   gemv(0, "bf16", BF16, 4),
   gemv(1, "int8", 1, 5),
-  gemv(2, "int4", 0.5625, 7),
+  gemv(2, "int4", 0.5625, 5.5),
+  decodeStep(),
   {
-    kernel: "decode_step_kernel<64>",
-    label: "decode step, fused",
-    threads: 256,
-    blocks: H,
-    bytes: H * (K * V * 2 * F32 + (2 * K + V) * (5 * F32 + 6 * F32 + BF16)),
-    sharedTraffic: H * K * V * 8,
-    instructions: H * (K * V * 10 + (2 * K + V) * 60),
-    bytesInFlight: 8 * F32,
-  },
-  {
-    kernel: "attention_decode_kernel",
+    kernel: "attention_decode_kernel<8>",
     label: "attention, decode over pages",
     threads: 128,
     blocks: 32 * ATTENDING,
     bytes: ATTENDING * CACHED * ((K + V) * BF16 + 12),
-    sharedTraffic: ATTENDING * CACHED * K * F32,
-    instructions: ATTENDING * CACHED * (K * 4 + (V / 32) * 32 * 4 + 32 * 6),
-    bytesInFlight: 4 * 16,
+    instructions: ATTENDING * CACHED * ((K + V) * 2 + 8 * 30),
+    // Eight rows of keys and of values.
+    bytesInFlight: 2 * 8 * 16,
   },
   {
     kernel: "sample_kernel",
     label: "sampling",
-    threads: 256,
+    threads: 1024,
     blocks: 1,
     bytes: vocab * F32,
-    instructions: vocab * 60,
-    bytesInFlight: 4 * F32,
+    // The greatest, the sum, and about 33 sums more, by bisection, for top-p; they come from the caches.
+    instructions: vocab * (10 + 34 * 8),
+    bytesInFlight: 8 * F32,
   },
 ];
 
@@ -215,11 +238,23 @@ function fftConvolution(): Launch {
   };
 }
 
+const tokenConvolution: Launch = {
+  kernel: "long_conv_step_kernel",
+  label: "long convolution, a token",
+  threads: 128,
+  blocks: d / 4,
+  bytes: d * (LAGS + 2 * (LAGS - 1) + 2) * F32,
+  instructions: d * LAGS * 10,
+  // Eight lags, of the kernel and of the history.
+  bytesInFlight: 2 * 8 * F32,
+};
+
 export const LAUNCHES: Readonly<Record<string, readonly Launch[]>> = {
   [`Reading ${READ.toLocaleString("en")} tokens`]: PREFILL,
   "Decoding a token": DECODE,
   [`A long convolution, ${CACHED.toLocaleString("en")} tokens, ${LAGS.toLocaleString("en")} lags, f32`]: [
     directConvolution(),
     fftConvolution(),
+    tokenConvolution,
   ],
 };

@@ -71,8 +71,9 @@ struct AttentionArguments {
   bf16* y;
   size_t ldy;
 };
-// 64 queries a block on tensor cores (FlashAttention-2, arXiv 2307.08691).
-void attention_prefill(cudaStream_t stream, const AttentionArguments& arguments);
+// On tensor cores (FlashAttention-2, arXiv 2307.08691); `queries` a block: 0 chooses, 64 and 128
+// name it (for tests; 128 where K and V are at most 64).
+void attention_prefill(cudaStream_t stream, const AttentionArguments& arguments, int queries = 0);
 
 // tokens == 1: the pages are split over blocks, whose results are merged by a second launch
 // (Flash-Decoding).

@@ -1,8 +1,8 @@
-// One query against the cache: a warp takes a page at a time, a lane a key of it. Two launches:
-// parts of the pages, then their merger.
-#include "kernels/cuda/arithmetic.cuh"
+// One query against the cache. A warp takes a page at a time: teams of lanes have a row each, eight
+// columns a lane, so that memory is read in long runs, and a team comes to know the scores of just
+// those keys whose values it adds. Two launches: parts of the pages, then their merger.
 #include "kernels/cuda/attention.cuh"
-#include "kernels/cuda/tile.cuh"
+#include "kernels/cuda/eight.cuh"
 #include "kernels/cuda/warp.cuh"
 
 namespace stateline::kernels::cuda {
@@ -59,24 +59,21 @@ struct StoredPart {
   }
 };
 
-struct Shared {
-  float q[kMaxKeyDim];
-  StoredPart parts[kWarps];
+// Rows of up to 8 kLanes columns.
+template <int kLanes>
+struct Teams {
+  static constexpr int kTeam = kLanes;
+  static constexpr int kTeams = kWarp / kTeam;
+  static constexpr int kAhead = kTeam < 8 ? kTeam : 8;  // rows of a team that are read together
+  static constexpr int kRows = kAhead * kTeams;         // of a warp: a page, or half of one
+  static_assert(kPageTokens % kRows == 0);
+  static __device__ __forceinline__ int number() { return lane_index() / kTeam; }
+  static __device__ __forceinline__ int col() { return lane_index() % kTeam * 8; }
 };
 
-__device__ __forceinline__ float dot(const float* q, const bf16* k, int K) {
-  const bool whole = rows_of_16_bytes(k, 0);
-  float sum = 0;
-#pragma unroll 4
-  for (int c = 0; c < K; c += 8) {
-    const uint4 eight = load_eight(k, c, K, whole);
-    const uint32_t words[4] = {eight.x, eight.y, eight.z, eight.w};
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      sum += q[c + 2 * i] * low_half(words[i]) + q[c + 2 * i + 1] * high_half(words[i]);
-  }
-  return sum;
-}
+struct Shared {
+  StoredPart parts[kWarps];
+};
 
 __device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments& s,
                                                         uint64_t page) {
@@ -84,59 +81,147 @@ __device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments
   return {s.cache.pages[index] + s.cache.offset + blockIdx.y * device_slot_bytes(s.K, s.V), s.K};
 }
 
-// Adds a page's keys of positions begin ... query to the warp's part.
-__device__ __forceinline__ void add_page(Part& part, const AttentionArguments& s, const float* q,
-                                         uint64_t page, uint64_t begin, double query_decay) {
-  const ConstDeviceSlot slot = slot_of_page(s, page);
-  const int lane = lane_index();
-  const uint64_t position = page * kPageTokens + lane;
-  float score = -INFINITY;
-  if (position >= begin && position <= s.first_query) {
-    score = dot(q, slot.k + lane * s.K, static_cast<int>(s.K)) +
-            static_cast<float>(query_decay - slot.cumulative[lane]) + slot.log_dt[lane];
+// What the query may see: positions begin ... query.
+struct Sight {
+  uint64_t begin, query;
+  double query_decay;
+  __device__ __forceinline__ explicit Sight(const AttentionArguments& s) : query(s.first_query) {
+    const uint64_t oldest = s.window == 0 || query + 1 < s.window ? 0 : query + 1 - s.window;
+    begin = oldest < s.cache.first_position ? s.cache.first_position : oldest;
+    query_decay = slot_of_page(s, query / kPageTokens).cumulative[query % kPageTokens];
   }
-  const float top = fmaxf(part.top, warp_max(score));
-  part.scale_to(top);
-  const float weight = __expf(score - top);
-  part.total += warp_sum(weight);
-  for (int j = 0; j < kWarp; ++j) {
-    const float weight_j = __shfl_sync(kAllLanes, weight, j);
-    if (weight_j == 0) continue;  // out of sight (perhaps uninitialised), or decayed to nothing
+  // Whether a page's row is one of them; what lies outside may be uninitialised.
+  __device__ __forceinline__ bool has(uint64_t page, int row) const {
+    const uint64_t position = page * kPageTokens + row;
+    return position >= begin && position <= query;
+  }
+};
+
+// Of a page's row: what steers its key. Put together only when the keys are on their way.
+struct Row {
+  bool seen;
+  double cumulative;
+  float log_dt;
+  __device__ __forceinline__ Row(const ConstDeviceSlot& slot, int row, bool in_sight)
+      : seen(in_sight),
+        cumulative(seen ? slot.cumulative[row] : 0),
+        log_dt(seen ? slot.log_dt[row] : 0) {}
+  __device__ __forceinline__ float bias(double query_decay) const {
+    return seen ? static_cast<float>(query_decay - cumulative) + log_dt : -INFINITY;
+  }
+};
+
+// The lane's columns of the query, times the scale; zeros from K on.
+template <class T>
+__device__ __forceinline__ Eight fetch_query(const AttentionArguments& s) {
+  const size_t h = s.head[blockIdx.y];
+  const bf16* q = s.q + h * s.K;
+  Eight eight = widen_eight(load_eight(q, T::col(), static_cast<int>(s.K), rows_of_16_bytes(q, 0)));
+  const float scale = s.query_scale[h];
 #pragma unroll
-    for (int i = 0; i < kLaneValues; ++i) {
-      const int d = lane + i * kWarp;
-      if (d < s.V) part.y[i] += weight_j * load(slot.v + j * s.V + d);
+  for (float& value : eight.w) value *= scale;
+  return eight;
+}
+
+// A lane's part of the softmax: of its team's rows, of its columns. All lanes have the same top.
+template <class T>
+struct Running {
+  float top = -INFINITY, total = 0;
+  Eight y = {};
+
+  // Adds the keys of kRows rows of a page; `own` is the page's row that has the lane's number.
+  __device__ __forceinline__ void add(const AttentionArguments& s, const ConstDeviceSlot& slot,
+                                      const Eight& q, const Sight& sight, uint64_t page,
+                                      int first_row, const Row& own) {
+    const int K = static_cast<int>(s.K), V = static_cast<int>(s.V);
+    const bool whole_k = rows_of_16_bytes(slot.k, s.K * sizeof(bf16)),
+               whole_v = rows_of_16_bytes(slot.v, s.V * sizeof(bf16));
+    uint4 k[T::kAhead], v[T::kAhead];
+#pragma unroll
+    for (int i = 0; i < T::kAhead; ++i) {
+      const int row = first_row + i * T::kTeams + T::number();
+      const bool seen = sight.has(page, row);
+      k[i] = load_eight(slot.k + row * s.K, T::col(), seen ? K : 0, whole_k);
+      v[i] = load_eight(slot.v + row * s.V, T::col(), seen ? V : 0, whole_v);
+    }
+    const float bias = own.bias(sight.query_decay);
+    float score[T::kAhead], new_top = top;
+#pragma unroll
+    for (int i = 0; i < T::kAhead; ++i) {
+      score[i] = team_dot(q, widen_eight(k[i])) +
+                 __shfl_sync(kAllLanes, bias, first_row + i * T::kTeams + T::number());
+      new_top = fmaxf(new_top, score[i]);
+    }
+    new_top = warp_max(new_top);
+    if (new_top == -INFINITY) return;  // none of these rows is in sight
+    scale_to(new_top);
+#pragma unroll
+    for (int i = 0; i < T::kAhead; ++i) {
+      const float weight = __expf(score[i] - top);
+      const Eight value = widen_eight(v[i]);
+      total += weight;
+#pragma unroll
+      for (int d = 0; d < 8; ++d) y.w[d] += weight * value.w[d];
     }
   }
-}
+
+  // Adds up the teams.
+  __device__ __forceinline__ void put(StoredPart& part, int V) {
+#pragma unroll
+    for (int bits = T::kTeam; bits < kWarp; bits *= 2) {
+      total += __shfl_xor_sync(kAllLanes, total, bits);
+#pragma unroll
+      for (float& value : y.w) value += __shfl_xor_sync(kAllLanes, value, bits);
+    }
+    if (lane_index() == 0) part.top = top, part.total = total;
+    if (T::number() != 0) return;
+#pragma unroll
+    for (int d = 0; d < 8; ++d)
+      if (T::col() + d < V) part.y[T::col() + d] = y.w[d];
+  }
+
+ private:
+  __device__ __forceinline__ void scale_to(float new_top) {
+    const float kept = __expf(top - new_top);
+    top = new_top;
+    total *= kept;
+#pragma unroll
+    for (float& value : y.w) value *= kept;
+  }
+  static __device__ __forceinline__ float team_dot(const Eight& q, const Eight& k) {
+    float sum = 0;
+#pragma unroll
+    for (int c = 0; c < 8; ++c) sum += q.w[c] * k.w[c];
+#pragma unroll
+    for (int bits = T::kTeam / 2; bits > 0; bits /= 2) sum += __shfl_xor_sync(kAllLanes, sum, bits);
+    return sum;
+  }
+};
 
 // Parts of all splits: [heads][splits].
 __device__ __forceinline__ StoredPart* stored_part(const AttentionArguments& s, int split) {
   return reinterpret_cast<StoredPart*>(s.workspace) + blockIdx.y * kSplits + split;
 }
 
+template <class T>
 __global__ void __launch_bounds__(kThreads) attention_decode_kernel(AttentionArguments s) {
   auto& shared = shared_memory<Shared>();
-  const size_t h = s.head[blockIdx.y];
-  // The scale goes into the query, zeros where a vector of eight reaches over its end.
-  for (int c = static_cast<int>(threadIdx.x); c < static_cast<int>(kMaxKeyDim); c += kThreads)
-    shared.q[c] = c < s.K ? load(s.q + h * s.K + c) * s.query_scale[h] : 0;
-  __syncthreads();  // the query is whole
-
-  const uint64_t oldest =
-      s.window == 0 || s.first_query + 1 < s.window ? 0 : s.first_query + 1 - s.window;
-  const uint64_t begin = oldest < s.cache.first_position ? s.cache.first_position : oldest;
-  const double query_decay =
-      slot_of_page(s, s.first_query / kPageTokens).cumulative[s.first_query % kPageTokens];
+  const Sight sight(s);
+  const Eight q = fetch_query<T>(s);
   const uint64_t number = blockIdx.x * uint64_t{kWarps} + warp_index();
-  Part part;
-  for (uint64_t page = begin / kPageTokens + number; page * kPageTokens <= s.first_query;
-       page += kSplits * kWarps)
-    add_page(part, s, shared.q, page, begin, query_decay);
-  shared.parts[warp_index()].put(part, s.V);
+  Running<T> running;
+  for (uint64_t page = sight.begin / kPageTokens + number; page * kPageTokens <= s.first_query;
+       page += kSplits * kWarps) {
+    const ConstDeviceSlot slot = slot_of_page(s, page);
+    const Row own(slot, lane_index(), sight.has(page, lane_index()));
+    for (int row = 0; row < static_cast<int>(kPageTokens); row += T::kRows)
+      running.add(s, slot, q, sight, page, row, own);
+  }
+  running.put(shared.parts[warp_index()], static_cast<int>(s.V));
   __syncthreads();  // the parts of all warps are there before the first warp merges them
   if (warp_index() != 0) return;
-  for (int warp = 1; warp < kWarps; ++warp) part.merge(shared.parts[warp].get(s.V));
+  Part part;
+  for (const StoredPart& stored : shared.parts) part.merge(stored.get(s.V));
   stored_part(s, static_cast<int>(blockIdx.x))->put(part, s.V);
 }
 
@@ -159,7 +244,11 @@ size_t attention_workspace_floats(size_t heads) {
 
 void attention_decode(cudaStream_t stream, const AttentionArguments& s) {
   const auto heads = static_cast<unsigned>(s.heads);
-  launch(attention_decode_kernel, dim3(kSplits, heads), dim3(kThreads), stream, s);
+  const size_t width = s.K > s.V ? s.K : s.V;
+  const auto kernel = width <= 32   ? attention_decode_kernel<Teams<4>>
+                      : width <= 64 ? attention_decode_kernel<Teams<8>>
+                                    : attention_decode_kernel<Teams<16>>;
+  launch(kernel, dim3(kSplits, heads), dim3(kThreads), stream, s);
   launch(attention_merge_kernel, dim3(1, heads), dim3(kWarp), stream, s);
 }
 

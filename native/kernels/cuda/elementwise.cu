@@ -4,12 +4,14 @@
 #include "kernels/cuda/arithmetic.cuh"
 #include "kernels/cuda/tile.cuh"
 #include "kernels/cuda/warp.cuh"
+#include "kernels/ssd.h"
 
 namespace stateline::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / kWarp;
+constexpr int kLaneValues = static_cast<int>(kMaxValueDim) / kWarp;
 
 __device__ __forceinline__ float silu_mul_one(float gate, float up) { return silu(gate) * up; }
 
@@ -54,15 +56,27 @@ __global__ void __launch_bounds__(kThreads) gate_norm_kernel(GateNormArguments s
   const bf16 *v = s.v + t * s.ldv + h * s.V, *z = s.z + t * s.ldz + h * s.V;
   bf16* y = s.y + t * s.ldy + h * s.V;
   const float D = s.D[h];
-  float squares = 0;
-  for (size_t i = lane_index(); i < s.V; i += kWarp) {
-    const float value = load(y + i) + D * load(v + i);
-    squares += value * value;
+  // Value d = lane + 32 i; all are read before the first is used.
+  bf16 mixed[kLaneValues], value[kLaneValues], gate[kLaneValues];
+#pragma unroll
+  for (int i = 0; i < kLaneValues; ++i) {
+    const int d = lane_index() + i * kWarp;
+    if (d >= s.V) break;
+    mixed[i] = y[d], value[i] = v[d], gate[i] = z[d];
+  }
+  float sum[kLaneValues], squares = 0;
+#pragma unroll
+  for (int i = 0; i < kLaneValues; ++i) {
+    if (lane_index() + i * kWarp >= s.V) break;
+    sum[i] = load(&mixed[i]) + D * load(&value[i]);
+    squares += sum[i] * sum[i];
   }
   const float inverse = rsqrtf(warp_sum(squares) / static_cast<float>(s.V) + s.eps);
-  for (size_t i = lane_index(); i < s.V; i += kWarp) {
-    const float value = load(y + i) + D * load(v + i);
-    store(y + i, value * inverse * s.weight[h * s.V + i] * sigmoid(load(z + i)));
+#pragma unroll
+  for (int i = 0; i < kLaneValues; ++i) {
+    const int d = lane_index() + i * kWarp;
+    if (d >= s.V) break;
+    store(y + d, sum[i] * inverse * s.weight[h * s.V + d] * sigmoid(load(&gate[i])));
   }
 }
 

@@ -36,8 +36,8 @@ void discretise(cudaStream_t stream, const DiscretiseArguments& arguments);
 struct GateNormArguments {
   size_t rows, heads;
   const uint32_t* head;  // [heads]
-  size_t V;
-  const float* D;  // [H]
+  size_t V;              // at most 128
+  const float* D;        // [H]
   const bf16* v;
   size_t ldv;
   const float* weight;  // [H, V]

@@ -15,8 +15,10 @@ __global__ void __launch_bounds__(kThreads) embedding_kernel(EmbeddingArguments 
   const float scale = Rows::row_scale(s.W, row);
   float* x = s.x + blockIdx.x * s.ldx;
   for (size_t col = threadIdx.x * size_t{8}; col < s.W.k; col += kThreads * 8) {
-    const Eight w = Rows::factors(Rows::fetch(s.W, row, col));
-    for (size_t i = 0; i < 8 && col + i < s.W.k; ++i) x[col + i] = w.w[i] * scale;
+    const auto raw = Rows::fetch(s.W, row, col);
+    const Eight w = Rows::factors(raw);
+    const float unit = Rows::unit(raw) * scale;
+    for (size_t i = 0; i < 8 && col + i < s.W.k; ++i) x[col + i] = w.w[i] * unit;
   }
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/cuda/long_conv.cuh"
 
 #include "kernels/cuda/arithmetic.cuh"
+#include "kernels/cuda/warp.cuh"
 
 namespace stateline::kernels::cuda {
 namespace {
@@ -93,9 +94,49 @@ __global__ void __launch_bounds__(kThreads) long_conv_kernel(LongConvArguments s
   carry(series, c, blockIdx.x * size_t{kTeams} + team, gridDim.x * size_t{kTeams});
 }
 
+// One token: a warp a channel, which reads the kernel and the history side by side and moves the
+// history up by one on the way.
+constexpr int kAhead = 8;  // lags of a lane whose loads are on their way together
+
+__global__ void __launch_bounds__(kThreads) long_conv_step_kernel(LongConvArguments s) {
+  const auto& series = s.series;
+  const size_t c = blockIdx.x * size_t{kThreads / kWarp} + warp_index();
+  if (c >= series.channels) return;
+  const size_t before = series.lags - 1;
+  const float* weight = s.kernel + c * series.lags;
+  const float* history = series.history + c * before;
+  float* next_history = series.next_history + c * before;
+  float sum = 0;
+  for (size_t first = lane_index(); first < series.lags; first += kAhead * kWarp) {
+    float past[kAhead], factor[kAhead];
+#pragma unroll
+    for (size_t i = 0; i < kAhead; ++i) {
+      const size_t lag = first + i * kWarp;
+      const bool inside = lag < series.lags;
+      past[i] = inside ? (lag == 0 ? series.u[c] : history[lag - 1]) : 0;
+      factor[i] = inside ? weight[lag] : 0;
+    }
+    float part = 0;  // of its own, so that roundings do not grow with the lags
+#pragma unroll
+    for (size_t i = 0; i < kAhead; ++i) {
+      const size_t lag = first + i * kWarp;
+      part += factor[i] * past[i];
+      if (lag < before) next_history[lag] = past[i];
+    }
+    sum += part;
+  }
+  sum = warp_sum(sum);
+  if (lane_index() == 0) series.y[c] = sum;
+}
+
 }  // namespace
 
 void long_conv(cudaStream_t stream, const LongConvArguments& s) {
+  if (s.series.tokens == 1) {
+    const size_t blocks = ceil_div(s.series.channels, kThreads / kWarp);
+    return launch(long_conv_step_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads),
+                  stream, s);
+  }
   launch(long_conv_kernel,
          dim3(static_cast<unsigned>(ceil_div(s.series.tokens, kTokens)),
               static_cast<unsigned>(ceil_div(s.series.channels, kChannels))),

@@ -11,7 +11,7 @@ struct LongConvArguments {
 };
 
 // A block takes 128 tokens of 8 channels and goes through all the lags, 128 at a time: lags
-// products a token, so a single token costs what 128 do.
+// products a token, and two tokens cost what 128 do. A single one has a kernel of its own.
 void long_conv(cudaStream_t stream, const LongConvArguments& arguments);
 
 }  // namespace stateline::kernels::cuda

@@ -17,14 +17,16 @@ __global__ void __launch_bounds__(kWarps* kWarp) rms_norm_kernel(RmsNormArgument
   const X* x = s.x + t * s.ldx + g * s.width;
   bf16* y = s.y + t * s.ldy + g * s.width;
   const float* weight = s.weight + g * s.width;
+  const int width = static_cast<int>(s.width);
   float squares = 0;
-  for (size_t i = lane_index(); i < s.width; i += kWarp) {
+#pragma unroll 8  // loads that are on their way together; an int, so that the compiler can
+  for (int i = lane_index(); i < width; i += kWarp) {
     const float value = load(x + i);
     squares += value * value;
   }
   const float inverse = rsqrtf(warp_sum(squares) / static_cast<float>(s.width) + s.eps);
-  for (size_t i = lane_index(); i < s.width; i += kWarp)
-    store(y + i, load(x + i) * inverse * weight[i]);
+#pragma unroll 4
+  for (int i = lane_index(); i < width; i += kWarp) store(y + i, load(x + i) * inverse * weight[i]);
 }
 
 template <class X>

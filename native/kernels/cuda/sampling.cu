@@ -1,5 +1,5 @@
-// A block a row of logits; each thread has a run of neighbouring tokens, so that running sums are
-// in the order of ids.
+// A block a row of logits, of as many threads as there may be; each has a run of neighbouring
+// tokens, so that running sums are in the order of ids.
 #include "kernels/cuda/sampling.cuh"
 
 #include "kernels/cuda/arithmetic.cuh"
@@ -8,8 +8,9 @@
 namespace stateline::kernels::cuda {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 1024;
 constexpr int kWarps = kThreads / kWarp;
+static_assert(kWarps == kWarp);  // a lane a warp, where one warp sums over all
 
 struct Best {
   float logit;
@@ -39,25 +40,39 @@ struct Run {
   }
 };
 
-__device__ __forceinline__ Best find_best(Shared& shared, const Run& run) {
-  Best best{-INFINITY, INT32_MAX};
-  for (int i = run.begin; i < run.end; ++i) best = best.over({run.logits[i], i});
+__device__ __forceinline__ Best warp_best(Best best) {
   for (int bits = kWarp / 2; bits > 0; bits /= 2)
     best = best.over({__shfl_xor_sync(kAllLanes, best.logit, bits),
                       __shfl_xor_sync(kAllLanes, best.token, bits)});
-  if (lane_index() == 0) shared.best[warp_index()] = best;
-  __syncthreads();  // the best of every warp is there
-  best = shared.best[0];
-  for (int warp = 1; warp < kWarps; ++warp) best = best.over(shared.best[warp]);
   return best;
 }
 
-// The sums of all threads before this one and of all threads; the warps' order is fixed.
+__device__ __forceinline__ Best find_best(Shared& shared, const Run& run) {
+  Best best{-INFINITY, INT32_MAX};
+#pragma unroll 8
+  for (int i = run.begin; i < run.end; ++i) best = best.over({run.logits[i], i});
+  best = warp_best(best);
+  if (lane_index() == 0) shared.best[warp_index()] = best;
+  __syncthreads();  // the best of every warp is there
+  return warp_best(shared.best[lane_index()]);
+}
+
+// The sum over all threads.
+__device__ __forceinline__ float block_sum(Shared& shared, float value) {
+  __syncthreads();  // nobody reads the parts of an earlier sum any more
+  const float here = warp_sum(value);
+  if (lane_index() == 0) shared.part[warp_index()] = here;
+  __syncthreads();  // the part of every warp is there
+  return warp_sum(shared.part[lane_index()]);
+}
+
+// The sums of all threads before this one, of those and this one, and of all. One warp after
+// another, so that a thread begins exactly where the one before it ends.
 struct Place {
   float before, after, total;
 };
 __device__ __forceinline__ Place block_scan(Shared& shared, float value) {
-  __syncthreads();  // nobody reads the parts of an earlier scan any more
+  __syncthreads();  // nobody reads the parts of an earlier sum any more
   const float here = warp_scan(value);
   if (lane_index() == kWarp - 1) shared.part[warp_index()] = here;
   __syncthreads();  // the part of every warp is there
@@ -81,6 +96,7 @@ struct Weigher {
 
 __device__ __forceinline__ float weigh(const Run& run, const Weigher& weigher) {
   float sum = 0;
+#pragma unroll 8
   for (int i = run.begin; i < run.end; ++i) sum += weigher(run.logits[i]);
   return sum;
 }
@@ -89,12 +105,12 @@ __device__ __forceinline__ float weigh(const Run& run, const Weigher& weigher) {
 // (positive floats are ordered as their bits are).
 __device__ __forceinline__ float nucleus(Shared& shared, const Run& run, Weigher weigher,
                                          float top_p) {
-  const float wanted = top_p * block_scan(shared, weigh(run, weigher)).total;
+  const float wanted = top_p * block_sum(shared, weigh(run, weigher));
   uint32_t low = 0, high = 0x3f800001;  // keeps all; keeps none (just above 1)
   while (high - low > 1) {
     const uint32_t middle = (low + high) / 2;
     weigher.least = __uint_as_float(middle);
-    (block_scan(shared, weigh(run, weigher)).total >= wanted ? low : high) = middle;
+    (block_sum(shared, weigh(run, weigher)) >= wanted ? low : high) = middle;
   }
   return __uint_as_float(low);
 }
@@ -115,12 +131,12 @@ __device__ __forceinline__ void choose(Shared& shared, const Run& run, const Wei
   }
 }
 
-__global__ void __launch_bounds__(kThreads) sample_kernel(SampleArguments s) {
+__global__ void __launch_bounds__(kThreads, 1) sample_kernel(SampleArguments s) {
   auto& shared = shared_memory<Shared>();
   const Run run(s);
   const Best best = find_best(shared, run);
   const Weigher plain{best.logit, 1, 0};
-  const float log_total = logf(block_scan(shared, weigh(run, plain)).total);
+  const float log_total = logf(block_sum(shared, weigh(run, plain)));
   if (threadIdx.x == 0) shared.choice = {best.token, best.logit};
   if (s.temperature > 0) {
     Weigher weigher{best.logit, 1 / s.temperature, 0};

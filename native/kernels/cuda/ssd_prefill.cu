@@ -1,4 +1,5 @@
 // Chunked selective recurrence on tensor cores; docs/cuda.md has the picture.
+#include "kernels/cuda/four.cuh"
 #include "kernels/cuda/ssd_chunk.cuh"
 
 namespace stateline::kernels::cuda {
@@ -66,20 +67,29 @@ __global__ void __launch_bounds__(Traits::kThreads) ssd_chunk_state_kernel(SsdAr
 // A thread an element of the state: what a chunk adds is replaced by the state before the chunk.
 
 constexpr int kScanThreads = 128;
+constexpr int kAhead = 8;  // chunks whose loads are on their way together
 
 __global__ void __launch_bounds__(kScanThreads) ssd_scan_kernel(SsdArguments s) {
   const size_t size = s.K * s.V, slot = blockIdx.y, chunks = chunk_count(s);
   const size_t element = blockIdx.x * size_t{kScanThreads} + threadIdx.x;
   if (element >= size) return;
   float state = s.state[slot * size + element];
-  float* place = chunk_state(s, slot, 0) + element;
-  float added = *place;
-  for (size_t chunk = 0; chunk < chunks; ++chunk, place += size) {
-    // The next load is on its way while this chunk is worked on.
-    const float next = chunk + 1 < chunks ? place[size] : 0;
-    *place = state;
-    state = __expf(*chunk_decay(s, slot, chunk)) * state + added;
-    added = next;
+  for (size_t first = 0; first < chunks; first += kAhead) {
+    float* place = chunk_state(s, slot, first) + element;
+    const float* log_decay = chunk_decay(s, slot, first);
+    // After the last chunk nothing decays and nothing is added.
+    float added[kAhead], decay[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const bool inside = first + i < chunks;
+      added[i] = inside ? place[i * size] : 0;
+      decay[i] = inside ? log_decay[i] : 0;
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      if (first + i < chunks) place[i * size] = state;
+      state = __expf(decay[i]) * state + added[i];
+    }
   }
   s.next_state[slot * size + element] = state;
 }
@@ -102,9 +112,23 @@ constexpr int kStateRows = kChunk;  // of the state in a tile at once
 template <class Traits>
 __device__ __forceinline__ void fill_state(OutputShared<Traits>& shared, const float* state,
                                            const SsdArguments& s, int first_key) {
-  for (int i = static_cast<int>(threadIdx.x); i < kStateRows * Traits::kV; i += Traits::kThreads) {
-    const int row = i / Traits::kV, d = i % Traits::kV, c = first_key + row;
-    store(&shared.second.at[row][d], c < s.K && d < s.V ? state[c * s.V + d] : 0.0f);
+  constexpr int kFours = Traits::kV / 4, kAhead = 4;  // on their way together
+  const int K = static_cast<int>(s.K), V = static_cast<int>(s.V);
+  const bool whole = rows_of_16_bytes(state, s.V * sizeof(float));
+  for (int begin = static_cast<int>(threadIdx.x); begin < kStateRows * kFours;
+       begin += kAhead * Traits::kThreads) {
+    float4 four[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int at = begin + i * Traits::kThreads, c = first_key + at / kFours, d = at % kFours * 4;
+      four[i] = load_four(state + c * s.V + d, c < K ? V - d : 0, whole);
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int at = begin + i * Traits::kThreads;
+      *reinterpret_cast<uint2*>(&shared.second.at[at / kFours][at % kFours * 4]) = {
+          round_to_bf16x2(four[i].x, four[i].y), round_to_bf16x2(four[i].z, four[i].w)};
+    }
   }
 }
 

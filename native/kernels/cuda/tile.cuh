@@ -1,7 +1,7 @@
 // Tiles of bf16 in shared memory, filled by the whole block; what lies outside the matrix is zero.
 #pragma once
 
-#include "kernels/cuda/arithmetic.cuh"
+#include "kernels/cuda/eight.cuh"
 #include "kernels/cuda/fragment.cuh"
 
 namespace stateline::kernels::cuda {
@@ -12,32 +12,35 @@ struct Tile {
   alignas(16) bf16 at[kRows][kStride];
 };
 
-// Eight neighbours of a row as they lie in memory, zeros from `limit` on.
-__device__ __forceinline__ uint4 load_eight(const bf16* row, int col, int limit, bool whole) {
-  if (whole && col + 8 <= limit) return *reinterpret_cast<const uint4*>(row + col);
-  uint32_t word[4] = {0, 0, 0, 0};
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    if (col + i < limit) word[i / 2] |= static_cast<uint32_t>(row[col + i].bits) << i % 2 * 16;
-  }
-  return {word[0], word[1], word[2], word[3]};
-}
-
-__device__ __forceinline__ void put_eight(bf16* place, const uint4& eight) {
-  *reinterpret_cast<uint4*>(place) = eight;
-}
-
 // tile[r][c] = source[r * ld + c] for r < rows and c < cols, else 0. The caller's barrier makes it
 // whole.
 template <int kThreads, int kRows, int kCols>
 __device__ __forceinline__ void fill_tile(Tile<kRows, kCols>& tile, const bf16* source, size_t ld,
                                           int rows, int cols) {
-  const bool whole = rows_of_16_bytes(source, ld * sizeof(bf16));
-  constexpr int kEights = kCols / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kEights; i += kThreads) {
-    const int row = i / kEights, col = i % kEights * 8;
-    put_eight(&tile.at[row][col],
-              row < rows ? load_eight(source + row * ld, col, cols, whole) : uint4{0, 0, 0, 0});
+  constexpr int kEights = kCols / 8, kCount = kRows * kEights / kThreads;
+  static_assert(kRows * kEights % kThreads == 0);
+  const int begin = static_cast<int>(threadIdx.x);
+  if (!rows_of_16_bytes(source, ld * sizeof(bf16)) || cols % 8 != 0) {  // one value at a time
+#pragma unroll 1
+    for (int i = begin; i < kRows * kEights; i += kThreads) {
+      const int row = i / kEights, col = i % kEights * 8;
+      put_eight(&tile.at[row][col],
+                load_eight(source + row * ld, col, row < rows ? cols : 0, false));
+    }
+    return;
+  }
+  uint4 eight[kCount];  // of a thread, on their way together
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int at = begin + i * kThreads, row = at / kEights, col = at % kEights * 8;
+    eight[i] = {0, 0, 0, 0};
+    if (row < rows && col < cols)
+      eight[i] = *reinterpret_cast<const uint4*>(source + row * ld + col);
+  }
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int at = begin + i * kThreads;
+    put_eight(&tile.at[at / kEights][at % kEights * 8], eight[i]);
   }
 }
 

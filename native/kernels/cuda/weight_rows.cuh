@@ -1,24 +1,12 @@
 // Reading eight neighbours of a weight row in each format: `fetch` starts the load, `expand` makes
-// eight bf16 of it for the tensor cores, `factors` eight f32 for a plain dot product.
+// eight bf16 of it for the tensor cores, `factors` eight f32 for a plain dot product. The eight
+// weights are unit() times the factors, times row_scale().
 #pragma once
 
-#include "kernels/cuda/arithmetic.cuh"
+#include "kernels/cuda/eight.cuh"
 #include "kernels/cuda/linear.cuh"
 
 namespace stateline::kernels::cuda {
-
-struct Eight {
-  float w[8];
-};
-
-__device__ __forceinline__ Eight widen_eight(const uint4& v) {
-  return {low_half(v.x), high_half(v.x), low_half(v.y), high_half(v.y),
-          low_half(v.z), high_half(v.z), low_half(v.w), high_half(v.w)};
-}
-__device__ __forceinline__ uint4 narrow_eight(const Eight& e) {
-  return {round_to_bf16x2(e.w[0], e.w[1]), round_to_bf16x2(e.w[2], e.w[3]),
-          round_to_bf16x2(e.w[4], e.w[5]), round_to_bf16x2(e.w[6], e.w[7])};
-}
 
 template <WeightFormat kFormat>
 struct WeightRows;
@@ -33,6 +21,7 @@ struct WeightRows<WeightFormat::bf16> {
   static __device__ __forceinline__ Raw none() { return {0, 0, 0, 0}; }
   static __device__ __forceinline__ Eight factors(const Raw& raw) { return widen_eight(raw); }
   static __device__ __forceinline__ uint4 expand(const Raw& raw) { return raw; }
+  static __device__ __forceinline__ float unit(const Raw&) { return 1; }
   static __device__ __forceinline__ float row_scale(const WeightMatrix&, size_t) { return 1; }
 };
 
@@ -55,34 +44,47 @@ struct WeightRows<WeightFormat::int8> {
   static __device__ __forceinline__ uint4 expand(const Raw& raw) {
     return narrow_eight(factors(raw));
   }
+  static __device__ __forceinline__ float unit(const Raw&) { return 1; }
   static __device__ __forceinline__ float row_scale(const WeightMatrix& W, size_t row) {
     return W.scale[row];
   }
 };
 
+// The nibble at a bit of the word, less 8, without converting an integer: at that bit of an f32's
+// mantissa, under the exponent of 2^(23 - bit), it stands for 2^(23 - bit) + nibble. Exact.
+template <int kBit>
+__device__ __forceinline__ float nibble_less_8(uint32_t word) {
+  static_assert(kBit <= 16);  // the sum with 8 still fits a mantissa
+  constexpr uint32_t kExponent = uint32_t{127 + 23 - kBit} << 23;
+  return __uint_as_float((word & 15u << kBit) | kExponent) - ((1 << (23 - kBit)) + 8);
+}
+
 template <>
 struct WeightRows<WeightFormat::int4> {
   struct Raw {
     uint32_t nibbles;
-    float scale;
+    bf16 scale;  // widened later: who touches a value waits for it
   };
   static __device__ __forceinline__ Raw fetch(const WeightMatrix& W, size_t row, size_t col) {
     const size_t width = padded_cols(W.k);
     const auto* values = static_cast<const uint8_t*>(W.values) + (row * width + col) / 2;
     const bf16* scale = W.group_scale + (row * width + col) / kWeightGroup;
-    return {*reinterpret_cast<const uint32_t*>(values), load(scale)};
+    return {*reinterpret_cast<const uint32_t*>(values), *scale};
   }
-  static __device__ __forceinline__ Raw none() { return {0x88888888u, 0}; }
+  static __device__ __forceinline__ Raw none() { return {0x88888888u, {0}}; }
   static __device__ __forceinline__ Eight factors(const Raw& raw) {
-    Eight e;
-#pragma unroll
-    for (int i = 0; i < 8; ++i)
-      e.w[i] = static_cast<float>(static_cast<int>(raw.nibbles >> i * 4 & 15) - 8) * raw.scale;
-    return e;
+    const uint32_t low = raw.nibbles, high = raw.nibbles >> 12;
+    return {nibble_less_8<0>(low),   nibble_less_8<4>(low),  nibble_less_8<8>(low),
+            nibble_less_8<12>(low),  nibble_less_8<16>(low), nibble_less_8<8>(high),
+            nibble_less_8<12>(high), nibble_less_8<16>(high)};
   }
   static __device__ __forceinline__ uint4 expand(const Raw& raw) {
-    return narrow_eight(factors(raw));
+    Eight e = factors(raw);
+#pragma unroll
+    for (float& w : e.w) w *= unit(raw);
+    return narrow_eight(e);
   }
+  static __device__ __forceinline__ float unit(const Raw& raw) { return load(&raw.scale); }
   static __device__ __forceinline__ float row_scale(const WeightMatrix&, size_t) { return 1; }
 };
 

@@ -162,16 +162,27 @@ Outcome run(Random& random, size_t max_K, size_t max_V, size_t max_tokens,
   return outcome;
 }
 
+// So many queries a block.
+template <int kQueries>
+void prefill(cudaStream_t stream, const AttentionArguments& s) {
+  attention_prefill(stream, s, kQueries);
+}
+
 }  // namespace
 
 std::vector<Case> attention_cases() {
-  return {{"attention_prefill, 64 x 32",
-           [](Random& r) { return run(r, 64, 32, 90, attention_prefill); }},
-          {"attention_prefill, 64 x 64",
-           [](Random& r) { return run(r, 64, 64, 70, attention_prefill); }},
-          {"attention_prefill, 128 x 128",
-           [](Random& r) { return run(r, 128, 128, 70, attention_prefill); }},
-          {"attention_decode", [](Random& r) { return run(r, 128, 128, 1, attention_decode); }}};
+  return {
+      {"attention_prefill, 64 x 32", [](Random& r) { return run(r, 64, 32, 90, prefill<64>); }},
+      {"attention_prefill, 64 x 64", [](Random& r) { return run(r, 64, 64, 70, prefill<64>); }},
+      {"attention_prefill, 64 x 32, 128 queries",
+       [](Random& r) { return run(r, 64, 32, 140, prefill<128>); }},
+      {"attention_prefill, 64 x 64, 128 queries",
+       [](Random& r) { return run(r, 64, 64, 70, prefill<128>); }},
+      {"attention_prefill, 128 x 128", [](Random& r) { return run(r, 128, 128, 70, prefill<0>); }},
+      {"attention_decode", [](Random& r) {
+         const size_t most = size_t{32} << r.integer(0, 2);  // a kernel for each
+         return run(r, most, most, 1, attention_decode);
+       }}};
 }
 
 }  // namespace stateline::kernels::cuda::testing

@@ -77,6 +77,15 @@ Outcome direct(Random& random, bool split) {
   return stream.compare(kDirectBound);
 }
 
+// One token, or two one after the other.
+Outcome step(Random& random) {
+  Stream stream(random, static_cast<size_t>(random.integer(1, 2)), size_up_to(random, 20),
+                size_up_to(random, 600), true);
+  DeviceBuffer<float> kernel("kernel", stream.kernel);
+  stream.run([&](const LongSeries& series) { long_conv(nullptr, {series, kernel.data()}); });
+  return stream.compare(kDirectBound);
+}
+
 // With a transform of `size`: lags that want it, tokens for a pair of windows and a little more.
 Outcome fourier(Random& random, size_t size, bool split) {
   const size_t most = size / 2, least = size == kFftSizes[0] ? 1 : size / 8 + 1;
@@ -97,6 +106,7 @@ Outcome fourier(Random& random, size_t size, bool split) {
 std::vector<Case> long_conv_cases() {
   return {{"long_conv", [](Random& r) { return direct(r, false); }},
           {"long_conv, streaming", [](Random& r) { return direct(r, true); }},
+          {"long_conv, a token", step},
           {"fft_conv, 256", [](Random& r) { return fourier(r, 256, false); }},
           {"fft_conv, 1024", [](Random& r) { return fourier(r, 1024, false); }},
           {"fft_conv, 4096", [](Random& r) { return fourier(r, 4096, false); }},

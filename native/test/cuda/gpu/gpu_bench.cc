@@ -179,12 +179,14 @@ void measure_long_conv(Report& report, const Sizes& s) {
        next = filled<float>(s.d * (s.lags - 1));
   DeviceBuffer<float2> twiddle("", fft_twiddles(s.lags)),
       spectra("", std::vector<float2>(s.d * fft_size(s.lags)));
-  const LongSeries series{s.cached,       s.d,         s.lags,   u.data(), s.d,
-                          history.data(), next.data(), y.data(), s.d};
+  LongSeries series{s.cached,       s.d,         s.lags,   u.data(), s.d,
+                    history.data(), next.data(), y.data(), s.d};
   report.add("long convolution, direct", [&] { long_conv(nullptr, {series, kernel.data()}); });
   report.add("long convolution, FFT", [&] {
     fft_conv(nullptr, {series, twiddle.data(), spectra.data()});
   });
+  series.tokens = 1;
+  report.add("long convolution, a token", [&] { long_conv(nullptr, {series, kernel.data()}); });
 }
 
 void measure_attention(Report& report, const Sizes& s) {
