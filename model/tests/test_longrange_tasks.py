@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from longrange.sweep import table as sweep_table
 from longrange.table import wilson
 from longrange.tasks import TASKS, keywords, listops, pathfinder, protein, text
 
@@ -169,3 +170,16 @@ def test_text_says_how_to_fetch_a_corpus_that_is_not_there(
     text.files.cache_clear()
     with pytest.raises(FileNotFoundError, match="fetch.py"):
         text.make(0, 100, False)
+
+
+def test_a_sweep_is_told_in_a_table() -> None:
+    trials = [
+        {
+            "ratio": 0.25,
+            "trained": {"loss": 0.5, "tokens": 1_234_567},
+            "test": {"correct": 8, "count": 10, "secondsASequence": 0.0123},
+        }
+    ]
+    assert sweep_table("ratio", trials).splitlines()[-1] == (
+        "| 0.25 | 80.0% (49.0% to 94.3%) | 0.500 | 1.23 M | 0.012 |"
+    )
