@@ -27,7 +27,7 @@ COUNTS = {
     "listops": {256: 200},
     "pathfinder": {1024: 100},
     "path-x": {16384: 50},
-    "protein": {8192: 40, 32768: 12},
+    "protein": {8192: 24, 32768: 4},
     "keywords": {4096: 60},
 }
 TEXTS = 60
