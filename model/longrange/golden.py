@@ -2,15 +2,18 @@
 
 Each folder holds config.json, model.safetensors and golden.safetensors with, for each length T, tokens.T [T] I32,
 logits.T [num_classes] F32, computed in double; and where there is a state-space layer, the kernel [p, KERNEL_LENGTH] F32 of
-layer 0, with D added to K_0.
-Run as: python model/longrange/golden.py
+layer 0, with D added to K_0. And trained.json: what PyTorch answers with each trained model of weights/, {"TASK-MODEL":
+[logits of each of the first sequences of its test set]}, in double too.
+Run as: python model/longrange/golden.py [trained]; with "trained" only that file is made anew, after a training.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,6 +26,8 @@ from longrange.network import Classifier, LongRangeConfig
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "test" / "golden" / "longrange"
 LENGTHS = (1, 2, 63, 257, 1024)
 KERNEL_LENGTH = 200
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+TRAINED_TOKENS = 8192  # of the test sequences of a trained model, about
 TINY = {
     "hidden_size": 32,
     "num_classes": 5,
@@ -72,7 +77,31 @@ def golden_numbers(model: Classifier, seed: int) -> dict[str, Tensor]:
     return out
 
 
+@torch.no_grad()
+def trained_numbers() -> dict[str, list[list[float]]]:
+    """Of every trained model, the logits of the first sequences of its test set, as many as have TRAINED_TOKENS."""
+    out = {}
+    for folder in sorted(path.parent for path in WEIGHTS.glob("*/config.json")):
+        model = read_classifier(folder).double()
+        test_set = WEIGHTS / model.config.task
+        lengths = json.loads((test_set / "test.json").read_text())["lengths"]
+        ends = np.cumsum(lengths)
+        sequences = np.split(np.fromfile(test_set / "test.bin", np.uint8), ends[:-1])
+        count = max(1, int((ends <= TRAINED_TOKENS).sum()))
+        out[folder.name] = [
+            [
+                round(logit, 6)
+                for logit in model(torch.from_numpy(sequence.astype(np.int64))[None])[0].tolist()
+            ]
+            for sequence in sequences[:count]
+        ]
+    return out
+
+
 def main() -> None:
+    (GOLDEN / "trained.json").write_text(json.dumps(trained_numbers()) + "\n")
+    if sys.argv[1:] == ["trained"]:
+        return
     for seed, (name, sizes) in enumerate(CASES.items()):
         write_classifier(random_classifier(LongRangeConfig(**TINY | sizes), seed), GOLDEN / name)
         # From the file, so that both sides begin at the same rounded numbers.

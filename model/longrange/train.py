@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import write_classifier
-from longrange.network import Classifier, LongRangeConfig
+from longrange.network import Classifier, LongRangeConfig, embed_as_numbers
 from longrange.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +38,7 @@ MODELS = {
 }
 RATES = {"ssm": 4e-3, "low_rank": 4e-3, "hybrid": 4e-3, "attention": 2e-3}
 SYSTEM_RATE = 1e-3  # of what makes A, at most: S4's recipe
-BATCH_TOKENS = 8192
-POOL_TOKENS, POOL_EXAMPLES = 2**24, 8000  # the training set of a length has at most so much
+POOL_TOKENS = 2**24  # the training set of a length has at most so many
 WARMUP = 0.05  # share of the budget
 
 Batch = tuple[Tensor, Tensor, Tensor]  # tokens [B, T], lengths [B], labels [B]
@@ -75,9 +74,11 @@ def stack(examples: list[tuple[np.ndarray, int]]) -> Batch:
     return tokens, lengths, torch.tensor([label for _, label in examples])
 
 
-def batches(examples: list[tuple[np.ndarray, int]], generator: torch.Generator) -> Iterator[Batch]:
-    """Without end; rows of a batch are of nearly the same length, and it has about BATCH_TOKENS tokens."""
-    size = max(1, BATCH_TOKENS // max(len(sequence) for sequence, _ in examples))
+def batches(
+    examples: list[tuple[np.ndarray, int]], batch_tokens: int, generator: torch.Generator
+) -> Iterator[Batch]:
+    """Without end; rows of a batch are of nearly the same length, and it has about batch_tokens tokens."""
+    size = max(1, batch_tokens // max(len(sequence) for sequence, _ in examples))
     while True:
         order = torch.randperm(len(examples), generator=generator).tolist()
         order.sort(key=lambda i: len(examples[i][0]))  # stable: equal lengths stay shuffled
@@ -115,14 +116,14 @@ def rate_share(progress: float) -> float:
 
 def fit(model: Classifier, task: str, rate: float, seconds: float, seed: int) -> dict[str, float]:
     """Trains in place; returns steps, tokens and the loss over the last tenth of the budget."""
-    lengths = TASKS[task].lengths
+    lengths, most = TASKS[task].lengths, TASKS[task].examples
     optimizer = make_optimizer(model, rate)
     peaks = [group["lr"] for group in optimizer.param_groups]
     generator = torch.Generator().manual_seed(seed)
     used, steps, tokens, last = 0.0, 0, 0, []
     for stage, length in enumerate(lengths):
-        examples = pool(task, length, False, min(POOL_EXAMPLES, POOL_TOKENS // length))
-        source = batches(examples, generator)
+        examples = pool(task, length, False, min(most, POOL_TOKENS // length))
+        source = batches(examples, TASKS[task].batch_tokens, generator)
         while used < seconds * (stage + 1) / len(lengths):
             inputs, ends, labels = next(source)
             start = time.process_time()
@@ -142,14 +143,19 @@ def fit(model: Classifier, task: str, rate: float, seconds: float, seed: int) ->
     return {"steps": steps, "tokens": tokens, "loss": sum(last) / len(last), "trainSeconds": used}
 
 
-def train(task: str, name: str, seed: int, minutes: float, rate: float) -> tuple[Classifier, dict]:
-    """A model of MODELS and the record of its training."""
+def train(
+    task: str, name: str, seed: int, minutes: float, rate: float, ssm_ratio: float | None = None
+) -> tuple[Classifier, dict]:
+    """A model of MODELS, with another ratio if one is given, and the record of its training."""
     torch.manual_seed(seed)
     classes, longest = TASKS[task].class_names, TASKS[task].lengths[-1]
+    sizes = MODELS[name] | ({} if ssm_ratio is None else {"ssm_ratio": ssm_ratio})
     config = LongRangeConfig(
-        num_classes=len(classes), class_names=classes, task=task, max_length=longest, **MODELS[name]
+        num_classes=len(classes), class_names=classes, task=task, max_length=longest, **sizes
     )
     model = Classifier(config)
+    if TASKS[task].samples:
+        embed_as_numbers(model.embed)
     trained = fit(model, task, rate, 60 * minutes, seed)
     parameters = sum(p.numel() for p in model.parameters())
     record = {

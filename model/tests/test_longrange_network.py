@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from longrange.distil import InvariantMixer, distil, write_mixer
 from longrange.export import read_classifier, read_system, write_classifier, write_test_set
 from longrange.forms import recurrence
 from longrange.golden import CASES, GOLDEN, TINY, random_classifier
-from longrange.network import Classifier, LongRangeConfig, attention, rotate
+from longrange.network import Classifier, LongRangeConfig, attention, embed_as_numbers, rotate
 from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
+from longrange.tasks import TASKS
 from longrange.train import fit, stack
 from safetensors.torch import load_file
 from stream import Batch
@@ -27,6 +29,17 @@ def test_an_exported_classifier_computes_what_it_did(name: str, tmp_path: Path) 
     tokens = torch.randint(0, 256, (2, 100), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(read_classifier(tmp_path)(tokens), model(tokens), rtol=1e-4, atol=1e-5)
+
+
+def test_bytes_that_are_numbers_begin_on_a_line_of_which_a_norm_keeps_the_order() -> None:
+    torch.manual_seed(0)
+    embed = torch.nn.Embedding(256, 16)
+    embed_as_numbers(embed)
+    steps = embed.weight.diff(dim=0)
+    torch.testing.assert_close(steps, steps[:1].expand_as(steps), rtol=0, atol=1e-5)
+    normed = torch.nn.functional.rms_norm(embed.weight, (16,))
+    along = normed @ (embed.weight[255] - embed.weight[0])
+    assert bool((along.diff() > 0).all())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -93,8 +106,7 @@ def test_a_test_set_is_bytes_without_headers(tmp_path: Path) -> None:
 
 def test_training_learns_within_its_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("longrange.train.ROOT", tmp_path)
-    monkeypatch.setattr("longrange.train.POOL_EXAMPLES", 64)
-    monkeypatch.setattr("longrange.train.BATCH_TOKENS", 1024)
+    monkeypatch.setitem(TASKS, "listops", replace(TASKS["listops"], examples=64, batch_tokens=1024))
     torch.manual_seed(0)
     model = Classifier(LongRangeConfig(hidden_size=32, state_size=8, rank=8))
     record = fit(model, "listops", rate=4e-3, seconds=2.0, seed=0)

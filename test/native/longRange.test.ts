@@ -1,12 +1,17 @@
 /** Classifiers of byte sequences through the addon and its typed wrapper. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
+import { readTestSet } from "../../server/benchmark/testSet.ts";
 import { Cancelled, EngineError } from "../../server/engine/engine.ts";
 import { LongRangeClassifier } from "../../server/engine/longRange.ts";
+import { LONG_RANGE_PATH } from "../../server/installation.ts";
 import { addonPath, goldenPath } from "./addon.ts";
+
+/** Of the greatest logit of a sequence; PyTorch computes in double, the engine in single precision. */
+const TRAINED_TOLERANCE = 1e-4;
 
 const load = (name: string) =>
   LongRangeClassifier.load(addonPath, goldenPath(`longrange/${name}`), { threads: 2 });
@@ -34,6 +39,33 @@ test("what all state remembers is constant, what attention remembers grows", asy
     const classifier = await load(name);
     const bytesAfter = async (length: number) => (await classifier.classify(someBytes(length))).memoryBytes;
     assert.equal((await bytesAfter(5000)) > (await bytesAfter(64)), grows, name);
+    classifier.dispose();
+  }
+});
+
+// Trained systems remember long and their logits are far apart: what random weights do not try.
+test("every trained model answers the first sequences of its test set as PyTorch does", async () => {
+  const golden: Record<string, number[][]> = JSON.parse(
+    readFileSync(goldenPath("longrange/trained.json"), "utf8"),
+  );
+  const folders = globSync(join(LONG_RANGE_PATH, "*/config.json")).map(dirname);
+  assert.deepEqual(
+    folders.map((folder) => basename(folder)).sort(),
+    Object.keys(golden).sort(),
+    "after a training: .cache/venv/bin/python model/longrange/golden.py trained",
+  );
+  for (const folder of folders) {
+    const classifier = await LongRangeClassifier.load(addonPath, folder, { threads: 2 });
+    const sequences = await readTestSet(join(dirname(folder), classifier.info.task));
+    for (const [i, expected] of (golden[basename(folder)] ?? []).entries()) {
+      const { logits } = await classifier.classify(sequences[i]?.bytes ?? new Uint8Array());
+      const off = Math.max(...expected.map((value, c) => Math.abs(value - (logits[c] ?? Number.NaN))));
+      const greatest = Math.max(...expected.map(Math.abs));
+      assert.ok(
+        off <= TRAINED_TOLERANCE * greatest,
+        `${basename(folder)}, sequence ${i}: ${off} of ${greatest}`,
+      );
+    }
     classifier.dispose();
   }
 });

@@ -63,6 +63,7 @@ const nameCases: readonly [string, RegExp | undefined][] = [
   ["api_pb2.py", /generated/],
   ["logo.png", /not text/],
   ["model.safetensors", /not text/],
+  ["model/longrange/weights/text/test.bin", /not text/],
 ];
 for (const [path, expected] of nameCases) {
   test(`${path} is ${expected ? "never read" : "read"}`, () => {

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 RATE = 4096  # samples a second
+LENGTH = 4096  # samples of a full sequence; in a shorter one the same words are said faster
 VOWELS = {
     "a": (730.0, 1090.0),
     "i": (270.0, 1800.0),
@@ -25,17 +26,19 @@ def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
     rng = np.random.default_rng([seed, int(held_out), 2])
     label = int(rng.integers(len(WORDS)))
     pitch, size = rng.uniform(90, 220), rng.uniform(0.9, 1.1)  # Hz, and formants of shorter or longer throats
-    sounds = [vowel(rng, VOWELS[v], pitch, size) for v in WORDS[label]]
-    word = np.concatenate(sounds)[:length]
+    sounds = [vowel(rng, VOWELS[v], pitch, size, LENGTH / length) for v in WORDS[label]]
+    word = np.concatenate(sounds)
     signal = rng.normal(0, rng.uniform(0.02, 0.1), length)
     start = int(rng.integers(length - len(word) + 1))
     signal[start : start + len(word)] += word * rng.uniform(0.4, 0.9)
     return np.clip(np.round(128 + 127 * signal), 0, 255).astype(np.uint8), label
 
 
-def vowel(rng: np.random.Generator, formants: tuple[float, float], pitch: float, size: float) -> np.ndarray:
-    """0.15 to 0.3 s of pulses at the pitch, each followed by the ringing of both formants; peak 1."""
-    count = int(rng.uniform(0.15, 0.3) * RATE)
+def vowel(
+    rng: np.random.Generator, formants: tuple[float, float], pitch: float, size: float, tempo: float
+) -> np.ndarray:
+    """0.15 to 0.3 s, by the tempo shorter, of pulses at the pitch, each followed by the ringing of both formants; peak 1."""
+    count = int(rng.uniform(0.15, 0.3) * RATE / tempo)
     time = np.arange(count) / RATE
     ringing = sum(np.exp(-60 * time) * np.sin(2 * math.pi * size * f * time) for f in formants)
     pulses = np.zeros(count)
