@@ -8,14 +8,13 @@ shipped way do among themselves (largest less smallest, at that ratio).
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path
 from statistics import mean
 
 sys.path.append(str(Path(__file__).parents[1]))
-from ablations import RECORD, ROOT
+from ablations import ROOT, recorded
 from trial import MEASURED
 from variants import GROUPS, SHIPPED, Variant
 
@@ -99,20 +98,19 @@ def prices(runs: list[dict]) -> list[str]:
         "| --- |" + " ---: |" * len(MEASURED),
     ]
     for name in (v.name for v in GROUPS["ratios"] if v.name in done and not v.name.endswith("alone")):
-        cells = []
-        for ratio in MEASURED:
-            alone = losses(runs, f"ratio {ratio} alone", ratio)
-            cells.append(
-                f"{100 * (mean(losses(runs, name, ratio)) / mean(alone) - 1):+.1f} %"
-                if alone
-                else "not run yet"
-            )
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(price(runs, name, ratio) for ratio in MEASURED) + " |")
     return [*lines, ""]
 
 
+def price(runs: list[dict], name: str, ratio: str) -> str:
+    alone = losses(runs, f"ratio {ratio} alone", ratio)
+    if not alone:
+        return "not run yet"
+    return f"{100 * (mean(losses(runs, name, ratio)) / mean(alone) - 1):+.1f} %"
+
+
 def main() -> None:
-    runs = json.loads(RECORD.read_text())["runs"]
+    runs = recorded()
     lines = prices(runs)
     for group, variants in GROUPS.items():
         lines += table(runs, group, variants)

@@ -4,7 +4,7 @@
 .cache/venv/bin/python model/experiments/ablations.py "as shipped" --seed 2    # one more seed of one
 
 The models see the same text in the same order and differ in the one thing their name says. A lead for the embedded model,
-not a proof: it has four times the parameters and some sixty times the tokens.
+not a proof: it has four times the parameters and some seventy times the tokens.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from tokenizers import Tokenizer
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "data")]
 import tokenizer as bpe
+from stream import Batch
 from train import keep_freed_memory
-from trial import held_out_text, score, token_bytes, train, training_text
+from trial import HeldOut, held_out_text, score, token_bytes, train, training_text
 from variants import GROUPS, VARIANTS, Variant
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "docs" / "evaluation" / "ablations.json"
 CORPUS = ROOT / ".cache" / "corpus"
 SHIPPED_VOCABULARY = 4096
-TEXT_BYTES = 1.3e6  # of training text: some 0.4 M tokens
-HELD_OUT_BYTES = 5_000  # of each held-out repository
+TEXT_BYTES = 3.2e6  # of training text: a million tokens
+HELD_OUT_BYTES = 20_000  # of each held-out repository
 SAMPLE_BYTES = 60_000_000  # that another tokenizer is trained on, as the shipped one is
 
 
@@ -47,7 +48,8 @@ def tokenizer_of(vocabulary: int) -> Tokenizer:
 
 
 @cache
-def texts(vocabulary: int) -> tuple:
+def texts(vocabulary: int) -> tuple[list[Batch], HeldOut]:
+    """What every trial with such a tokenizer trains on and is scored on."""
     tokenizer = tokenizer_of(vocabulary)
     training = training_text(tokenizer, CORPUS / "train", TEXT_BYTES)
     return training, held_out_text(tokenizer, CORPUS / "valid", HELD_OUT_BYTES)
@@ -73,6 +75,11 @@ def run(variant: Variant, seed: int) -> dict:
     }
 
 
+def recorded() -> list[dict]:
+    """The trials so far."""
+    return json.loads(RECORD.read_text())["runs"] if RECORD.exists() else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -85,14 +92,14 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     for name in args.variants:
+        if name not in GROUPS and name not in VARIANTS:
+            parser.error(f"no variant or group is called {name!r}; variants are: {', '.join(VARIANTS)}")
         for variant in GROUPS.get(name) or [VARIANTS[name]]:
-            runs = json.loads(RECORD.read_text())["runs"] if RECORD.exists() else []
-            if any((done["name"], done["seed"]) == (variant.name, args.seed) for done in runs):
+            if any((done["name"], done["seed"]) == (variant.name, args.seed) for done in recorded()):
                 continue
             done = run(variant, args.seed)
-            RECORD.write_text(
-                json.dumps({"torch": torch.__version__, "runs": [*runs, done]}, indent=1) + "\n"
-            )
+            record = {"torch": torch.__version__, "runs": [*recorded(), done]}
+            RECORD.write_text(json.dumps(record, indent=1) + "\n")
             nats = " / ".join(f"{x / done['held_out_tokens']:.3f}" for x in done["nats"].values())
             print(f"{variant.name}, seed {args.seed}: {nats}, {done['processor_s']:.0f} s", flush=True)
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from architecture import Stateline
+from architecture import LayerMemory, Stateline
 from stream import FILE_SEP, FIM_PAD, IGNORED, REPO_NAME, Batch, batches, read_repository
 from tokenizers import Tokenizer
 from torch import Tensor
-from train import optimise
+from train import compile_blocks, optimise
 from variants import Variant
 
 ROWS, LENGTH, CHUNK = 4, 256, 32  # repositories side by side, tokens a segment, tokens a chunk
+REPOSITORIES = "pypi__*.jsonl"  # Python alone: what can be told of one language needs less text than of ten
 DRAW_STEPS = 4  # steps a drawn ratio is kept
 WARMUP_STEPS, DECAY_SHARE = 50, 0.4
 MEASURED = {"1": 8, "0.75": 6, "0.5": 4, "0": 0}  # ratio -> heads in state mode
@@ -34,7 +35,7 @@ def token_bytes(tokenizer: Tokenizer) -> Tensor:
 def training_text(tokenizer: Tokenizer, corpus: Path, size: float) -> list[Batch]:
     """Batches of at least size bytes of text in all."""
     sizes, read, text = token_bytes(tokenizer), 0, []
-    source = batches(tokenizer, corpus, ROWS, LENGTH, TEXT_SEED)
+    source = batches(tokenizer, corpus, ROWS, LENGTH, TEXT_SEED, REPOSITORIES)
     while read < size:
         text.append(next(source))
         read += int(sizes[text[-1].inputs].sum())
@@ -53,7 +54,7 @@ class HeldOut:
 def held_out_text(tokenizer: Tokenizer, corpus: Path, size: int) -> HeldOut:
     """Of each repository some size bytes: whole files in reading order from the middle one on, the last one cut."""
     rows, sizes = [], token_bytes(tokenizer)
-    for path in sorted(corpus.glob("*.jsonl")):
+    for path in sorted(corpus.glob(REPOSITORIES)):
         files, row, left = read_repository(path), [REPO_NAME], size
         for file in files[len(files) // 2 :]:
             text = f"{file['path']}\n{file['text'][:left].replace('<|', '< |')}"
@@ -71,6 +72,16 @@ def held_out_text(tokenizer: Tokenizer, corpus: Path, size: int) -> HeldOut:
 
 
 @torch.no_grad()
+@torch.compiler.set_stance("force_eager")
+def empty_memory(model: Stateline) -> list[LayerMemory]:
+    """What each layer carries before the first token, whatever its heads carry."""
+    with torch.autocast("cpu", torch.bfloat16):
+        _, memory = model(torch.zeros(ROWS, 1, dtype=torch.int64), model.config.num_heads)
+    return [m.detached(torch.ones(ROWS, dtype=torch.bool)) for m in memory]
+
+
+@torch.no_grad()
+@torch.compiler.set_stance("force_eager")
 def score(model: Stateline, text: HeldOut) -> dict[str, float]:
     """Nats of the whole text at each measured ratio, the state carried from segment to segment."""
     found = {}
@@ -116,19 +127,20 @@ class Trained:
 def train(model: Stateline, variant: Variant, text: list[Batch], seed: int) -> Trained:
     """One pass over the text: warm-up, stable rate, linear decay."""
     optimizers, rng = variant.optimizers(model, variant.rate), random.Random(seed)
-    memory = teacher_memory = None
+    compile_blocks(model)
+    memory = teacher_memory = empty_memory(model)
     passes, begun = 0, time.process_time()
     for step, batch in enumerate(text):
         if step % DRAW_STEPS == 0:
             state_heads = variant.draw(rng)
-        memory = [m.detached(batch.reset) for m in memory] if memory else None
+        memory = [m.detached(batch.reset) for m in memory]
         with torch.autocast("cpu", torch.bfloat16):
             logits, memory = model(batch.inputs, state_heads, memory, CHUNK)
             passes += batch.inputs.numel()
             if variant.teacher is None:
                 loss = cross_entropy(logits, batch.labels)
             else:
-                teacher_memory = [m.detached(batch.reset) for m in teacher_memory] if teacher_memory else None
+                teacher_memory = [m.detached(batch.reset) for m in teacher_memory]
                 strong, teacher_memory = model(batch.inputs, variant.teacher, teacher_memory, CHUNK)
                 passes += batch.inputs.numel()
                 loss = shared_loss(logits, strong, batch.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import tokenizer as bpe
 from architecture import Stateline, state_mode
 from heads import HeadsConfig, build, rotate, trapezoidal_mode
 from stream import IGNORED
-from trial import HeldOut, distillation, held_out_text, score, token_bytes
+from trial import MEASURED, HeldOut, distillation, held_out_text, score, token_bytes, train, training_text
 from variants import SHIPPED, VARIANTS
 
 TOLERANCE = 1e-5  # relative to the largest value, fp32
@@ -193,3 +194,27 @@ def test_score_sums_over_labels_alone() -> None:
     rows[:, :100] = torch.randint(7, 101, (2, 100))
     found = score(model, HeldOut(rows, labels=198, bytes=0))
     assert found["0"] == pytest.approx(2 * 99 * math.log(101), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [SHIPPED, "distilled"])
+def test_a_trial_learns_and_counts_its_passes(name: str, tmp_path: Path) -> None:
+    files = [{"path": f"f{i}.py", "text": f"value_{i} = compute({i})\n" * 200} for i in range(40)]
+    (tmp_path / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
+    tokenizer = bpe.train(iter(f["text"] for f in files), 300)
+    text = training_text(tokenizer, tmp_path, size=50_000)
+    sizes = token_bytes(tokenizer)
+    read = [int(sizes[batch.inputs].sum()) for batch in text]
+    assert sum(read) >= 50_000 > sum(read[:-1])
+    held_out = held_out_text(tokenizer, tmp_path, size=500)
+    tiny = {k: v for k, v in TINY.items() if k != "vocab_size"}
+    variant = replace(VARIANTS[name], vocabulary=300, changes=VARIANTS[name].changes | tiny)
+    torch.manual_seed(1)
+    model = variant.model()
+    before = score(model, held_out)
+    with torch.compiler.set_stance("force_eager"):
+        trained = train(model, variant, text, seed=1)
+    after = score(model, held_out)
+    assert trained.tokens == len(text) * 4 * 256
+    assert trained.token_passes == trained.tokens * (1 if variant.teacher is None else 2)
+    for ratio in MEASURED:
+        assert after[ratio] < 0.9 * before[ratio], ratio
