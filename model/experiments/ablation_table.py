@@ -2,8 +2,8 @@
 
 .cache/venv/bin/python model/experiments/ablation_table.py
 
-Seeds of a variant are averaged. A loss is told apart from the shipped way's when they differ by more than the seeds of the
-shipped way do among themselves (largest less smallest, at that ratio).
+Seeds of a variant are averaged. A loss is told apart from the shipped way's when they differ by more than twice what the
+seeds of the shipped way do among themselves (largest less smallest, at that ratio).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ TITLES = {
     "vocabulary": "Size of the vocabulary",
     "optimiser": "Optimiser and rate",
 }
+TOLD_APART = 2  # times the spread of the shipped way's seeds
 IN_BITS = {"vocabulary"}  # groups whose tokens differ: bits a byte instead of nats a token
 
 
@@ -47,16 +48,15 @@ def spread(values: list[float]) -> float:
 
 
 def cell(runs: list[dict], name: str, ratio: str, bits: bool) -> str:
-    """The mean loss, and its difference from the shipped way's if the two are told apart."""
+    """The mean loss; beside it the difference from the shipped way's, or (=) if the two are not told apart."""
     ours, shipped = losses(runs, name, ratio, bits), losses(runs, SHIPPED, ratio, bits)
+    if len(shipped) < 2:
+        return f"{mean(ours):.3f}"
     if name == SHIPPED:
         return f"{mean(ours):.3f} ± {spread(ours) / 2:.3f}"
     difference = mean(ours) - mean(shipped)
-    return (
-        f"{mean(ours):.3f} ({difference:+.3f})"
-        if abs(difference) > spread(shipped)
-        else f"{mean(ours):.3f} (=)"
-    )
+    verdict = f"{difference:+.3f}" if abs(difference) > TOLD_APART * spread(shipped) else "="
+    return f"{mean(ours):.3f} ({verdict})"
 
 
 def row(runs: list[dict], name: str, bits: bool) -> str:
@@ -72,18 +72,20 @@ def row(runs: list[dict], name: str, bits: bool) -> str:
 def table(runs: list[dict], group: str, variants: list[Variant]) -> list[str]:
     done = {run["name"] for run in runs}
     names = [SHIPPED] + [v.name for v in variants if v.name != SHIPPED]
+    lines = [f"### {TITLES[group]}", ""]
+    if missing := [name for name in names if name not in done]:
+        lines += [f"Not run yet: {'; '.join(missing)}.", ""]
+    if len(missing) == len(names) - 1:
+        return lines
     unit = "bits a byte" if group in IN_BITS else "nats a token"
     heads = " | ".join(f"ratio {ratio}" for ratio in MEASURED)
-    lines = [
-        f"### {TITLES[group]}",
-        "",
+    return [
+        *lines,
         f"| {unit} | {heads} | parameters | tokens read | token passes | processor s |",
         "| --- |" + " ---: |" * (len(MEASURED) + 4),
         *(row(runs, name, group in IN_BITS) for name in names if name in done),
+        "",
     ]
-    if missing := [name for name in names if name not in done]:
-        lines += ["", f"Not run yet: {'; '.join(missing)}."]
-    return [*lines, ""]
 
 
 def prices(runs: list[dict]) -> list[str]:

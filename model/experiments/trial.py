@@ -65,9 +65,8 @@ def held_out_text(tokenizer: Tokenizer, corpus: Path, size: int) -> HeldOut:
         rows.append(row)
     labels = sum(len(row) - 1 for row in rows)
     total = sum(int(sizes[row].sum()) for row in rows)
-    width = (
-        math.ceil((max(map(len, rows)) - 1) / LENGTH) * LENGTH + 1
-    )  # a token is also the label of the one before
+    segments = math.ceil((max(map(len, rows)) - 1) / LENGTH)
+    width = segments * LENGTH + 1  # a token is also the label of the one before
     return HeldOut(torch.tensor([row + [FIM_PAD] * (width - len(row)) for row in rows]), labels, total)
 
 
@@ -94,7 +93,7 @@ def score(model: Stateline, text: HeldOut) -> dict[str, float]:
             total += F.cross_entropy(
                 logits.flatten(0, 1).float(), piece[:, 1:].flatten(), ignore_index=FIM_PAD, reduction="sum"
             ).item()
-        found[ratio] = total
+        found[ratio] = round(total, 1)
     return found
 
 
@@ -127,6 +126,7 @@ class Trained:
 def train(model: Stateline, variant: Variant, text: list[Batch], seed: int) -> Trained:
     """One pass over the text: warm-up, stable rate, linear decay."""
     optimizers, rng = variant.optimizers(model, variant.rate), random.Random(seed)
+    torch.compiler.reset()  # graphs of the trial before would count against the limit of this one
     compile_blocks(model)
     memory = teacher_memory = empty_memory(model)
     passes, begun = 0, time.process_time()

@@ -16,6 +16,7 @@ from torch import Tensor
 sys.path += [str(Path(__file__).parent.parent / folder) for folder in ("data", "experiments")]
 
 import tokenizer as bpe
+from ablation_table import cell, price
 from architecture import Stateline, state_mode
 from heads import HeadsConfig, build, rotate, trapezoidal_mode
 from stream import IGNORED
@@ -197,14 +198,17 @@ def test_score_sums_over_labels_alone() -> None:
 
 
 @pytest.mark.parametrize("name", [SHIPPED, "distilled"])
-def test_a_trial_learns_and_counts_its_passes(name: str, tmp_path: Path) -> None:
+def test_a_trial_learns_and_counts_its_passes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trial.WARMUP_STEPS", 2)
     files = [{"path": f"f{i}.py", "text": f"value_{i} = compute({i})\n" * 200} for i in range(40)]
     (tmp_path / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
     tokenizer = bpe.train(iter(f["text"] for f in files), 300)
-    text = training_text(tokenizer, tmp_path, size=50_000)
+    text = training_text(tokenizer, tmp_path, size=15_000)
     sizes = token_bytes(tokenizer)
     read = [int(sizes[batch.inputs].sum()) for batch in text]
-    assert sum(read) >= 50_000 > sum(read[:-1])
+    assert sum(read) >= 15_000 > sum(read[:-1])
     held_out = held_out_text(tokenizer, tmp_path, size=500)
     tiny = {k: v for k, v in TINY.items() if k != "vocab_size"}
     variant = replace(VARIANTS[name], vocabulary=300, changes=VARIANTS[name].changes | tiny)
@@ -217,4 +221,17 @@ def test_a_trial_learns_and_counts_its_passes(name: str, tmp_path: Path) -> None
     assert trained.tokens == len(text) * 4 * 256
     assert trained.token_passes == trained.tokens * (1 if variant.teacher is None else 2)
     for ratio in MEASURED:
-        assert after[ratio] < 0.9 * before[ratio], ratio
+        assert after[ratio] < 0.97 * before[ratio], ratio
+
+
+def test_the_table_tells_apart_what_is_more_than_the_seeds() -> None:
+    def runs(name: str, *nats: float) -> list[dict]:
+        return [{"name": name, "held_out_tokens": 10, "nats": {"1": n}} for n in nats]
+
+    shipped = runs(SHIPPED, 40.0, 41.0)
+    found = shipped + runs("far", 45.0) + runs("near", 42.0)
+    assert cell(found, SHIPPED, "1", bits=False) == "4.050 ± 0.050"
+    assert cell(found, "far", "1", bits=False) == "4.500 (+0.450)"
+    assert cell(found, "near", "1", bits=False) == "4.200 (=)"
+    assert cell(shipped[:1] + runs("far", 45.0), "far", "1", bits=False) == "4.500"
+    assert price(found + runs("ratio 1 alone", 45.0), SHIPPED, "1") == "-10.0 %"
