@@ -101,7 +101,11 @@ def prices(runs: list[dict]) -> list[str]:
     ]
     for name in (v.name for v in GROUPS["ratios"] if v.name in done and not v.name.endswith("alone")):
         lines.append(f"| {name} | " + " | ".join(price(runs, name, ratio) for ratio in MEASURED) + " |")
-    return [*lines, ""]
+    shares = []
+    for ratio in MEASURED:
+        shipped = losses(runs, SHIPPED, ratio)
+        shares.append(f"{100 * spread(shipped) / mean(shipped):.1f} %")
+    return [*lines, "", f"Seeds of the shipped way differ by {', '.join(shares)} at these ratios.", ""]
 
 
 def price(runs: list[dict], name: str, ratio: str) -> str:
