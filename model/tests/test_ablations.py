@@ -165,7 +165,7 @@ def test_distillation_teaches_the_student_alone() -> None:
 
 
 def test_held_out_text_is_the_same_for_every_vocabulary(tmp_path: Path) -> None:
-    for repository in ("pypi__first", "npm__second"):
+    for repository in ("pypi__first", "pypi__second"):
         files = [{"path": f"é{i}.py", "text": f"naïve_{i} = {repository}\n" * 30} for i in range(6)]
         (tmp_path / f"{repository}.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
     lines = [path.read_text() for path in sorted(tmp_path.glob("*.jsonl"))]
