@@ -112,10 +112,13 @@ def segments(
                 yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
 
 
-def batches(tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int | str) -> Iterator[Batch]:
-    repositories = sorted(corpus.glob("*.jsonl"))
+def batches(
+    tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int | str, pattern: str = "*.jsonl"
+) -> Iterator[Batch]:
+    """Endless batches from the repositories whose file names match the pattern."""
+    repositories = sorted(corpus.glob(pattern))
     if not repositories:
-        raise FileNotFoundError(f"no .jsonl repositories in {corpus}; run model/data/fetch.py first")
+        raise FileNotFoundError(f"no {pattern} repositories in {corpus}; run model/data/fetch.py first")
     walkers = [
         segments(tokenizer, repositories, length, random.Random(f"{seed}/{row}")) for row in range(rows)
     ]

@@ -65,7 +65,7 @@ def read_texts(folder: Path, limit_bytes: int, seed: int) -> Iterator[str]:
         yield text
 
 
-def train(texts: Iterator[str]) -> Tokenizer:
+def train(texts: Iterator[str], vocabulary: int = VOCABULARY) -> Tokenizer:
     """Train the vocabulary; all 256 bytes are in it whatever the texts hold."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = Sequence(
@@ -76,7 +76,7 @@ def train(texts: Iterator[str]) -> Tokenizer:
     )
     tokenizer.decoder = ByteLevelDecoder()
     trainer = BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=SPECIAL_TOKENS,
         initial_alphabet=ByteLevel.alphabet(),
         max_token_length=32,
