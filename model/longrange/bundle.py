@@ -30,6 +30,7 @@ COUNTS = {
     "keywords": {4096: 60},
 }
 TEXTS = 60
+BUNDLED = [*COUNTS, "text"]
 
 
 def generated(task: str) -> list[Example]:
@@ -64,11 +65,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; all if none is given"
+        "tasks", nargs="*", metavar="TASK", help=f"of {', '.join(BUNDLED)}; all if none is given"
     )
-    tasks = parser.parse_args().tasks or list(TASKS)
-    if unknown := set(tasks) - set(TASKS):
-        parser.error(f"there is no task {', '.join(sorted(unknown))}; take some of {', '.join(TASKS)}")
+    tasks = parser.parse_args().tasks or BUNDLED
+    if unknown := set(tasks) - set(BUNDLED):
+        parser.error(
+            f"there is no test set of {', '.join(sorted(unknown))}; take some of {', '.join(BUNDLED)}"
+        )
     for task in tasks:
         examples = own_text() if task == "text" else generated(task)
         sequences, labels = zip(*examples)

@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.evaluate import test
-from longrange.table import wilson
+from longrange.table import accuracy
 from longrange.tasks import TASKS
 from longrange.train import MODELS, RATES, ROOT, train
 
@@ -44,10 +44,8 @@ def table(what: str, trials: list[dict]) -> str:
     ]
     for one in trials:
         trained, tested = one["trained"], one["test"]
-        low, high = wilson(tested["correct"], tested["count"])
-        share = tested["correct"] / tested["count"]
         lines.append(
-            f"| {one[what]:g} | {share:.1%} ({low:.1%} to {high:.1%}) | {trained['loss']:.3f} | "
+            f"| {one[what]:g} | {accuracy(tested['correct'], tested['count'])} | {trained['loss']:.3f} | "
             f"{trained['tokens'] / 1e6:.2f} M | {tested['secondsASequence']:.3f} |"
         )
     return "\n".join(lines)

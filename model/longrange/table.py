@@ -29,6 +29,12 @@ def wilson(correct: int, count: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
+def accuracy(correct: int, count: int) -> str:
+    """A share and its interval, in per cent."""
+    low, high = wilson(correct, count)
+    return f"{correct / count:.1%} ({low:.1%} to {high:.1%})"
+
+
 def records(task: str, model: str) -> list[dict]:
     """Of all seeds, those that were tested."""
     found = [json.loads(path.read_text()) for path in sorted(RECORDS.glob(f"{task}-{model}*.json"))]
@@ -41,13 +47,12 @@ def rows(found: list[dict]) -> list[str]:
     for length in found[0]["tests"]:
         tests = [record["tests"][length] for record in found if length in record["tests"]]
         correct, count = sum(t["correct"] for t in tests), sum(t["count"] for t in tests)
-        low, high = wilson(correct, count)
-        accuracy = f"{correct / count:.1%} ({low:.1%} to {high:.1%})"
+        share = accuracy(correct, count)
         if len(tests) > 1:
-            accuracy += "; seeds " + ", ".join(f"{t['correct'] / t['count']:.1%}" for t in tests)
+            share += "; seeds " + ", ".join(f"{t['correct'] / t['count']:.1%}" for t in tests)
         first, tokens = found[0], sum(record["trained"]["tokens"] for record in found) / len(found)
         out.append(
-            f"| {first['task']} | {first['model']} | {accuracy} | {length} | {tests[0]['secondsASequence']:.3f} | "
+            f"| {first['task']} | {first['model']} | {share} | {length} | {tests[0]['secondsASequence']:.3f} | "
             f"{tokens / 1e6:.2f} M in {first['minutes']:g} min | {first['parameters']} |"
         )
     return out
