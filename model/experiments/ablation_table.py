@@ -25,6 +25,7 @@ TITLES = {
     "heads": "What a head is",
     "order": "Which heads switch first, and who shares B and C",
     "shape": "Depth against width",
+    "window": "The window of the attention heads",
     "vocabulary": "Size of the vocabulary",
     "optimiser": "Optimiser and rate",
 }

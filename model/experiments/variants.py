@@ -96,7 +96,11 @@ GROUPS: dict[str, list[Variant]] = {
             {"num_hidden_layers": 8, "hidden_size": 96, "value_dim": 12, "intermediate_size": 200},
         ),
     ],
-    "vocabulary": [Variant("8,192 entries", vocabulary=8192)],
+    "window": [Variant("window of 64 tokens", {"attention_window": 64})],
+    "vocabulary": [
+        Variant("8,192 entries", vocabulary=8192),
+        Variant("16,384 entries", vocabulary=16384),
+    ],
     "optimiser": [
         Variant("Muon, rate 2.5e-3", rate=2.5e-3),
         Variant("Muon, rate 1e-2", rate=1e-2),

@@ -85,16 +85,23 @@ Napi::Value NativeRecall::push(const Napi::CallbackInfo& info) {
   });
 }
 
-// Pairs of what followed and how many tokens matched.
+// Three arrays, an entry a match.
 Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::vector<engine::Match> matches;
     alive()->find(tokens(info[0], "context"), matches);
-    Napi::Int32Array out = Napi::Int32Array::New(info.Env(), 2 * matches.size());
+    Napi::Int32Array next = Napi::Int32Array::New(info.Env(), matches.size());
+    Napi::Int32Array length = Napi::Int32Array::New(info.Env(), matches.size());
+    Napi::Float32Array weight = Napi::Float32Array::New(info.Env(), matches.size());
     for (std::size_t i = 0; i < matches.size(); ++i) {
-      out[2 * i] = matches[i].next;
-      out[2 * i + 1] = static_cast<std::int32_t>(matches[i].length);
+      next[i] = matches[i].next;
+      length[i] = static_cast<std::int32_t>(matches[i].length);
+      weight[i] = matches[i].weight;
     }
+    Napi::Object out = Napi::Object::New(info.Env());
+    out.Set("next", next);
+    out.Set("length", length);
+    out.Set("weight", weight);
     return out;
   });
 }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int32_t kNone = -1;
 constexpr std::uint32_t kNowhere = 0xffffffff;
-constexpr std::size_t kFeatures = 5;
+constexpr std::size_t kFeatures = 6;
 
 // Of matches of at least this length.
 struct Level {
@@ -20,27 +20,66 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.219f, 0.065f, -0.484f, -0.551f, 0.251f}},
-    {1, Source::kContext, {-2.732f, 0.719f, -0.805f, -0.626f, 0.189f}},
-    {2, Source::kRepository, {-1.624f, 0.626f, -1.235f, -0.569f, 0.234f}},
-    {2, Source::kContext, {-2.763f, 1.492f, -1.644f, -0.595f, 0.231f}},
-    {3, Source::kRepository, {-1.108f, 0.494f, -1.462f, -0.372f, 0.261f}},
-    {3, Source::kContext, {-3.050f, 0.914f, -1.488f, -0.016f, 0.414f}},
-    {4, Source::kRepository, {-2.538f, 1.051f, -1.241f, -0.558f, 0.042f}},
-    {4, Source::kContext, {-2.423f, 1.606f, -1.989f, -0.393f, 0.178f}},
-    {5, Source::kRepository, {-0.563f, 0.211f, -2.629f, -0.122f, 0.223f}},
-    {5, Source::kContext, {-2.424f, 0.369f, -3.026f, -0.635f, 0.128f}},
-    {7, Source::kRepository, {-1.147f, 0.633f, -2.142f, -0.473f, 0.150f}},
-    {7, Source::kContext, {-2.457f, 1.361f, -2.075f, 0.254f, -0.087f}},
-    {10, Source::kRepository, {-0.808f, 0.563f, -1.257f, -0.267f, 0.123f}},
-    {10, Source::kContext, {-1.702f, 1.076f, -3.674f, -0.449f, -0.050f}},
-    {16, Source::kRepository, {0.161f, 0.756f, -3.258f, 0.093f, 0.047f}},
-    {16, Source::kContext, {-0.531f, 0.862f, -3.174f, 0.035f, -0.220f}},
+    {1, Source::kRepository, {-2.914f, -0.213f, 0.414f, -0.553f, -0.499f, 0.193f}},
+    {1, Source::kContext, {-2.545f, 0.643f, 0.051f, -0.722f, -0.487f, 0.193f}},
+    {2, Source::kRepository, {-3.061f, 0.210f, 0.448f, -1.128f, -0.582f, 0.195f}},
+    {2, Source::kContext, {-3.184f, 1.540f, 0.068f, -1.642f, -0.436f, 0.180f}},
+    {3, Source::kRepository, {-1.330f, 0.463f, -0.009f, -1.837f, -0.293f, 0.268f}},
+    {3, Source::kContext, {-2.043f, 0.700f, -0.603f, -0.537f, 0.475f, 0.572f}},
+    {4, Source::kRepository, {-3.016f, 0.931f, 0.140f, -1.467f, -0.481f, 0.043f}},
+    {4, Source::kContext, {-2.321f, 1.653f, -0.003f, -1.947f, -0.268f, 0.136f}},
+    {5, Source::kRepository, {-1.129f, -0.406f, 0.064f, -1.682f, -0.066f, 0.290f}},
+    {5, Source::kContext, {-1.319f, 0.554f, -0.245f, -2.552f, -0.808f, 0.262f}},
+    {7, Source::kRepository, {-1.763f, 0.716f, -0.009f, -2.886f, -0.435f, 0.144f}},
+    {7, Source::kContext, {-2.614f, 0.933f, 0.049f, -2.136f, 0.503f, -0.055f}},
+    {10, Source::kRepository, {-3.121f, 0.166f, 0.355f, -2.113f, -0.202f, 0.124f}},
+    {10, Source::kContext, {-3.050f, 0.823f, 0.169f, -3.903f, -0.507f, -0.066f}},
+    {16, Source::kRepository, {-1.728f, 0.749f, 0.124f, -3.357f, 0.202f, 0.003f}},
+    {16, Source::kContext, {-1.512f, 0.653f, 0.103f, -3.452f, 0.003f, -0.233f}},
 };
 // Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
 constexpr std::uint32_t kLeastDraftMatch = 8;
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
+
+// How fast the tokens before a place lose their say, and how much likeness says in all; both were
+// chosen with the gates (model/EXPERIMENTS.md).
+constexpr float kNearness = 0.95f, kSharpness = 0.123f;
+
+// The bag of tokens before the end of a context, to weigh places by: exp(kSharpness * sum over d of
+// nearness(d) nearness(d') rarity(token)), for the tokens d before the place that also stand d'
+// before the end of the context. The entries of a byte pair encoding are numbered by frequency, so
+// the logarithm of the number is the rarity.
+class Surroundings {
+ public:
+  explicit Surroundings(std::span<const std::int32_t> context) {
+    const std::size_t count = std::min(context.size(), Recall::kSurroundings + 1);
+    float nearness = 1;
+    for (std::size_t d = 1; d < count; ++d, nearness *= kNearness) {
+      const std::int32_t token = context[context.size() - 1 - d];
+      float& worth = worth_[slot(token)];
+      // Of a token that stands there twice the nearer one counts.
+      if (worth == 0) worth = nearness * std::log(static_cast<float>(token) + 2);
+    }
+  }
+
+  // `last` is the end of a match; the text begins after a kNone.
+  float weight(const std::int32_t* last) const {
+    float likeness = 0, nearness = 1;
+    for (std::size_t d = 1; d <= Recall::kSurroundings && *(last - d) != kNone; ++d) {
+      likeness += nearness * worth_[slot(*(last - d))];
+      nearness *= kNearness;
+    }
+    return std::exp(kSharpness * likeness);
+  }
+
+ private:
+  // As many as the embedded model's vocabulary has entries; those of a larger one share.
+  static constexpr std::size_t kSlots = 4096;
+  static std::size_t slot(std::int32_t token) { return static_cast<std::size_t>(token) % kSlots; }
+
+  std::array<float, kSlots> worth_{};
+};
 
 // FNV-1a over whole tokens, folded to the table's size.
 std::size_t hash_of(const std::int32_t* last, std::size_t order, std::size_t table) {
@@ -162,9 +201,10 @@ void Recall::walk(const Chains& chains, std::span<const std::int32_t> context,
 
 void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& matches) const {
   const std::shared_lock lock(mutex_);
+  const Surroundings surroundings(context);
   for (const Chains& chains : chains_) {
     walk(chains, context, [&](std::uint32_t at, std::uint32_t length) {
-      matches.push_back({tokens_[at + 1], length});
+      matches.push_back({tokens_[at + 1], length, surroundings.weight(&tokens_[at])});
     });
   }
 }
@@ -194,12 +234,12 @@ struct Place {
   Source source;
 };
 
-// A token that followed, the places that it followed, how often it did at the level at hand, and
-// its probability so far without the model's share.
+// A token that followed, the places that it followed, their weight at the level at hand, and its
+// probability so far without the model's share.
 struct Follower {
   std::int32_t token;
   std::span<const Place> places;
-  float count = 0, probability = 0;
+  float weight = 0, probability = 0;
 };
 
 std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
@@ -225,18 +265,25 @@ std::vector<Follower> followers_of(std::span<const Place> places) {
   return followers;
 }
 
-// Sets each follower's count at this level; returns their sum.
-float count_at(const Level& level, std::vector<Follower>& followers) {
-  const auto counts = [&](const Place& place) {
-    return place.match.length >= level.length && place.source == level.source;
-  };
-  float total = 0;
+// What the matches of a level say all together.
+struct Evidence {
+  float matches = 0, weight = 0, kinds = 0;
+};
+
+// Sets each follower's weight at this level.
+Evidence gather(const Level& level, std::vector<Follower>& followers) {
+  Evidence all;
   for (Follower& follower : followers) {
-    follower.count =
-        static_cast<float>(std::count_if(follower.places.begin(), follower.places.end(), counts));
-    total += follower.count;
+    follower.weight = 0;
+    for (const Place& place : follower.places) {
+      if (place.match.length < level.length || place.source != level.source) continue;
+      follower.weight += place.match.weight;
+      ++all.matches;
+    }
+    all.weight += follower.weight;
+    if (follower.weight > 0) ++all.kinds;
   }
-  return total;
+  return all;
 }
 
 }  // namespace
@@ -249,22 +296,24 @@ Recalled recalled(std::span<const Match> repository, std::span<const Match> cont
   std::vector<Follower> followers = followers_of(places);
   const float best = *std::max_element(logits.begin(), logits.end()) - log_norm;
   for (const Level& level : kLevels) {
-    const float total = count_at(level, followers);
-    if (total == 0) continue;
-    const auto kinds = std::count_if(followers.begin(), followers.end(),
-                                     [](const Follower& f) { return f.count > 0; });
-    const auto most =
+    const Evidence all = gather(level, followers);
+    if (all.matches == 0) continue;
+    const auto heaviest =
         std::max_element(followers.begin(), followers.end(),
-                         [](const Follower& a, const Follower& b) { return a.count < b.count; });
-    const float most_log_prob = logits[static_cast<std::size_t>(most->token)] - log_norm;
-    const std::array<float, kFeatures> features{1, std::log(total),
-                                                std::log(static_cast<float>(kinds)), best,
-                                                std::max(most_log_prob, kLeastLogProb)};
+                         [](const Follower& a, const Follower& b) { return a.weight < b.weight; });
+    const float heaviest_log_prob = logits[static_cast<std::size_t>(heaviest->token)] - log_norm;
+    const std::array<float, kFeatures> features{1,
+                                                std::log(all.matches),
+                                                std::log(all.weight),
+                                                std::log(all.kinds),
+                                                best,
+                                                std::max(heaviest_log_prob, kLeastLogProb)};
     const float x =
         std::inner_product(features.begin(), features.end(), level.weights.begin(), 0.0f);
     const float gate = 1 / (1 + std::exp(-x));
     for (Follower& follower : followers)
-      follower.probability = gate * follower.count / total + (1 - gate) * follower.probability;
+      follower.probability =
+          gate * follower.weight / all.weight + (1 - gate) * follower.probability;
     out.scale *= 1 - gate;
   }
   for (const Follower& follower : followers)

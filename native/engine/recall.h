@@ -30,13 +30,15 @@ enum class Source : std::uint8_t { kRepository, kContext };
 struct Match {
   std::int32_t next;     // what followed there
   std::uint32_t length;  // tokens in common, counted back from the end
+  float weight = 1;      // from 1 up: the more the tokens before it are those of the context
 };
 
 // Texts of tokens, indexed by hash chains as in LZ77; bounded: beyond the capacity the oldest texts
 // go. All functions may be called from any thread.
 class Recall {
  public:
-  static constexpr std::size_t kLongest = 32;  // tokens of a match that are counted
+  static constexpr std::size_t kLongest = 32;       // tokens of a match that are counted
+  static constexpr std::size_t kSurroundings = 64;  // tokens before a place that weigh it
 
   explicit Recall(std::size_t capacity_tokens);
 
@@ -59,7 +61,8 @@ class Recall {
   };
   Continuation continuation(std::span<const std::int32_t> context, std::size_t most) const;
 
-  // Adds to `matches` the newest places for each length that is indexed, the longest first.
+  // Adds to `matches` the newest places for each length that is indexed, the longest first. The
+  // last kSurroundings + 1 tokens of the context are looked at.
   void find(std::span<const std::int32_t> context, std::vector<Match>& matches) const;
 
  private:
@@ -92,14 +95,15 @@ class Recall {
 // From short matches to long ones, at each length first those of the repository, then those of the
 // context itself, with the model below all: for the matches of at least `length` tokens of a
 // source,
-//   p(t) = g c(t) / c + (1 - g) p_before(t),
-// c(t) how often t followed, c their sum. The gate g = sigmoid(w . f) is learned for each length
-// and source, from f = (1, log c, log u, log p(best), log p(most frequent)): u the number of
-// different tokens that followed, p the model's distribution, `best` its likeliest token, and `most
-// frequent` the one that followed most often. So a match is trusted by how long, frequent and
-// unanimous it is, and less where the model is sure of something else. (Interpolation of orders:
-// Jelinek and Mercer 1980; the gates are fitted to repositories of the training corpus by `node
-// scripts/eval/fit.ts`.) logits [vocab] are the model's and `log_norm` their log-sum-exp.
+//   p(t) = g w(t) / w + (1 - g) p_before(t),
+// w(t) the weights of those that t followed, w their sum. The gate g = sigmoid(v . f) is learned
+// for each length and source, from f = (1, log n, log w, log u, log p(best), log p(heaviest)): n
+// the number of matches, u that of different tokens that followed, p the model's distribution,
+// `best` its likeliest token, and `heaviest` that of the greatest w(t). So a match is trusted by
+// how long, frequent, unanimous and alike in its surroundings it is, and less where the model is
+// sure of something else. (Interpolation of orders: Jelinek and Mercer 1980; the gates are fitted
+// to repositories of the training corpus by `node scripts/eval/fit.ts`.) logits [vocab] are the
+// model's and `log_norm` their log-sum-exp.
 Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
                   std::span<const float> logits, float log_norm);
 

@@ -5,7 +5,7 @@
  */
 
 import { logSoftmax } from "../../server/completion/healing.ts";
-import type { Model } from "../../server/engine/engine.ts";
+import type { Matches, Model } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../server/engine/tokenizer.ts";
@@ -17,7 +17,7 @@ import { randomSource, shuffled } from "./random.ts";
 const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
 const SOURCES = ["kRepository", "kContext"] as const; // as in native/engine/recall.h
 const LEVELS = LENGTHS.flatMap((length) => SOURCES.map((source) => ({ length, source })));
-const LONGEST = 32;
+const CONTEXT_TOKENS = 65;
 const LEAST_LOG_PROB = -12;
 const REPOSITORIES = 16;
 const FILES_EACH = 2;
@@ -29,7 +29,7 @@ const RATE = 0.05;
 
 type Source = (typeof SOURCES)[number];
 
-/** Of one length and source: the features of recall.h, and the share of its matches that the right token followed. */
+/** Of one length and source: the features of recall.h, and the share of its weight that the right token has. */
 interface Level {
   /** Row of LEVELS. */
   readonly row: number;
@@ -57,9 +57,9 @@ print(withModel);
 const without = (all: readonly Evidence[]) =>
   all.map(({ levels }) => ({
     p: 1 / tokenizer.vocabSize,
-    levels: levels.map(({ row, features: [one = 1, total = 0, kinds = 0], right }) => ({
+    levels: levels.map(({ row, features: [one = 1, count = 0, weight = 0, kinds = 0], right }) => ({
       row,
-      features: [one, total, kinds, 0, 0],
+      features: [one, count, weight, kinds, 0, 0],
       right,
     })),
   }));
@@ -106,7 +106,7 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
     let state = empty;
     for (const [i, token] of tokens.entries()) {
       if (i >= header.length) {
-        const context = Int32Array.from(tokens.slice(Math.max(0, i - LONGEST), i));
+        const context = Int32Array.from(tokens.slice(Math.max(0, i - CONTEXT_TOKENS), i));
         const matches = { kRepository: recall.find(context), kContext: own.find(context) };
         found.push(evidenceFor(token, matches, logSoftmax(of.logits(state))));
         own.push(token);
@@ -120,33 +120,35 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
   return found;
 }
 
-/** `matches`: what followed and how long, in turn; logProbs: the model's. */
-function evidenceFor(token: number, matches: Record<Source, Int32Array>, logProbs: Float32Array): Evidence {
+/** logProbs: the model's. */
+function evidenceFor(token: number, matches: Record<Source, Matches>, logProbs: Float32Array): Evidence {
   const logProb = (id: number) => Math.max(logProbs[id] ?? Number.NaN, LEAST_LOG_PROB);
   const best = logProbs.reduce((a, b) => Math.max(a, b));
   const levels: Level[] = [];
   for (const [row, { length, source }] of LEVELS.entries()) {
-    const counts = countsOf(matches[source], length);
-    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    if (total === 0) continue;
-    const [most] = [...counts].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a));
+    const { count, weights } = weightsOf(matches[source], length);
+    if (count === 0) continue;
+    const weight = [...weights.values()].reduce((sum, one) => sum + one, 0);
+    const [heaviest] = [...weights].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a));
     levels.push({
       row,
-      features: [1, Math.log(total), Math.log(counts.size), best, logProb(most)],
-      right: (counts.get(token) ?? 0) / total,
+      features: [1, Math.log(count), Math.log(weight), Math.log(weights.size), best, logProb(heaviest)],
+      right: (weights.get(token) ?? 0) / weight,
     });
   }
   return { p: Math.exp(logProbs[token] ?? Number.NaN), levels };
 }
 
-/** How often each token followed a match of at least this length. */
-function countsOf(matches: Int32Array, length: number): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (let i = 0; i < matches.length; i += 2) {
-    const next = matches[i] ?? 0;
-    if ((matches[i + 1] ?? 0) >= length) counts.set(next, (counts.get(next) ?? 0) + 1);
+/** How many matches of at least this length there are, and how much they weigh for each token that followed. */
+function weightsOf({ next, length, weight }: Matches, least: number) {
+  const weights = new Map<number, number>();
+  let count = 0;
+  for (const [i, token] of next.entries()) {
+    if ((length[i] ?? 0) < least) continue;
+    count++;
+    weights.set(token, (weights.get(token) ?? 0) + (weight[i] ?? 0));
   }
-  return counts;
+  return { count, weights };
 }
 
 /** Nats a token of the mixture, or of the model alone; adds the gradient of their sum to `gradient`. */
@@ -181,8 +183,8 @@ function gate(features: readonly number[], weights: readonly number[] | undefine
 }
 
 function fitted(all: readonly Evidence[]): Weights {
-  const zeros = () => LEVELS.map(() => [0, 0, 0, 0, 0]);
-  const weights = LEVELS.map(() => [-1, 0, 0, 0, 0]);
+  const zeros = () => LEVELS.map(() => [0, 0, 0, 0, 0, 0]);
+  const weights = LEVELS.map(() => [-1, 0, 0, 0, 0, 0]);
   const first = zeros();
   const second = zeros();
   for (let step = 1; step <= STEPS; step++) {

@@ -12,14 +12,22 @@ export interface AdvanceOptions extends JobOptions {
   readonly checkpoints?: readonly number[];
 }
 
+/** Earlier places, an entry each, newest first: what followed, the length in common, and how much the place counts. */
+export interface Matches {
+  readonly next: Int32Array;
+  readonly length: Int32Array;
+  /** From 1 up: the more of the tokens before the place stand before the context's end, too. */
+  readonly weight: Float32Array;
+}
+
 /** Texts of tokens, kept exactly and found again by their last tokens; bounded, the oldest go first. */
 export interface Recall {
   /** Returns the text's name for `forget`. */
   append(tokens: Int32Array): number;
   /** Continues the text that was appended last. */
   push(token: number): void;
-  /** Where the last tokens stood before, newest first: pairs of the token that followed and the length in common. */
-  find(context: Int32Array): Int32Array;
+  /** Where the last tokens stood before. The last 65 tokens of the context are looked at. */
+  find(context: Int32Array): Matches;
   forget(text: number): void;
   readonly bytes: number;
   /** Requests already made with it still end. */

@@ -77,7 +77,9 @@ test("what is recalled is told exactly and mixed in; what is none of ours is ref
     const memory = new addon.Recall(1000);
     const text = memory.append(Int32Array.of(3, 4, 5, 6, 7, 8, 9, 10));
     memory.push(11);
-    assert.deepEqual([...memory.find(Int32Array.of(1, 9, 10))], [11, 2]);
+    const { next, length, weight } = memory.find(Int32Array.of(1, 9, 10));
+    assert.deepEqual([...next, ...length], [11, 2]);
+    assert.ok((weight[0] ?? 0) > 1); // the 9 before it is the context's
     const options = {
       ...completion,
       maxTokens: 3,
@@ -90,7 +92,7 @@ test("what is recalled is told exactly and mixed in; what is none of ours is ref
     const { tokens } = await model.generate(state, { ...options, recall });
     assert.deepEqual([...tokens], [9, 10, 11]);
     memory.forget(text);
-    assert.equal(memory.find(Int32Array.of(1, 9, 10)).length, 0);
+    assert.equal(memory.find(Int32Array.of(1, 9, 10)).next.length, 0);
     const context = Int32Array.of(1);
     for (const wrong of [{}, { context: [1] }, { memory: {}, context }, { context, draftTokens: 32 }, 1]) {
       const nonsense = { ...options, recall: wrong } as unknown as typeof options;

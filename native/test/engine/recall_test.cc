@@ -168,3 +168,40 @@ TEST_CASE("repository and context are gated apart, so what each leaves to the mo
         doctest::Approx(scale(elsewhere, {}) * scale({}, here)).epsilon(1e-5));
   CHECK(scale(elsewhere, {}) != doctest::Approx(scale({}, elsewhere)).epsilon(1e-3));
 }
+
+TEST_CASE("a place weighs more the more of the tokens before it stand before the context's end") {
+  // The definition, written out: every pair of equal tokens, the nearer one of the context's twins.
+  const auto expected = [](const Tokens& text, std::size_t at, const Tokens& context) {
+    double likeness = 0;
+    for (std::size_t d = 1; d <= std::min(at, Recall::kSurroundings); ++d) {
+      for (std::size_t e = 1; e <= std::min(context.size() - 1, Recall::kSurroundings); ++e) {
+        if (context[context.size() - 1 - e] != text[at - d]) continue;
+        likeness += std::pow(0.95, d - 1 + e - 1) * std::log(text[at - d] + 2.0);
+        break;
+      }
+    }
+    return std::exp(0.123 * likeness);
+  };
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    // Each ends like the context; only what stands before it differs.
+    Tokens text = random_tokens(random, 20 + 5 * seed, 4000), context = text;
+    std::shuffle(context.begin(), context.end(), random);
+    std::fill_n(context.begin(), context.size() / 2, 7);
+    text.insert(text.end(), {4001, 4002});
+    context.push_back(4001);
+    Recall recall(1024);
+    recall.append(random_tokens(random, 30, 4000));  // no part of the next text's surroundings
+    recall.append(text);
+    const std::vector<Match> matches = found(recall, context);
+    REQUIRE(matches.size() == 1);
+    CHECK(matches[0].weight == doctest::Approx(expected(text, text.size() - 2, context)));
+  }
+  Recall recall(1024);
+  recall.append(Tokens{50, 60, 70, 1, 2});
+  recall.append(Tokens{80, 90, 95, 1, 3});
+  const std::vector<float> even(100, 0.0f);
+  const Recalled what = recalled(found(recall, {50, 60, 71, 1}), {}, even, std::log(100.0f));
+  CHECK(mixed_log_prob(what, 2, -std::log(100.0f)) > mixed_log_prob(what, 3, -std::log(100.0f)));
+}

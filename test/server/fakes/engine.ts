@@ -4,6 +4,7 @@ import type {
   Engine,
   Generated,
   GenerateOptions,
+  Matches,
   Model,
   ModelInfo,
   Recall,
@@ -48,8 +49,8 @@ export class FakeRecall implements Recall {
 
   push(): void {}
 
-  find(): Int32Array {
-    return new Int32Array(0);
+  find(): Matches {
+    return { next: new Int32Array(0), length: new Int32Array(0), weight: new Float32Array(0) };
   }
 
   forget(text: number): void {
