@@ -20,22 +20,22 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.914f, -0.213f, 0.414f, -0.553f, -0.499f, 0.193f}},
-    {1, Source::kContext, {-2.545f, 0.643f, 0.051f, -0.722f, -0.487f, 0.193f}},
-    {2, Source::kRepository, {-3.061f, 0.210f, 0.448f, -1.128f, -0.582f, 0.195f}},
-    {2, Source::kContext, {-3.184f, 1.540f, 0.068f, -1.642f, -0.436f, 0.180f}},
-    {3, Source::kRepository, {-1.330f, 0.463f, -0.009f, -1.837f, -0.293f, 0.268f}},
-    {3, Source::kContext, {-2.043f, 0.700f, -0.603f, -0.537f, 0.475f, 0.572f}},
-    {4, Source::kRepository, {-3.016f, 0.931f, 0.140f, -1.467f, -0.481f, 0.043f}},
-    {4, Source::kContext, {-2.321f, 1.653f, -0.003f, -1.947f, -0.268f, 0.136f}},
-    {5, Source::kRepository, {-1.129f, -0.406f, 0.064f, -1.682f, -0.066f, 0.290f}},
-    {5, Source::kContext, {-1.319f, 0.554f, -0.245f, -2.552f, -0.808f, 0.262f}},
-    {7, Source::kRepository, {-1.763f, 0.716f, -0.009f, -2.886f, -0.435f, 0.144f}},
-    {7, Source::kContext, {-2.614f, 0.933f, 0.049f, -2.136f, 0.503f, -0.055f}},
-    {10, Source::kRepository, {-3.121f, 0.166f, 0.355f, -2.113f, -0.202f, 0.124f}},
-    {10, Source::kContext, {-3.050f, 0.823f, 0.169f, -3.903f, -0.507f, -0.066f}},
-    {16, Source::kRepository, {-1.728f, 0.749f, 0.124f, -3.357f, 0.202f, 0.003f}},
-    {16, Source::kContext, {-1.512f, 0.653f, 0.103f, -3.452f, 0.003f, -0.233f}},
+    {1, Source::kRepository, {-2.673f, -0.214f, 0.336f, -0.523f, -0.534f, 0.238f}},
+    {1, Source::kContext, {-2.767f, 0.591f, 0.023f, -0.598f, -0.537f, 0.191f}},
+    {2, Source::kRepository, {-3.024f, 0.197f, 0.450f, -1.180f, -0.626f, 0.227f}},
+    {2, Source::kContext, {-3.113f, 1.441f, 0.032f, -1.286f, -0.289f, 0.213f}},
+    {3, Source::kRepository, {-1.304f, 0.357f, 0.023f, -1.816f, -0.168f, 0.271f}},
+    {3, Source::kContext, {-2.005f, 0.533f, -0.663f, -0.380f, 0.560f, 0.538f}},
+    {4, Source::kRepository, {-3.271f, 0.905f, 0.188f, -1.488f, -0.581f, 0.050f}},
+    {4, Source::kContext, {-2.592f, 1.851f, -0.027f, -1.838f, -0.366f, 0.179f}},
+    {5, Source::kRepository, {-1.179f, -0.373f, 0.050f, -1.675f, -0.126f, 0.327f}},
+    {5, Source::kContext, {-1.550f, 0.090f, -0.219f, -2.391f, -1.092f, 0.355f}},
+    {7, Source::kRepository, {-1.897f, 0.616f, 0.051f, -2.833f, -0.238f, 0.130f}},
+    {7, Source::kContext, {-2.536f, 0.960f, 0.066f, -2.227f, 0.613f, -0.062f}},
+    {10, Source::kRepository, {-2.983f, 0.181f, 0.327f, -1.998f, -0.280f, 0.133f}},
+    {10, Source::kContext, {-3.242f, 1.150f, 0.127f, -3.741f, -0.939f, 0.000f}},
+    {16, Source::kRepository, {-1.747f, 0.774f, 0.119f, -3.235f, 0.149f, 0.030f}},
+    {16, Source::kContext, {-1.546f, 0.607f, 0.112f, -3.363f, -0.017f, -0.216f}},
 };
 // Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
 constexpr std::uint32_t kLeastDraftMatch = 8;
