@@ -108,6 +108,12 @@ def save(
     part.replace(path)
 
 
+def note(out: Path, record: dict) -> None:
+    """One line more of the log, from which model/evaluate/training_curve.py draws."""
+    with (out / "log.jsonl").open("a") as log:
+        log.write(json.dumps(record) + "\n")
+
+
 def training_step(model: Stateline, inputs: Tensor, labels: Tensor, state_heads: int, memory: list | None):
     with torch.autocast("cpu", torch.bfloat16):
         logits, memory = model(inputs, state_heads, memory)
@@ -213,8 +219,7 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
             record["tokens_per_second"] = round(tokens / took)
             if done["steps"] % VALIDATE_STEPS == 0:
                 record["valid"] = validate(model, tokenizer, args.corpus / "valid", args.length)
-            with (args.out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
+            note(args.out, record)
         if done["seconds"] - last_save > SAVE_S:
             save(args.out / CHECKPOINT, model, optimizers, done)
             if share < 1 and done["steps"] > WARMUP_STEPS:  # of the decay, for export.py to average
@@ -224,7 +229,9 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     if worker > 0:
         return
     save(args.out / CHECKPOINT, model, optimizers, done)
-    print(json.dumps(done | {"valid": validate(model, tokenizer, args.corpus / "valid", args.length)}))
+    record = done | {"valid": validate(model, tokenizer, args.corpus / "valid", args.length)}
+    note(args.out, record)
+    print(json.dumps(record))
 
 
 def main() -> None:

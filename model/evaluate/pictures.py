@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 INK, GRID = "#24292f", "#d8dee4"
 # From all attention (light) to all state (dark); readable in grey as well.
 RATIO_COLOURS = ["#9ecae8", "#5fa8d3", "#2f7fb8", "#1b5a8a", "#0b3558"]
+SMOOTH = 25  # logged training steps in a point of the training curve
 ACCENT, PALE = "#d1651a", "#8c959f"
 
 
@@ -170,6 +171,32 @@ def needles(found: dict, path: Path) -> None:
     save(columns[0], path)
 
 
+def training(found: dict, path: Path) -> None:
+    """Loss over tokens read: a running mean of the training steps with attention, and the held-out text at three ratios."""
+    _, axes = plt.subplots(figsize=(8, 4.6))
+    ratios = {"8/8": 1.0, "6/8": 0.75, "0/8": 0.0}
+    for index, run in enumerate(found["runs"]):
+        steps = [step for step in run["steps"] if step["state_heads"] < 8]
+        smooth = [
+            sum(s["loss"] for s in steps[at : at + SMOOTH]) / SMOOTH for at in range(len(steps) - SMOOTH + 1)
+        ]
+        middle = [step["tokens"] / 1e6 for step in steps[SMOOTH // 2 :]][: len(smooth)]
+        label = f"training, below ratio 1, mean of {SMOOTH} steps" if index == 0 else None
+        axes.plot(middle, smooth, color=PALE, linewidth=1.2, label=label)
+        axes.axvline(run["from"] / 1e6, color=PALE, linewidth=1.2, linestyle=":")
+    points = [point for run in found["runs"] for point in run["valid"]]
+    for name, ratio in ratios.items():
+        across = [point["tokens"] / 1e6 for point in points]
+        values = [point[name] for point in points]
+        colour = ACCENT if ratio == 0.75 else colour_of(ratio)
+        axes.plot(across, values, "o-", color=colour, markersize=4, label=f"held out, ratio {ratio:g}")
+    axes.set_xlabel("millions of tokens read (dotted: a run begins)")
+    axes.set_ylabel("nats a token")
+    axes.set_title("Loss over the tokens read")
+    legend_below(axes, 0.2)
+    save(axes, path)
+
+
 def main() -> None:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     parts = {path.stem: json.loads(path.read_text()) for path in source.glob("*.json")}
@@ -181,6 +208,8 @@ def main() -> None:
         lines_beside_others(parts, target / "lines-beside-others.png")
     if "needles" in parts:
         needles(parts["needles"], target / "needles.png")
+    if "training" in parts:
+        training(parts["training"], target / "training.png")
 
 
 if __name__ == "__main__":
