@@ -174,9 +174,11 @@ def needles(found: dict, path: Path) -> None:
 def training(found: dict, path: Path) -> None:
     """Loss over tokens read: a running mean of the training steps with attention, and the held-out text at three ratios."""
     _, axes = plt.subplots(figsize=(8, 4.6))
-    ratios = {"8/8": 1.0, "6/8": 0.75, "0/8": 0.0}
+    points = [point for run in found["runs"] for point in run["valid"]]
+    ratios = {name: tuple(map(int, name.split("/"))) for name in points[0] if "/" in name}  # state heads, all
+    heads = max(total for _, total in ratios.values())
     for index, run in enumerate(found["runs"]):
-        steps = [step for step in run["steps"] if step["state_heads"] < 8]
+        steps = [step for step in run["steps"] if step["state_heads"] < heads]
         smooth = [
             sum(s["loss"] for s in steps[at : at + SMOOTH]) / SMOOTH for at in range(len(steps) - SMOOTH + 1)
         ]
@@ -184,8 +186,8 @@ def training(found: dict, path: Path) -> None:
         label = f"training, below ratio 1, mean of {SMOOTH} steps" if index == 0 else None
         axes.plot(middle, smooth, color=PALE, linewidth=1.2, label=label)
         axes.axvline(run["from"] / 1e6, color=PALE, linewidth=1.2, linestyle=":")
-    points = [point for run in found["runs"] for point in run["valid"]]
-    for name, ratio in ratios.items():
+    for name, (state_heads, total) in ratios.items():
+        ratio = state_heads / total
         across = [point["tokens"] / 1e6 for point in points]
         values = [point[name] for point in points]
         colour = ACCENT if ratio == 0.75 else colour_of(ratio)

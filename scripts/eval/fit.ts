@@ -17,7 +17,10 @@ import { randomSource, shuffled } from "./random.ts";
 const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
 const SOURCES = ["kRepository", "kContext"] as const; // as in native/engine/recall.h
 const LEVELS = LENGTHS.flatMap((length) => SOURCES.map((source) => ({ length, source })));
+/** So many are looked at by Recall.find. */
 const CONTEXT_TOKENS = 65;
+/** Of a gate, as in native/engine/recall.h. */
+const FEATURES = 6;
 const LEAST_LOG_PROB = -12;
 const REPOSITORIES = 16;
 const FILES_EACH = 2;
@@ -183,8 +186,8 @@ function gate(features: readonly number[], weights: readonly number[] | undefine
 }
 
 function fitted(all: readonly Evidence[]): Weights {
-  const zeros = () => LEVELS.map(() => [0, 0, 0, 0, 0, 0]);
-  const weights = LEVELS.map(() => [-1, 0, 0, 0, 0, 0]);
+  const zeros = () => LEVELS.map((): number[] => new Array(FEATURES).fill(0));
+  const weights = zeros().map(([, ...others]) => [-1, ...others]);
   const first = zeros();
   const second = zeros();
   for (let step = 1; step <= STEPS; step++) {
