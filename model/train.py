@@ -39,6 +39,16 @@ CHECKPOINT = "checkpoint.pt"
 PAUSE_S = 30.0  # a step longer than this was a pause: the rest of it does not count
 
 
+def matrix_type() -> torch.dtype:
+    """bfloat16 where the processor itself multiplies it; elsewhere that is up to four times slower than float32."""
+    has = torch.cpu.get_capabilities()
+    return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+
+
+def autocast() -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=matrix_type() == torch.bfloat16)
+
+
 def draw_state_heads(heads: int, default: int, rng: random.Random) -> int:
     """All state, the default, all attention, or any even number: the ends and the default are drawn more (sandwich rule).
 
@@ -59,8 +69,27 @@ def learning_rate_share(progress: float, steps: int) -> float:
     return min(1.0, (steps + 1) / WARMUP_STEPS, max(0.0, (1.0 - progress) / DECAY_SHARE))
 
 
+def orthogonalised(
+    gradient: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Tensor:
+    """The Newton-Schulz iteration of Muon (torch.optim.Muon's docstring) in float32, where torch has bfloat16.
+
+    gradient [rows, columns] -> the same shape, its singular values near one.
+    """
+    a, b, c = coefficients
+    tall = gradient.size(0) > gradient.size(1)
+    x = gradient.T if tall else gradient
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
+
+
 def make_optimizers(model: Stateline, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embedding, convolution and vectors."""
+    if matrix_type() == torch.float32:  # torch has no setting for it
+        torch.optim._muon._zeropower_via_newtonschulz = orthogonalised
     matrices, others = [], []
     for name, p in model.named_parameters():
         (matrices if p.ndim == 2 and name.endswith("proj.weight") else others).append(p)
@@ -82,7 +111,7 @@ def validate(model: Stateline, tokenizer: Tokenizer, corpus: Path, length: int) 
         for _ in range(4):
             batch = next(source)
             memory = [m.detached(batch.reset) for m in memory] if memory else None
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 logits, memory = model(batch.inputs, state_heads, memory)
             total += F.cross_entropy(
                 logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED
@@ -115,7 +144,7 @@ def note(out: Path, record: dict) -> None:
 
 
 def training_step(model: Stateline, inputs: Tensor, labels: Tensor, state_heads: int, memory: list | None):
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         logits, memory = model(inputs, state_heads, memory)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED)
     loss.backward()
@@ -179,6 +208,9 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=args.workers)
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
+    torch.set_flush_denormal(
+        True
+    )  # far decays vanish; on some processors such numbers cost half of a step's time
     keep_freed_memory()
     tokenizer = Tokenizer.from_file(str(HERE / "weights" / "tokenizer.json"))
     config = ModelConfig(vocab_size=tokenizer.get_vocab_size())
@@ -189,7 +221,7 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     seed = f"{args.seed}/{done['steps']}/{worker}"
     source = batches(tokenizer, args.corpus / "train", args.rows, args.length, seed)
     default, state_heads = round(config.hybrid_ratio * config.num_heads), config.num_heads
-    memory = model.empty_memory(args.rows, torch.bfloat16)
+    memory = model.empty_memory(args.rows, matrix_type())
     budget, last_save = args.minutes * 60, done["seconds"]
     begun = time.monotonic()
     while done["seconds"] < budget:

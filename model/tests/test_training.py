@@ -16,7 +16,7 @@ from golden import GOLDEN, TINY, golden_logits, random_model
 from quantise import quantise_rows, quantised
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from train import draw_state_heads, learning_rate_share, main, save, validate
+from train import draw_state_heads, learning_rate_share, main, orthogonalised, save, validate
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -78,6 +78,18 @@ def test_schedule_warms_up_holds_and_decays_to_zero() -> None:
 def test_every_even_number_of_state_heads_is_drawn() -> None:
     rng = random.Random(1)
     assert {draw_state_heads(8, 6, rng) for _ in range(2000)} == {0, 2, 4, 6, 8}
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (5, 9), (7, 7)])
+def test_muon_turns_singular_values_by_its_polynomial_alone(shape: tuple[int, int]) -> None:
+    a, b, c = 3.4445, -4.775, 2.0315
+    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    left, values, right = torch.linalg.svd(gradient, full_matrices=False)
+    values = values / gradient.norm()
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    expected = left @ torch.diag(values) @ right
+    torch.testing.assert_close(orthogonalised(gradient, (a, b, c), 5, 1e-7), expected)
 
 
 def test_row_quantisation_error_is_within_half_a_step() -> None:
