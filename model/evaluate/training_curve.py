@@ -1,6 +1,6 @@
-"""Keeps what a picture of the training needs from the logs of its runs, one after the other, in docs/evaluation/training.json.
+"""Adds what the picture of the training needs from the log of another run to docs/evaluation/training.json.
 
-.cache/venv/bin/python model/evaluate/training_curve.py --before 11.6e6 LOG ...     # then ./dev eval pictures
+.cache/venv/bin/python model/evaluate/training_curve.py LOG     # then ./dev eval pictures
 """
 
 from __future__ import annotations
@@ -35,12 +35,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="log.jsonl of each run, in order")
-    parser.add_argument("--before", type=float, default=0, help="tokens that were read before the first")
+    parser.add_argument("log", type=Path, help="log.jsonl of a run that went on from the last one there")
     args = parser.parse_args()
-    runs: list[dict] = []
-    for log in args.logs:
-        runs.append(run_of(log, runs[-1]["to"] if runs else round(args.before)))
+    runs = json.loads(OUT.read_text())["runs"]
+    runs.append(run_of(args.log, runs[-1]["to"]))
     OUT.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
 
 

@@ -203,9 +203,11 @@ export async function chooseTheme(editor: Editor, theme: string): Promise<void> 
   await editor.page.keyboard.press("Control+k");
   await editor.page.keyboard.press("Control+t");
   await editor.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
-  await editor.page.keyboard.type(theme);
+  // Into the field itself: the rows may be there before it has the focus.
+  const field = editor.page.locator(".quick-input-widget .quick-input-box input");
+  await field.fill(theme);
   await editor.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: theme }).waitFor();
-  await editor.page.keyboard.press("Enter");
+  await field.press("Enter");
   await editor.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
 }
 
