@@ -52,6 +52,9 @@ engine::GenerateOptions generate_options(const Napi::Object& options) {
   const Napi::Value least = options.Get("leastLogProb");
   if (!least.IsUndefined())
     out.least_log_prob = static_cast<float>(number(least, "options.leastLogProb"));
+  const Napi::Value beam = options.Get("beam");
+  if (!beam.IsUndefined())
+    out.beam = static_cast<std::size_t>(natural(beam, "options.beam", engine::kMostHypotheses));
   const Napi::Value first = options.Get("firstTokens");
   if (first.IsUndefined()) return out;
   out.first_tokens = tokens(first, "options.firstTokens");

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/beam.h"
 #include "engine/device_check.h"
 #include "engine/jobs.h"
 
@@ -27,6 +28,14 @@ void check_sampling(const SamplingOptions& sampling) {
     refuse("generate: temperature must be a number from 0 up.");
   if (!(sampling.top_p > 0 && sampling.top_p <= 1))
     refuse("generate: topP must lie above 0 and be at most 1.");
+}
+
+void check_beam(const GenerateOptions& generate) {
+  if (generate.beam < 1 || generate.beam > kMostHypotheses)
+    refuse("generate: beam must be from 1 to " + std::to_string(kMostHypotheses) + ".");
+  if (generate.beam > 1 &&
+      (generate.sampling.temperature > 0 || std::isfinite(generate.least_log_prob)))
+    refuse("generate: a beam wants temperature 0 and no leastLogProb.");
 }
 
 }  // namespace
@@ -63,6 +72,7 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
                       Reply<GenerateResult> reply) {
   check_state(*state, "generate");
   check_sampling(generate.sampling);
+  check_beam(generate);
   check_tokens(generate.stop_tokens, "generate: stopTokens");
   check_tokens(generate.first_tokens, "generate: firstTokens");
   if (generate.recall) check_tokens(generate.recall->context, "generate: recall.context");
@@ -71,6 +81,11 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
   std::sort(generate.first_tokens.begin(), generate.first_tokens.end());
   const auto twins = std::unique(generate.first_tokens.begin(), generate.first_tokens.end());
   generate.first_tokens.erase(twins, generate.first_tokens.end());
+  if (generate.beam > 1) {
+    scheduler_.submit(std::make_unique<BeamJob>(workbench_, std::move(state), std::move(generate),
+                                                options, std::move(reply)));
+    return;
+  }
   scheduler_.submit(std::make_unique<GenerateJob>(workbench_, std::move(state), std::move(generate),
                                                   options, std::move(reply)));
 }

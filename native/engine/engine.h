@@ -56,6 +56,9 @@ struct GenerateOptions {
   // Generation ends where the log-probabilities of the tokens so far sum to less, nats.
   float least_log_prob = -std::numeric_limits<float>::infinity();
   std::optional<RecallOptions> recall = std::nullopt;
+  // Hypotheses held at once, in search of the likeliest text to a stop token; 1 = greedy. More want
+  // temperature 0 and no least_log_prob.
+  std::size_t beam = 1;
 };
 
 enum class GenerateEnd { kLength, kStop, kUnlikely };
@@ -67,6 +70,7 @@ struct GenerateResult {
   GenerateEnd end = GenerateEnd::kLength;
 };
 
+inline constexpr std::size_t kMostHypotheses = 32;
 // With the token before them, one chunk of logits.
 inline constexpr std::size_t kMostDraftTokens = kScoreRows - 1;
 

@@ -362,10 +362,15 @@ std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
 }
 
 Recalled Recollection::next(std::span<const float> logits, float log_norm) {
+  return after(context_, logits, log_norm);
+}
+
+Recalled Recollection::after(std::span<const std::int32_t> end, std::span<const float> logits,
+                             float log_norm) {
   from_repository_.clear();
   from_context_.clear();
-  if (memory_) memory_->find(context_, from_repository_);
-  own_.find(context_, from_context_);
+  if (memory_) memory_->find(end, from_repository_);
+  own_.find(end, from_context_);
   return recalled(from_repository_, from_context_, logits, log_norm);
 }
 

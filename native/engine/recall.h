@@ -127,6 +127,8 @@ class Recollection {
   // Tokens that are likely to follow, at most so many; none where no long match is.
   std::vector<std::int32_t> draft(std::size_t most) const;
   Recalled next(std::span<const float> logits, float log_norm);
+  // As if the context ended with `end`, which is then not remembered itself.
+  Recalled after(std::span<const std::int32_t> end, std::span<const float> logits, float log_norm);
 
  private:
   std::shared_ptr<const Recall> memory_;

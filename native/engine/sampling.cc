@@ -74,6 +74,34 @@ std::int32_t Sampler::sample_candidates(float max_logit, std::span<const float> 
   return candidates_.back().token;  // the likeliest: only rounding leads here
 }
 
+// By insertion: `count` is small, and no comparison with a NaN can lead astray.
+std::vector<Sample> Sampler::likeliest(std::span<const float> logits, std::size_t count,
+                                       std::span<const std::int32_t> allowed) const {
+  std::vector<Sample> best;  // with logits for log-probabilities at first
+  best.reserve(count + 1);
+  const auto consider = [&](std::int32_t token) {
+    const float logit = logits[static_cast<std::size_t>(token)];
+    if (best.size() == count && !(logit > best.back().log_prob)) return;
+    auto at = best.end();
+    while (at != best.begin() && logit > (at - 1)->log_prob) --at;
+    best.insert(at, {token, logit});
+    if (best.size() > count) best.pop_back();
+  };
+  float norm = 0;
+  if (allowed.empty()) {
+    norm = kernels_.log_sum_exp(logits.size(), logits.data());
+    for (std::size_t i = 0; i < logits.size(); ++i) consider(static_cast<std::int32_t>(i));
+  } else {
+    for (const std::int32_t token : allowed) consider(token);
+    float sum = 0;
+    for (const std::int32_t token : allowed)
+      sum += std::exp(logits[static_cast<std::size_t>(token)] - best.front().log_prob);
+    norm = best.front().log_prob + std::log(sum);
+  }
+  for (Sample& sample : best) sample.log_prob -= norm;
+  return best;
+}
+
 // SplitMix64 (Steele, Lea, Flood 2014): small, seedable, the same on every platform.
 double Sampler::uniform() {
   std::uint64_t z = (random_ += 0x9E3779B97F4A7C15ULL);

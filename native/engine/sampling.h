@@ -28,6 +28,10 @@ class Sampler {
   // Allocates nothing.
   Sample sample(std::span<const float> logits, std::span<const std::int32_t> allowed = {});
 
+  // The `count` likeliest among the same, or as many as there are, the likeliest first.
+  std::vector<Sample> likeliest(std::span<const float> logits, std::size_t count,
+                                std::span<const std::int32_t> allowed = {}) const;
+
  private:
   struct Candidate {
     float weight;  // unnormalised probability at the sampling temperature

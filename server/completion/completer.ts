@@ -129,7 +129,7 @@ export class Completer {
       healing,
       recall: () => this.#context.root().recall,
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
-      leastLogProb: request.manual ? -Infinity : Math.log(LEAST_PROBABILITY),
+      leastLogProb: request.manual ? undefined : Math.log(LEAST_PROBABILITY),
       wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
       signal,
     });

@@ -9,6 +9,8 @@ import type { Healing } from "./healing.ts";
 
 /** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
 const LINE_TOKENS = 48;
+/** Whole lines are searched for with so many hypotheses; model/EXPERIMENTS.md has what fewer and more find. */
+const BEAM = 4;
 /** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
 const DRAFT_TOKENS = 20;
 
@@ -29,8 +31,8 @@ export interface GenerationOptions {
   readonly context: readonly number[];
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;
-  /** A line is kept as far as the log probabilities of its tokens sum to no less, nats. */
-  readonly leastLogProb: number;
+  /** A line is kept as far as the log probabilities of its tokens sum to no less, nats; undefined: the likeliest whole line. */
+  readonly leastLogProb: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -43,6 +45,7 @@ export async function generateLines(
 ): Promise<Generation> {
   const { wantsMore, leastLogProb, signal } = options;
   const { firstTokens, text: written } = options.healing;
+  const decoding = leastLogProb === undefined ? { beam: BEAM } : { leastLogProb };
   const job = { priority: "completion", signal } as const;
   const greedy = { maxTokens: LINE_TOKENS, temperature: 0, topP: 1, seed: 0, stopTokens: tokenizer.lineEnds };
   const bytesOf = (tokens: Int32Array) => concatBytes([...tokens].map((token) => tokenizer.bytesOf(token)));
@@ -67,7 +70,7 @@ export async function generateLines(
         context: Int32Array.from(context),
         draftTokens: DRAFT_TOKENS,
       };
-      const line = await model.generate(state, { ...job, ...greedy, ...first, leastLogProb, recall });
+      const line = await model.generate(state, { ...job, ...greedy, ...first, ...decoding, recall });
       state = replace(state, line.state, start);
       firstLineAtMs ??= performance.now();
       tokensDecoded += line.tokens.length;

@@ -32,6 +32,7 @@ export interface GenerateOptions extends JobOptions {
   seed: number;
   stopTokens: Int32Array;
   firstTokens?: Int32Array;
+  beam?: number;
   leastLogProb?: number;
   recall?: RecallOptions;
 }

@@ -129,6 +129,12 @@ test("stop tokens, allowed first tokens and seeds steer generation", async () =>
   assert.equal(unlikely.state.tokenCount, start.tokenCount + 1);
   const healed = await model.generate(start, { ...greedy, firstTokens: Int32Array.of(7, 8) });
   assert.ok(healed.tokens[0] === 7 || healed.tokens[0] === 8);
+  const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
+  const found = await model.generate(start, { ...greedy, stopTokens: Int32Array.of(stop), beam: 4 });
+  assert.equal(found.reason, "stop");
+  assert.equal(found.tokens.at(-1), stop);
+  assert.ok(sum(found.logProbs) >= sum(stopped.logProbs));
+  await assert.rejects(model.generate(start, { ...greedy, beam: 33 }), /options\.beam/);
   const sampled = (seed: number) => model.generate(start, { ...greedy, temperature: 1, topP: 0.9, seed });
   assert.deepEqual((await sampled(3)).tokens, (await sampled(3)).tokens);
   assert.notDeepEqual((await sampled(3)).tokens, (await sampled(4)).tokens);

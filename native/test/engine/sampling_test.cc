@@ -66,6 +66,9 @@ TEST_CASE_FIXTURE(Fixture, "no logits lead outside the vocabulary") {
       const std::int32_t constrained = sampler.sample(logits, allowed).token;
       CHECK((any >= 0 && static_cast<std::size_t>(any) < vocab));
       CHECK((constrained == 3 || constrained == 5));
+      for (const Sample& sample : sampler.likeliest(logits, 4))
+        CHECK((sample.token >= 0 && static_cast<std::size_t>(sample.token) < vocab));
+      CHECK(sampler.likeliest(logits, 4, allowed).size() == 2);
     }
   }
 }
@@ -192,6 +195,92 @@ TEST_CASE_FIXTURE(Fixture, "only allowed ids come first, with the constrained pr
   CHECK(forced.log_probs[0] == doctest::Approx(0));
 }
 
+// The same search by whole sequences, each read anew from the state.
+std::pair<Tokens, double> plain_beam(Fixture& fixture, const GenerateOptions& options) {
+  struct Text {
+    Tokens tokens;
+    double log_prob;
+  };
+  const auto likelier = [](const Text& a, const Text& b) { return a.log_prob > b.log_prob; };
+  const std::set<std::int32_t> stops(options.stop_tokens.begin(), options.stop_tokens.end());
+  std::vector<Text> open{{{}, 0}}, ended;
+  for (std::size_t length = 0; length < options.max_tokens; ++length) {
+    std::vector<Text> all;
+    for (const Text& text : open) {
+      const StatePtr at =
+          text.tokens.empty() ? fixture.state : advance(fixture.engine, fixture.state, text.tokens);
+      const std::vector<float> logits = fixture.engine.logits(*at);
+      double sum = 0;
+      for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+      for (std::size_t i = 0; i < logits.size(); ++i) {
+        Text longer = text;
+        longer.tokens.push_back(static_cast<std::int32_t>(i));
+        longer.log_prob += static_cast<double>(logits[i]) - std::log(sum);
+        all.push_back(longer);
+      }
+    }
+    std::sort(all.begin(), all.end(), likelier);
+    all.resize(options.beam);
+    open.clear();
+    for (const Text& text : all)
+      (stops.contains(text.tokens.back()) ? ended : open).push_back(text);
+    if (open.empty()) break;
+  }
+  const std::vector<Text>& from = ended.empty() ? open : ended;
+  const Text& best = *std::min_element(from.begin(), from.end(), likelier);
+  return {best.tokens, best.log_prob};
+}
+
+TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences finds") {
+  const std::size_t vocab = model->config().vocab_size;
+  int ended = 0, better = 0;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    CAPTURE(seed);
+    GenerateOptions options{.max_tokens = 1 + seed % 6,
+                            .sampling = {},
+                            .stop_tokens = random_tokens(1 + seed % 7, vocab, seed),
+                            .first_tokens = {},
+                            .beam = 2 + seed % 5};
+    const GenerateResult found = generate(options);
+    const auto [tokens, log_prob] = plain_beam(*this, options);
+    CHECK(found.tokens == tokens);
+    const double sum = std::accumulate(found.log_probs.begin(), found.log_probs.end(), 0.0);
+    CHECK(sum == doctest::Approx(log_prob).epsilon(1e-3));
+    const bool stopped = found.end == GenerateEnd::kStop;
+    CHECK(found.state->token_count() == state->token_count() + tokens.size() - stopped);
+    StatePtr at = state;
+    if (tokens.size() > static_cast<std::size_t>(stopped))
+      at = advance(engine, state, Tokens(tokens.begin(), tokens.end() - stopped));
+    CHECK(state_error(*found.state, *at) <= 1e-4);
+    options.beam = 1;
+    const GenerateResult greedy = generate(options);
+    ended += stopped;
+    better += greedy.tokens != found.tokens;
+  }
+  CHECK(ended >= 5);
+  CHECK(better >= 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a beam begins with allowed ids, recalls, and tells what nothing is") {
+  const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
+  const auto memory = std::make_shared<engine::Recall>(100);
+  memory->append(text);
+  const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
+  GenerateOptions options{.max_tokens = 12,
+                          .sampling = {},
+                          .stop_tokens = {text.back()},
+                          .first_tokens = {},
+                          .recall = recall,
+                          .beam = 3};
+  CHECK(generate(options).tokens == Tokens(text.begin() + 6, text.end()));
+  options.first_tokens = {33};
+  CHECK(generate(options).tokens.front() == 33);
+  CHECK(generate(options).log_probs.front() == doctest::Approx(0));
+  options.max_tokens = 0;
+  CHECK(generate(options).tokens.empty());
+  CHECK(generate(options).state == state);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a seed repeats its text, another does not") {
   const auto text = [&](std::uint64_t seed) {
     return generate({.max_tokens = 30,
@@ -217,6 +306,17 @@ TEST_CASE_FIXTURE(Fixture, "nonsensical options are refused") {
   refuses({.max_tokens = 1, .sampling = {.top_p = 1.5f}, .stop_tokens = {}, .first_tokens = {}});
   refuses({.max_tokens = 1, .sampling = sound, .stop_tokens = {-1}, .first_tokens = {}});
   refuses({.max_tokens = 1, .sampling = sound, .stop_tokens = {}, .first_tokens = {1000}});
+  GenerateOptions beam{.max_tokens = 1, .sampling = sound, .stop_tokens = {}, .first_tokens = {}};
+  for (const std::size_t wide : {std::size_t{0}, engine::kMostHypotheses + 1}) {
+    beam.beam = wide;
+    refuses(beam);
+  }
+  beam.beam = 2;
+  beam.least_log_prob = -3;
+  refuses(beam);
+  beam.least_log_prob = -INFINITY;
+  beam.sampling.temperature = 1;
+  refuses(beam);
   CHECK(
       generate({.max_tokens = 0, .sampling = sound, .stop_tokens = {}, .first_tokens = {}}).state ==
       state);

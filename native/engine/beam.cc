@@ -1,0 +1,133 @@
+#include "engine/beam.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace stateline::engine {
+namespace {
+
+constexpr float kLeast = -std::numeric_limits<float>::infinity();
+
+void append(std::vector<std::int32_t>& tokens, std::vector<float>& log_probs, Sample sample) {
+  tokens.push_back(sample.token);
+  log_probs.push_back(sample.log_prob);
+}
+
+}  // namespace
+
+BeamJob::BeamJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
+                 const JobOptions& options, Reply<GenerateResult> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      state_(std::move(state)),
+      generate_(std::move(generate)),
+      reply_(std::move(reply)),
+      sampler_(generate_.sampling, workbench.model) {}
+
+bool BeamJob::run_chunk() {
+  if (generate_.max_tokens == 0) {
+    result_.state = state_;
+    return true;
+  }
+  if (open_.empty()) begin();
+  grow(best_steps());
+  if (open_.empty() || is_hopeless(open_.front().log_prob)) return true;
+  if (open_.front().tokens.size() < generate_.max_tokens) return false;
+  if (result_.state) return true;
+  Hypothesis& longest = open_.front();
+  result_ = {std::move(longest.tokens), std::move(longest.log_probs), longest.branch->freeze(),
+             GenerateEnd::kLength};
+  open_.clear();
+  return true;
+}
+
+void BeamJob::begin() {
+  logits_.resize(workbench_.model.config().vocab_size);
+  if (generate_.recall) {
+    const Tokens& context = generate_.recall->context;
+    const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
+    recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
+    recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
+                          0);
+  }
+  Hypothesis nothing;
+  nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);
+  predict(nothing);
+  open_.push_back(std::move(nothing));
+}
+
+// As many as the beam is wide, the likeliest first.
+std::vector<BeamJob::Step> BeamJob::best_steps() const {
+  std::vector<Step> steps;
+  for (std::size_t from = 0; from < open_.size(); ++from) {
+    for (const Sample& sample : open_[from].next) {
+      const float log_prob = open_[from].log_prob + sample.log_prob;
+      steps.push_back({from, sample, std::isnan(log_prob) ? kLeast : log_prob});
+    }
+  }
+  std::stable_sort(steps.begin(), steps.end(),
+                   [](const Step& a, const Step& b) { return a.log_prob > b.log_prob; });
+  if (steps.size() > generate_.beam) steps.resize(generate_.beam);
+  return steps;
+}
+
+// Takes the steps that may still lead to the likeliest text.
+void BeamJob::grow(const std::vector<Step>& steps) {
+  std::vector<const Step*> taken;
+  std::vector<std::size_t> children(open_.size());
+  for (const Step& step : steps) {
+    if (is_hopeless(step.log_prob)) break;
+    if (is_stop(step.sample.token)) {
+      end(open_[step.from], step);
+    } else {
+      taken.push_back(&step);
+      ++children[step.from];
+    }
+  }
+  std::vector<Hypothesis> longer;
+  for (const Step* step : taken) {
+    Hypothesis& from = open_[step->from];
+    Hypothesis one{from.tokens, from.log_probs, step->log_prob, nullptr, {}};
+    append(one.tokens, one.log_probs, step->sample);
+    // The last child goes on with the branch itself.
+    one.branch = --children[step->from] == 0
+                     ? std::move(from.branch)
+                     : std::make_unique<Branch>(workbench_.model, *from.branch->freeze());
+    workbench_.executor->advance(*one.branch, std::span(&step->sample.token, 1));
+    if (one.tokens.size() < generate_.max_tokens) predict(one);
+    longer.push_back(std::move(one));
+  }
+  open_ = std::move(longer);
+}
+
+// Likelier than what ended before.
+void BeamJob::end(Hypothesis& from, const Step& step) {
+  result_ = {from.tokens, from.log_probs, from.branch->freeze(), GenerateEnd::kStop};
+  append(result_.tokens, result_.log_probs, step.sample);
+  result_log_prob_ = step.log_prob;
+}
+
+void BeamJob::predict(Hypothesis& hypothesis) {
+  workbench_.executor->logits(*hypothesis.branch, logits_.data());
+  if (recollection_) {
+    Tokens end = recall_end_;
+    end.insert(end.end(), hypothesis.tokens.begin(), hypothesis.tokens.end());
+    const float norm = workbench_.model.kernels().log_sum_exp(logits_.size(), logits_.data());
+    mix(recollection_->after(end, logits_, norm), norm, logits_);
+  }
+  hypothesis.next = sampler_.likeliest(
+      logits_, generate_.beam, hypothesis.tokens.empty() ? generate_.first_tokens : Tokens());
+}
+
+// A text only becomes less likely as it goes on.
+bool BeamJob::is_hopeless(float log_prob) const {
+  return result_.state && log_prob <= result_log_prob_;
+}
+
+bool BeamJob::is_stop(std::int32_t token) const {
+  const Tokens& stops = generate_.stop_tokens;
+  return std::find(stops.begin(), stops.end(), token) != stops.end();
+}
+
+}  // namespace stateline::engine

@@ -1,0 +1,61 @@
+// Beam search: the likeliest text to a stop token, where greedy generation takes the likeliest
+// token each time and cannot come back (Lowerre, The Harpy speech recognition system, 1976).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/branch.h"
+#include "engine/engine.h"
+
+namespace stateline::engine {
+
+// One token of each hypothesis a chunk. The result is the likeliest text that was found to end, or
+// the likeliest one after max_tokens if none did. Drafts are not read: hypotheses are few and
+// short.
+class BeamJob : public Job {
+ public:
+  BeamJob(Workbench& workbench, StatePtr state, GenerateOptions generate, const JobOptions& options,
+          Reply<GenerateResult> reply);
+  bool run_chunk() override;
+  void succeed() override { reply_.done(std::move(result_)); }
+  void fail(const Error& error) override { reply_.failed(error); }
+
+ private:
+  struct Hypothesis {
+    Tokens tokens;
+    std::vector<float> log_probs;
+    float log_prob = 0;              // their sum
+    std::unique_ptr<Branch> branch;  // after the tokens
+    std::vector<Sample> next;        // the likeliest first
+  };
+  // A hypothesis and what it would go on with.
+  struct Step {
+    std::size_t from;  // in open_
+    Sample sample;
+    float log_prob;  // of all tokens
+  };
+
+  void begin();
+  std::vector<Step> best_steps() const;
+  void end(Hypothesis& from, const Step& step);
+  void grow(const std::vector<Step>& steps);
+  void predict(Hypothesis& hypothesis);
+  bool is_hopeless(float log_prob) const;
+  bool is_stop(std::int32_t token) const;
+
+  Workbench& workbench_;
+  StatePtr state_;
+  GenerateOptions generate_;
+  Reply<GenerateResult> reply_;
+  Sampler sampler_;
+  std::vector<Hypothesis> open_;  // the likeliest first
+  GenerateResult result_;         // the likeliest that ended; none yet: without a state
+  float result_log_prob_ = 0;
+  std::vector<float> logits_;  // [vocab], scratch
+  std::optional<Recollection> recollection_;
+  Tokens recall_end_;  // of the context, as far as it is looked at
+};
+
+}  // namespace stateline::engine
