@@ -42,6 +42,13 @@ test("a line is completed to its end", async () => {
   assert.deepEqual(answer, { id: 1, insertText: "compute(1);", replaceStart: 14, replaceEnd: 14 });
 });
 
+test("a line asked for by key is searched for with several hypotheses, a typed one is decoded greedily", async () => {
+  const { model, completer } = await setUp("const value = compute(1);\nnext();\n");
+  await completer.complete(ask("const value = |"));
+  await completer.complete(ask("const |", { manual: true }));
+  assert.deepEqual(model.beams, [1, 4]);
+});
+
 test("a word that is being typed is healed", async () => {
   const { completer } = await setUp("returned;\n");
   assert.equal((await completer.complete(ask("retu|")))?.insertText, "rned;");

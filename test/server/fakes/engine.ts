@@ -72,6 +72,8 @@ export class FakeModel implements Model {
   readonly info: ModelInfo;
   /** What each generation may recall from. */
   readonly recalls: RecallOptions[] = [];
+  /** The hypotheses of each generation. */
+  readonly beams: number[] = [];
   /** Counts of tokens of each advance. */
   readonly advanced: number[] = [];
   readonly states: FakeState[] = [];
@@ -134,6 +136,7 @@ export class FakeModel implements Model {
   async generate(from: State, options: GenerateOptions): Promise<Generated> {
     const state = this.#take(from);
     if (options.recall) this.recalls.push(options.recall);
+    this.beams.push(options.beam ?? 1);
     await this.#wait(options.signal);
     const written = state.tokens.slice(state.tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
     const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
