@@ -75,6 +75,14 @@ def load_checkpoints(paths: list[Path]) -> Stateline:
     return model
 
 
+def halfway(a: Stateline, b: Stateline) -> Stateline:
+    """The mean of two models' weights. Between the end of a run and that of the run that went on from it the loss is lower
+    than at either (model/EXPERIMENTS.md); of two models that were trained apart it says nothing."""
+    model, other = Stateline(a.config), b.state_dict()
+    model.load_state_dict({name: (value + other[name]) / 2 for name, value in a.state_dict().items()})
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -84,10 +92,16 @@ def main() -> None:
         default=[HERE.parent / ".cache" / "train" / "embedded" / "checkpoint.pt"],
         help="one, or several to be averaged",
     )
+    parser.add_argument(
+        "--halfway", type=Path, help="a model folder: writes the mean of its weights and these"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "weights")
     parser.add_argument("--float", action="store_true", help="fp32 instead of int8")
     args = parser.parse_args()
-    write_model(load_checkpoints(args.checkpoint), args.out, int8=not args.float)
+    model = load_checkpoints(args.checkpoint)
+    if args.halfway:
+        model = halfway(model, read_model(args.halfway))
+    write_model(model, args.out, int8=not args.float)
     print(f"{args.out / 'model.safetensors'}: {(args.out / 'model.safetensors').stat().st_size / 1e6:.2f} MB")
 
 

@@ -20,22 +20,22 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.673f, -0.214f, 0.336f, -0.523f, -0.534f, 0.238f}},
-    {1, Source::kContext, {-2.767f, 0.591f, 0.023f, -0.598f, -0.537f, 0.191f}},
-    {2, Source::kRepository, {-3.024f, 0.197f, 0.450f, -1.180f, -0.626f, 0.227f}},
-    {2, Source::kContext, {-3.113f, 1.441f, 0.032f, -1.286f, -0.289f, 0.213f}},
-    {3, Source::kRepository, {-1.304f, 0.357f, 0.023f, -1.816f, -0.168f, 0.271f}},
-    {3, Source::kContext, {-2.005f, 0.533f, -0.663f, -0.380f, 0.560f, 0.538f}},
-    {4, Source::kRepository, {-3.271f, 0.905f, 0.188f, -1.488f, -0.581f, 0.050f}},
-    {4, Source::kContext, {-2.592f, 1.851f, -0.027f, -1.838f, -0.366f, 0.179f}},
-    {5, Source::kRepository, {-1.179f, -0.373f, 0.050f, -1.675f, -0.126f, 0.327f}},
-    {5, Source::kContext, {-1.550f, 0.090f, -0.219f, -2.391f, -1.092f, 0.355f}},
-    {7, Source::kRepository, {-1.897f, 0.616f, 0.051f, -2.833f, -0.238f, 0.130f}},
-    {7, Source::kContext, {-2.536f, 0.960f, 0.066f, -2.227f, 0.613f, -0.062f}},
-    {10, Source::kRepository, {-2.983f, 0.181f, 0.327f, -1.998f, -0.280f, 0.133f}},
-    {10, Source::kContext, {-3.242f, 1.150f, 0.127f, -3.741f, -0.939f, 0.000f}},
-    {16, Source::kRepository, {-1.747f, 0.774f, 0.119f, -3.235f, 0.149f, 0.030f}},
-    {16, Source::kContext, {-1.546f, 0.607f, 0.112f, -3.363f, -0.017f, -0.216f}},
+    {1, Source::kRepository, {-2.459f, -0.181f, 0.257f, -0.511f, -0.521f, 0.264f}},
+    {1, Source::kContext, {-2.771f, 0.578f, 0.006f, -0.569f, -0.520f, 0.199f}},
+    {2, Source::kRepository, {-3.037f, 0.141f, 0.463f, -1.119f, -0.589f, 0.219f}},
+    {2, Source::kContext, {-3.265f, 1.564f, 0.006f, -1.294f, -0.411f, 0.243f}},
+    {3, Source::kRepository, {-1.381f, 0.392f, 0.018f, -1.803f, -0.223f, 0.269f}},
+    {3, Source::kContext, {-2.017f, 0.440f, -0.704f, -0.329f, 0.630f, 0.539f}},
+    {4, Source::kRepository, {-3.069f, 0.843f, 0.179f, -1.437f, -0.575f, 0.071f}},
+    {4, Source::kContext, {-2.489f, 1.857f, -0.057f, -1.649f, -0.120f, 0.162f}},
+    {5, Source::kRepository, {-1.223f, -0.276f, 0.036f, -1.716f, -0.038f, 0.269f}},
+    {5, Source::kContext, {-1.959f, 0.305f, -0.157f, -2.737f, -1.139f, 0.303f}},
+    {7, Source::kRepository, {-1.816f, 0.638f, 0.036f, -2.869f, -0.341f, 0.155f}},
+    {7, Source::kContext, {-2.227f, 1.049f, 0.021f, -2.110f, 0.883f, -0.052f}},
+    {10, Source::kRepository, {-2.909f, 0.177f, 0.323f, -1.962f, -0.238f, 0.129f}},
+    {10, Source::kContext, {-3.365f, 1.037f, 0.153f, -3.884f, -0.871f, -0.020f}},
+    {16, Source::kRepository, {-1.707f, 0.715f, 0.133f, -3.159f, 0.101f, 0.073f}},
+    {16, Source::kContext, {-1.713f, 0.616f, 0.131f, -3.482f, 0.000f, -0.199f}},
 };
 // Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
 constexpr std::uint32_t kLeastDraftMatch = 8;
