@@ -22,6 +22,7 @@ export function besideText({ bits, lines, ngram, smollm2 }: Results): string {
     bits && bitsText(bits, ngram, smollm2),
     lines && linesText(lines, ngram, smollm2),
     smollm2 && smollm2Text(smollm2),
+    machinesText({ Stateline: lines, "the n-gram": ngram, SmolLM2: smollm2 }),
     lines && picture("lines-beside-others", "Lines completed exactly, beside other models"),
   ]
     .filter(Boolean)
@@ -98,6 +99,16 @@ function runsOf(
   if (!smollm2) return runs;
   const name = "SmolLM2-135M-Instruct, text before the cursor";
   return [...runs, { name, answers: timed(smollm2, "file"), cold: timed(smollm2, "nothing") }];
+}
+
+/** Nothing where all were timed on the same processor. */
+function machinesText(
+  timed: Record<string, LineResults | NgramResults | Smollm2Results | undefined>,
+): string {
+  const known = Object.entries(timed).flatMap(([name, of]) => (of ? [{ name, cpu: of.machine.cpu }] : []));
+  if (new Set(known.map(({ cpu }) => cpu)).size < 2) return "";
+  const where = known.map(({ name, cpu }) => `${name} on ${cpu}`).join(", ");
+  return `Not timed on the same machine: ${where}. So what is exact within ${BUDGET_MS} ms compares machines, too.`;
 }
 
 function smollm2Text({ speeds, machine }: Smollm2Results): string {
