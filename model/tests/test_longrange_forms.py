@@ -50,7 +50,10 @@ def test_every_form_and_its_gradient_equals_the_recurrence_in_double(
         (y * weight).sum().backward()
         found = [y.detach(), inputs.grad, *(p.grad for p in layer.parameters())]
         wanted = wanted or found
-        assert max(map(relative, found, wanted)) < 1e-9, name
+        errors = list(map(relative, found, wanted))
+        assert max(errors[:2]) < 1e-9, name
+        # Through G^-1 (A - I) a gradient loses the digits of the slowest rate, 1e-4, twice: how many depends on the processor.
+        assert max(errors[2:]) < 1e-7, name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
