@@ -56,8 +56,7 @@ CpuFeatures detect_cpu() {
   const bool f = bit(seven.ebx, 16), dq = bit(seven.ebx, 17), bw = bit(seven.ebx, 30),
              vl = bit(seven.ebx, 31);
   cpu.avx512 = cpu.avx2 && zmm && f && dq && bw && vl;
-  const bool bf16 = seven.eax >= 1 && bit(cpuid(7, 1).eax, 5);
-  cpu.avx512vnni = cpu.avx512 && bit(seven.ecx, 11) && bf16;
+  cpu.avx512vnni = cpu.avx512 && bit(seven.ecx, 11);
   return cpu;
 }
 #else

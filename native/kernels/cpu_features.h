@@ -6,7 +6,7 @@ namespace stateline::kernels {
 struct CpuFeatures {
   bool avx2 = false;        // with fma and f16c
   bool avx512 = false;      // f, bw, dq, vl
-  bool avx512vnni = false;  // avx512 with vnni and bf16
+  bool avx512vnni = false;  // avx512 with vnni
 };
 
 CpuFeatures detect_cpu();
