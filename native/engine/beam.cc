@@ -78,7 +78,7 @@ void BeamJob::grow(const std::vector<Step>& steps) {
   std::vector<std::size_t> children(open_.size());
   for (const Step& step : steps) {
     if (is_hopeless(step.log_prob)) break;
-    if (is_stop(step.sample.token)) {
+    if (generate_.stops_at(step.sample.token)) {
       end(open_[step.from], step);
     } else {
       taken.push_back(&step);
@@ -116,18 +116,15 @@ void BeamJob::predict(Hypothesis& hypothesis) {
     const float norm = workbench_.model.kernels().log_sum_exp(logits_.size(), logits_.data());
     mix(recollection_->after(end, logits_, norm), norm, logits_);
   }
-  hypothesis.next = sampler_.likeliest(
-      logits_, generate_.beam, hypothesis.tokens.empty() ? generate_.first_tokens : Tokens());
+  const std::span<const std::int32_t> allowed =
+      hypothesis.tokens.empty() ? std::span<const std::int32_t>(generate_.first_tokens)
+                                : std::span<const std::int32_t>();
+  hypothesis.next = sampler_.likeliest(logits_, generate_.beam, allowed);
 }
 
 // A text only becomes less likely as it goes on.
 bool BeamJob::is_hopeless(float log_prob) const {
   return result_.state && log_prob <= result_log_prob_;
-}
-
-bool BeamJob::is_stop(std::int32_t token) const {
-  const Tokens& stops = generate_.stop_tokens;
-  return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
 }  // namespace stateline::engine

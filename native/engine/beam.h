@@ -43,7 +43,6 @@ class BeamJob : public Job {
   void grow(const std::vector<Step>& steps);
   void predict(Hypothesis& hypothesis);
   bool is_hopeless(float log_prob) const;
-  bool is_stop(std::int32_t token) const;
 
   Workbench& workbench_;
   StatePtr state_;

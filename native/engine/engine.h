@@ -2,6 +2,7 @@
 // once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -59,6 +60,10 @@ struct GenerateOptions {
   // Hypotheses held at once, in search of the likeliest text to a stop token; 1 = greedy. More want
   // temperature 0 and no least_log_prob.
   std::size_t beam = 1;
+
+  bool stops_at(std::int32_t token) const {
+    return std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
+  }
 };
 
 enum class GenerateEnd { kLength, kStop, kUnlikely };

@@ -114,7 +114,7 @@ bool GenerateJob::run_chunk() {
       sampler_.sample(logits_, first ? std::span<const std::int32_t>(generate_.first_tokens)
                                      : std::span<const std::int32_t>());
   keep(sample);
-  if (is_stop(sample.token)) return finish(GenerateEnd::kStop);
+  if (generate_.stops_at(sample.token)) return finish(GenerateEnd::kStop);
   if (log_prob_ < generate_.least_log_prob) return finish(GenerateEnd::kUnlikely);
   if (const Tokens drafted = draft(); !drafted.empty()) {
     verify(sample.token, drafted);
@@ -131,11 +131,6 @@ void GenerateJob::keep(const Sample& sample) {
   result_.log_probs.push_back(sample.log_prob);
   log_prob_ += sample.log_prob;
   if (recollection_) recollection_->push(sample.token);
-}
-
-bool GenerateJob::is_stop(std::int32_t token) const {
-  const Tokens& stops = generate_.stop_tokens;
-  return std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
 void GenerateJob::begin() {
@@ -171,7 +166,7 @@ Tokens GenerateJob::draft() const {
   if (room < 2 || generate_.recall->draft_tokens == 0) return {};
   const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, kMostDraftTokens});
   Tokens drafted = recollection_->draft(most);
-  const auto is_end = [this](std::int32_t token) { return is_stop(token); };
+  const auto is_end = [this](std::int32_t token) { return generate_.stops_at(token); };
   drafted.erase(std::find_if(drafted.begin(), drafted.end(), is_end), drafted.end());
   return drafted;
 }

@@ -65,7 +65,6 @@ class GenerateJob : public Job {
  private:
   void begin();
   void keep(const Sample& sample);
-  bool is_stop(std::int32_t token) const;
   void predict();
   void mix_recalled(std::span<float> logits);
   Tokens draft() const;

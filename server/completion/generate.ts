@@ -9,7 +9,7 @@ import type { Healing } from "./healing.ts";
 
 /** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
 const LINE_TOKENS = 48;
-/** Whole lines are searched for with so many hypotheses; model/EXPERIMENTS.md has what fewer and more find. */
+/** Whole lines are searched for with so many hypotheses; model/EXPERIMENTS.md has what fewer find. */
 const BEAM = 4;
 /** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
 const DRAFT_TOKENS = 20;
