@@ -122,7 +122,7 @@ export class Completer {
     throwIfCancelled(signal);
     const begunMs = performance.now();
     const context = this.#contexts.build(request.document, around, request.others);
-    const shape = shapeOf(around, request.manual);
+    const shape = (text: string) => shapeOf(around, request.manual, text);
     const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
     const advancedMs = performance.now();
     const generation = await generateLines(model, tokenizer, state, {
@@ -130,7 +130,7 @@ export class Completer {
       recall: () => this.#context.root().recall,
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       leastLogProb: request.manual ? undefined : Math.log(LEAST_PROBABILITY),
-      wantsMore: (text) => wantsMore(text, around, shape, settings.maxLines, begunMs),
+      wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),
       signal,
     });
     throwIfCancelled(signal);
@@ -142,7 +142,7 @@ export class Completer {
       msDecoding: performance.now() - advancedMs,
       contextTokens: state.tokenCount,
     };
-    const { text, nothing } = judge(generation, around, shape);
+    const { text, nothing } = judge(generation, around, shape(generation.text));
     if (text !== "") this.#shown.add({ uri: request.document.uri, ...around, text });
     return this.#offer(attempt, text, nothing ? { ...figures, nothing } : figures);
   }

@@ -27,16 +27,23 @@ export type Shape =
   /** Statements at this indentation, up to a blank line. */
   | { readonly kind: "statements"; readonly indentation: number };
 
-/** More than a line only after a block's opener, or when it is asked for on an empty line. */
-export function shapeOf(around: Surroundings, manual: boolean): Shape {
+/**
+ * More than a line only after a block's opener, or when it is asked for by key where a line is empty or complete already.
+ * `text` is the completion so far.
+ */
+export function shapeOf(around: Surroundings, manual: boolean, text: string): Shape {
   const line = lineBefore(around.before);
-  if (!hasOnlyClosers(lineAfter(around.after))) return { kind: "line" };
+  const rest = lineAfter(around.after);
+  if (!hasOnlyClosers(rest)) return { kind: "line" };
   if (BLOCK_OPENER.test(line.trimEnd())) return { kind: "block", indentation: indentationOf(line) };
-  if (!isBlank(line)) return { kind: "line" };
+  if (!isBlank(line)) {
+    const isComplete = isBlank(rest) && /^[ \t]*\n/.test(text);
+    return manual && isComplete ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };
+  }
   const previous = lastWrittenLine(around.before.slice(0, around.before.length - line.length));
   if (BLOCK_OPENER.test(previous.trimEnd()) && indentationOf(line) > indentationOf(previous)) {
     // Where the block has text already, only a line is added to it.
-    const next = firstWrittenLine(around.after.slice(lineAfter(around.after).length));
+    const next = firstWrittenLine(around.after.slice(rest.length));
     const isFilled = next !== "" && indentationOf(next) > indentationOf(previous);
     return isFilled && !manual ? { kind: "line" } : { kind: "block", indentation: indentationOf(previous) };
   }

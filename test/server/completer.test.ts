@@ -99,6 +99,16 @@ test("a block is completed to its closer, not beyond, and not beyond maxLines", 
   assert.equal((await short.completer.complete(ask("if (x) {|")))?.insertText, "\n  a();");
 });
 
+test("below a complete line the next statements are offered by key, and nothing while typing", async () => {
+  const known = "  first();\n  second();\n  third();\n\n  fourth();\n";
+  const { completer } = await setUp(known);
+  assert.equal(await completer.complete(ask("  first();|")), undefined);
+  assert.match(completer.lastFigures?.nothing ?? "", /complete/);
+  const answer = await completer.complete(ask("  first();|\n\n  fourth();\n", { manual: true }));
+  assert.equal(answer?.insertText, "\n  second();\n  third();");
+  assert.equal(await completer.complete(ask("  first();|\n  second();\n", { manual: true })), undefined);
+});
+
 test("a further character advances at most five tokens, ten deleted ones at most 64", async () => {
   const line = "function computeTotal(values: number[], scale: number) {\n";
   const { completer } = await setUp("nothing known");

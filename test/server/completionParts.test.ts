@@ -116,7 +116,8 @@ for (const [before, text, right, expected] of replacedCases) {
 }
 
 test("shape: one line by default, a block after its opener, statements by key", () => {
-  const shape = (before: string, after: string, manual = false) => shapeOf({ before, after }, manual).kind;
+  const shape = (before: string, after: string, manual = false, text = "") =>
+    shapeOf({ before, after }, manual, text).kind;
   assert.equal(shape("const x = ", ""), "line");
   assert.equal(shape("if (x) {", "}\n"), "block");
   assert.equal(shape("if (x) {", " foo }\n"), "line");
@@ -124,6 +125,16 @@ test("shape: one line by default, a block after its opener, statements by key", 
   assert.equal(shape("def f():\n    ", "\n    return 1\n"), "line");
   assert.equal(shape("a()\n", ""), "line");
   assert.equal(shape("a()\n", "", true), "statements");
+});
+
+test("shape: where nothing is left of a line, what is asked for by key are the statements below", () => {
+  const shape = (before: string, after: string, manual: boolean, text: string) =>
+    shapeOf({ before, after }, manual, text);
+  assert.deepEqual(shape("  a();", "\n", true, "\n"), { kind: "statements", indentation: 2 });
+  assert.deepEqual(shape("  a();", "\n", true, "\n  b();\n"), { kind: "statements", indentation: 2 });
+  assert.equal(shape("  a();", "\n", false, "\n").kind, "line");
+  assert.equal(shape("  a = ", "\n", true, "b;\n").kind, "line");
+  assert.equal(shape("  a(b", ");\n", true, "\n").kind, "line");
 });
 
 test("a block goes on until it is left, statements until a blank line, both at most maxLines", () => {

@@ -14,7 +14,9 @@ export const nextLines: Rule = (text, { before, after }) => {
     .slice(rest.length + 1)
     .split("\n", BLANK_LINES_SKIPPED)
     .find((line) => !isBlank(line));
-  const [first = "", ...more] = (lineBefore(before) + text).trimEnd().split("\n");
+  // Below a complete line its own beginning is no news.
+  const written = text.startsWith("\n") ? text.slice(1) : lineBefore(before) + text;
+  const [first = "", ...more] = written.trimEnd().split("\n");
   if (next === undefined || first.trim() !== next.trim()) return text;
   // A closer on the cursor's line may be right although another one follows: then its indentation differs.
   const isOtherCloser = TRIVIAL.test(first) && first.trimEnd() !== next.trimEnd();

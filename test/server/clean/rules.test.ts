@@ -197,6 +197,14 @@ const cases: readonly Case[] = [
   },
   {
     rule: nextLines,
+    name: "drops what the next line says, below a complete line too",
+    before: "foo();",
+    after: "\nbar();\n",
+    text: "\nbar();\nbaz();",
+    expected: "",
+  },
+  {
+    rule: nextLines,
     name: "keeps what is new",
     before: "",
     after: "\nfoo()\n",
