@@ -75,11 +75,13 @@ def load_checkpoints(paths: list[Path]) -> Stateline:
     return model
 
 
-def halfway(a: Stateline, b: Stateline) -> Stateline:
-    """The mean of two models' weights. Between the end of a run and that of the run that went on from it the loss is lower
-    than at either (model/EXPERIMENTS.md); of two models that were trained apart it says nothing."""
+def between(a: Stateline, b: Stateline, share: float) -> Stateline:
+    """share * a + (1 - share) * b. Between the end of a run and the weights that it began from the loss is lower than at
+    either (model/EXPERIMENTS.md); of two models that were trained apart it says nothing."""
     model, other = Stateline(a.config), b.state_dict()
-    model.load_state_dict({name: (value + other[name]) / 2 for name, value in a.state_dict().items()})
+    model.load_state_dict(
+        {name: share * value + (1 - share) * other[name] for name, value in a.state_dict().items()}
+    )
     return model
 
 
@@ -93,14 +95,17 @@ def main() -> None:
         help="one, or several to be averaged",
     )
     parser.add_argument(
-        "--halfway", type=Path, help="a model folder: writes the mean of its weights and these"
+        "--began",
+        type=Path,
+        help="a model folder that the run began from: writes a mean of its weights and these",
     )
+    parser.add_argument("--share", type=float, default=0.65, help="of the checkpoints in that mean")
     parser.add_argument("--out", type=Path, default=HERE / "weights")
     parser.add_argument("--float", action="store_true", help="fp32 instead of int8")
     args = parser.parse_args()
     model = load_checkpoints(args.checkpoint)
-    if args.halfway:
-        model = halfway(model, read_model(args.halfway))
+    if args.began:
+        model = between(model, read_model(args.began), args.share)
     write_model(model, args.out, int8=not args.float)
     print(f"{args.out / 'model.safetensors'}: {(args.out / 'model.safetensors').stat().st_size / 1e6:.2f} MB")
 

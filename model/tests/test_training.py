@@ -11,7 +11,7 @@ import pytest
 import stream
 import torch
 from architecture import ModelConfig, Stateline
-from export import MATRICES, halfway, load_checkpoints, read_model, tensors, write_model
+from export import MATRICES, between, load_checkpoints, read_model, tensors, write_model
 from golden import GOLDEN, TINY, golden_logits, random_model
 from quantise import quantise_rows, quantised
 from safetensors.torch import load_file
@@ -132,10 +132,9 @@ def test_several_checkpoints_are_averaged(tmp_path: Path) -> None:
         save(path, model, [], {"seconds": 1.0, "tokens": 2, "steps": 3})
     mean = torch.stack([model.embed_tokens.weight for model in models]).mean(0)
     assert torch.equal(load_checkpoints(paths).embed_tokens.weight, mean)
-    between = halfway(models[0], models[1])
-    assert torch.equal(
-        between.embed_tokens.weight, (models[0].embed_tokens.weight + models[1].embed_tokens.weight) / 2
-    )
+    first, second = (model.embed_tokens.weight for model in models[:2])
+    mixed = between(models[0], models[1], 0.75).embed_tokens.weight
+    torch.testing.assert_close(mixed, 0.75 * first + 0.25 * second)
 
 
 @pytest.mark.parametrize("int8", [False, True])

@@ -4,43 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <mutex>
-#include <numeric>
 
 namespace stateline::engine {
 namespace {
 
 constexpr std::int32_t kNone = -1;
 constexpr std::uint32_t kNowhere = 0xffffffff;
-constexpr std::size_t kFeatures = 6;
-
-// Of matches of at least this length.
-struct Level {
-  std::uint32_t length;
-  Source source;
-  std::array<float, kFeatures> weights;
-};
-constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.459f, -0.181f, 0.257f, -0.511f, -0.521f, 0.264f}},
-    {1, Source::kContext, {-2.771f, 0.578f, 0.006f, -0.569f, -0.520f, 0.199f}},
-    {2, Source::kRepository, {-3.037f, 0.141f, 0.463f, -1.119f, -0.589f, 0.219f}},
-    {2, Source::kContext, {-3.265f, 1.564f, 0.006f, -1.294f, -0.411f, 0.243f}},
-    {3, Source::kRepository, {-1.381f, 0.392f, 0.018f, -1.803f, -0.223f, 0.269f}},
-    {3, Source::kContext, {-2.017f, 0.440f, -0.704f, -0.329f, 0.630f, 0.539f}},
-    {4, Source::kRepository, {-3.069f, 0.843f, 0.179f, -1.437f, -0.575f, 0.071f}},
-    {4, Source::kContext, {-2.489f, 1.857f, -0.057f, -1.649f, -0.120f, 0.162f}},
-    {5, Source::kRepository, {-1.223f, -0.276f, 0.036f, -1.716f, -0.038f, 0.269f}},
-    {5, Source::kContext, {-1.959f, 0.305f, -0.157f, -2.737f, -1.139f, 0.303f}},
-    {7, Source::kRepository, {-1.816f, 0.638f, 0.036f, -2.869f, -0.341f, 0.155f}},
-    {7, Source::kContext, {-2.227f, 1.049f, 0.021f, -2.110f, 0.883f, -0.052f}},
-    {10, Source::kRepository, {-2.909f, 0.177f, 0.323f, -1.962f, -0.238f, 0.129f}},
-    {10, Source::kContext, {-3.365f, 1.037f, 0.153f, -3.884f, -0.871f, -0.020f}},
-    {16, Source::kRepository, {-1.707f, 0.715f, 0.133f, -3.159f, 0.101f, 0.073f}},
-    {16, Source::kContext, {-1.713f, 0.616f, 0.131f, -3.482f, 0.000f, -0.199f}},
-};
-// Tokens of a match from which its continuation is worth verifying: shorter ones are often wrong.
-constexpr std::uint32_t kLeastDraftMatch = 8;
-// A token that the model all but rules out: less says nothing more.
-constexpr float kLeastLogProb = -12;
 
 // How fast the tokens before a place lose their say, and how much likeness says in all; both were
 // chosen with the gates (model/EXPERIMENTS.md).
@@ -225,153 +194,6 @@ Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,
     out.tokens.push_back(tokens_[at]);
   }
   return out;
-}
-
-namespace {
-
-struct Place {
-  Match match;
-  Source source;
-};
-
-// A token that followed, the places that it followed, their weight at the level at hand, and its
-// probability so far without the model's share.
-struct Follower {
-  std::int32_t token;
-  std::span<const Place> places;
-  float weight = 0, probability = 0;
-};
-
-std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
-  std::vector<Place> places;
-  places.reserve(repository.size() + context.size());
-  for (const Match& match : repository) places.push_back({match, Source::kRepository});
-  for (const Match& match : context) places.push_back({match, Source::kContext});
-  std::sort(places.begin(), places.end(),
-            [](const Place& a, const Place& b) { return a.match.next < b.match.next; });
-  return places;
-}
-
-// `places` sorted by token.
-std::vector<Follower> followers_of(std::span<const Place> places) {
-  std::vector<Follower> followers;
-  for (std::size_t begin = 0; begin < places.size();) {
-    const std::int32_t token = places[begin].match.next;
-    std::size_t end = begin + 1;
-    while (end < places.size() && places[end].match.next == token) ++end;
-    followers.push_back({token, places.subspan(begin, end - begin)});
-    begin = end;
-  }
-  return followers;
-}
-
-// What the matches of a level say all together.
-struct Evidence {
-  float matches = 0, weight = 0, kinds = 0;
-};
-
-// Sets each follower's weight at this level.
-Evidence gather(const Level& level, std::vector<Follower>& followers) {
-  Evidence all;
-  for (Follower& follower : followers) {
-    follower.weight = 0;
-    for (const Place& place : follower.places) {
-      if (place.match.length < level.length || place.source != level.source) continue;
-      follower.weight += place.match.weight;
-      ++all.matches;
-    }
-    all.weight += follower.weight;
-    if (follower.weight > 0) ++all.kinds;
-  }
-  return all;
-}
-
-}  // namespace
-
-Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
-                  std::span<const float> logits, float log_norm) {
-  Recalled out;
-  const std::vector<Place> places = by_token(repository, context);
-  if (places.empty()) return out;
-  std::vector<Follower> followers = followers_of(places);
-  const float best = *std::max_element(logits.begin(), logits.end()) - log_norm;
-  for (const Level& level : kLevels) {
-    const Evidence all = gather(level, followers);
-    if (all.matches == 0) continue;
-    const auto heaviest =
-        std::max_element(followers.begin(), followers.end(),
-                         [](const Follower& a, const Follower& b) { return a.weight < b.weight; });
-    const float heaviest_log_prob = logits[static_cast<std::size_t>(heaviest->token)] - log_norm;
-    const std::array<float, kFeatures> features{1,
-                                                std::log(all.matches),
-                                                std::log(all.weight),
-                                                std::log(all.kinds),
-                                                best,
-                                                std::max(heaviest_log_prob, kLeastLogProb)};
-    const float x =
-        std::inner_product(features.begin(), features.end(), level.weights.begin(), 0.0f);
-    const float gate = 1 / (1 + std::exp(-x));
-    for (Follower& follower : followers)
-      follower.probability =
-          gate * follower.weight / all.weight + (1 - gate) * follower.probability;
-    out.scale *= 1 - gate;
-  }
-  for (const Follower& follower : followers)
-    out.added.push_back({follower.token, follower.probability});
-  return out;
-}
-
-void mix(const Recalled& recalled, float log_norm, std::span<float> logits) {
-  std::vector<float> mixed;
-  for (const auto& [token, probability] : recalled.added) {
-    mixed.push_back(
-        mixed_log_prob(recalled, token, logits[static_cast<std::size_t>(token)] - log_norm));
-  }
-  const float shift = std::log(recalled.scale) - log_norm;
-  for (float& logit : logits) logit += shift;
-  for (std::size_t i = 0; i < mixed.size(); ++i)
-    logits[static_cast<std::size_t>(recalled.added[i].token)] = mixed[i];
-}
-
-float mixed_log_prob(const Recalled& recalled, std::int32_t token, float model_log_prob) {
-  float probability = recalled.scale * std::exp(model_log_prob);
-  for (const Recalled::Added& added : recalled.added)
-    if (added.token == token) probability += added.probability;
-  return std::log(probability);
-}
-
-Recollection::Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
-                           std::size_t more)
-    : memory_(std::move(memory)), context_(std::move(context)), own_(context_.size() + more + 1) {
-  own_.append(context_);
-}
-
-void Recollection::push(std::int32_t token) {
-  context_.push_back(token);
-  own_.push(token);
-}
-
-std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
-  Recall::Continuation best = own_.continuation(context_, most);
-  if (memory_) {
-    Recall::Continuation shared = memory_->continuation(context_, most);
-    if (shared.length > best.length) best = std::move(shared);
-  }
-  if (best.length < kLeastDraftMatch) return {};
-  return std::move(best.tokens);
-}
-
-Recalled Recollection::next(std::span<const float> logits, float log_norm) {
-  return after(context_, logits, log_norm);
-}
-
-Recalled Recollection::after(std::span<const std::int32_t> end, std::span<const float> logits,
-                             float log_norm) {
-  from_repository_.clear();
-  from_context_.clear();
-  if (memory_) memory_->find(end, from_repository_);
-  own_.find(end, from_context_);
-  return recalled(from_repository_, from_context_, logits, log_norm);
 }
 
 }  // namespace stateline::engine

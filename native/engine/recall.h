@@ -1,30 +1,15 @@
-// Exact memory of what was read: which tokens followed the last ones wherever they stood before,
-// and what that says of the next token. A state of constant size forgets names from far away; this
-// does not, at some bytes a token.
+// Exact memory of what was read: which tokens followed the last ones wherever they stood before. A
+// state of constant size forgets names from far away; this does not, at some bytes a token.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <shared_mutex>
 #include <span>
 #include <vector>
 
 namespace stateline::engine {
-
-// The mixture of a model's distribution p with what was recalled: scale * p(t) + added(t).
-struct Recalled {
-  struct Added {
-    std::int32_t token;
-    float probability;
-  };
-  float scale = 1;
-  std::vector<Added> added;  // each token once
-};
-
-// Where a match stands: what a file says of itself is another evidence than what others say.
-enum class Source : std::uint8_t { kRepository, kContext };
 
 // An earlier place whose tokens end like the context.
 struct Match {
@@ -90,51 +75,6 @@ class Recall {
   std::vector<Text> texts_;           // by begin
   std::array<Chains, 3> chains_;      // the longest order first
   TextId next_id_ = 0;
-};
-
-// From short matches to long ones, at each length first those of the repository, then those of the
-// context itself, with the model below all: for the matches of at least `length` tokens of a
-// source,
-//   p(t) = g w(t) / w + (1 - g) p_before(t),
-// w(t) the weights of those that t followed, w their sum. The gate g = sigmoid(v . f) is learned
-// for each length and source, from f = (1, log n, log w, log u, log p(best), log p(heaviest)): n
-// the number of matches, u that of different tokens that followed, p the model's distribution,
-// `best` its likeliest token, and `heaviest` that of the greatest w(t). So a match is trusted by
-// how long, frequent, unanimous and alike in its surroundings it is, and less where the model is
-// sure of something else. (Interpolation of orders: Jelinek and Mercer 1980; the gates are fitted
-// to repositories of the training corpus by `node scripts/eval/fit.ts`.) logits [vocab] are the
-// model's and `log_norm` their log-sum-exp.
-Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
-                  std::span<const float> logits, float log_norm);
-
-// logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
-// log-sum-exp.
-void mix(const Recalled& recalled, float log_norm, std::span<float> logits);
-
-// Log-probability of one token under the mixture, from the model's.
-float mixed_log_prob(const Recalled& recalled, std::int32_t token, float model_log_prob);
-
-// What a request recalls: from a shared memory and from its own context, which is remembered like a
-// text as it grows.
-class Recollection {
- public:
-  // `memory` may be null. Room for `more` tokens beyond the context.
-  Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
-               std::size_t more);
-
-  void push(std::int32_t token);
-  // Given the model's logits [vocab] for the next token, and their log-sum-exp.
-  // Tokens that are likely to follow, at most so many; none where no long match is.
-  std::vector<std::int32_t> draft(std::size_t most) const;
-  Recalled next(std::span<const float> logits, float log_norm);
-  // As if the context ended with `end`, which is then not remembered itself.
-  Recalled after(std::span<const std::int32_t> end, std::span<const float> logits, float log_norm);
-
- private:
-  std::shared_ptr<const Recall> memory_;
-  std::vector<std::int32_t> context_;
-  Recall own_;
-  std::vector<Match> from_repository_, from_context_;  // scratch
 };
 
 }  // namespace stateline::engine

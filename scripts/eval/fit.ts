@@ -1,5 +1,5 @@
 /**
- * Fits the gates of the recall mixture (native/engine/recall.cc, kLevels) to training repositories by Adam (arXiv 1412.6980),
+ * Fits the gates of the recall mixture (native/engine/mixture.cc, kLevels) to training repositories by Adam (arXiv 1412.6980),
  * and prints its table; then what it is worth on held-out ones, also against the same index without a model below it.
  * Usage: node scripts/eval/fit.ts [model folder]
  */
@@ -15,11 +15,11 @@ import { type CorpusRepository, heldOutRepositories, trainingRepositories } from
 import { randomSource, shuffled } from "./random.ts";
 
 const LENGTHS = [1, 2, 3, 4, 5, 7, 10, 16] as const;
-const SOURCES = ["kRepository", "kContext"] as const; // as in native/engine/recall.h
+const SOURCES = ["kRepository", "kContext"] as const; // as in native/engine/mixture.cc
 const LEVELS = LENGTHS.flatMap((length) => SOURCES.map((source) => ({ length, source })));
 /** So many are looked at by Recall.find. */
 const CONTEXT_TOKENS = 65;
-/** Of a gate, as in native/engine/recall.h. */
+/** Of a gate, as in native/engine/mixture.h. */
 const FEATURES = 6;
 const LEAST_LOG_PROB = -12;
 const REPOSITORIES = 16;
@@ -32,7 +32,7 @@ const RATE = 0.05;
 
 type Source = (typeof SOURCES)[number];
 
-/** Of one length and source: the features of recall.h, and the share of its weight that the right token has. */
+/** Of one length and source: the features of mixture.h, and the share of its weight that the right token has. */
 interface Level {
   /** Row of LEVELS. */
   readonly row: number;

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "engine/mixture.h"
+
 namespace {
 
 using namespace stateline::engine;

@@ -1,0 +1,44 @@
+// What exact memory and the model say of the next token together.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/recall.h"
+
+namespace stateline::engine {
+
+// The mixture of a model's distribution p with what was recalled: scale * p(t) + added(t).
+struct Recalled {
+  struct Added {
+    std::int32_t token;
+    float probability;
+  };
+  float scale = 1;
+  std::vector<Added> added;  // each token once
+};
+
+// From short matches to long ones, at each length first those of the repository, then those of the
+// context itself, with the model below all: for the matches of at least `length` tokens of a
+// source,
+//   p(t) = g w(t) / w + (1 - g) p_before(t),
+// w(t) the weights of those that t followed, w their sum. The gate g = sigmoid(v . f) is learned
+// for each length and source, from f = (1, log n, log w, log u, log p(best), log p(heaviest)): n
+// the number of matches, u that of different tokens that followed, p the model's distribution,
+// `best` its likeliest token, and `heaviest` that of the greatest w(t). So a match is trusted by
+// how long, frequent, unanimous and alike in its surroundings it is, and less where the model is
+// sure of something else. (Interpolation of orders: Jelinek and Mercer 1980; the gates are fitted
+// to repositories of the training corpus by `node scripts/eval/fit.ts`.) logits [vocab] are the
+// model's and `log_norm` their log-sum-exp.
+Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
+                  std::span<const float> logits, float log_norm);
+
+// logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
+// log-sum-exp.
+void mix(const Recalled& recalled, float log_norm, std::span<float> logits);
+
+// Log-probability of one token under the mixture, from the model's.
+float mixed_log_prob(const Recalled& recalled, std::int32_t token, float model_log_prob);
+
+}  // namespace stateline::engine
