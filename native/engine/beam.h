@@ -8,6 +8,7 @@
 
 #include "engine/branch.h"
 #include "engine/engine.h"
+#include "engine/recollection.h"
 
 namespace stateline::engine {
 

@@ -13,7 +13,7 @@
 
 #include "engine/executor.h"
 #include "engine/model.h"
-#include "engine/recollection.h"
+#include "engine/recall.h"
 #include "engine/sampling.h"
 #include "engine/scheduler.h"
 #include "engine/state.h"

@@ -20,6 +20,12 @@ export function isBlank(line: string): boolean {
   return line.trim() === "";
 }
 
+/** What a completion writes below the cursor's line, if it adds nothing to that line itself. */
+export function linesBelow(text: string): string | undefined {
+  const [empty] = text.match(/^[ \t]*\n/) ?? [];
+  return empty === undefined ? undefined : text.slice(empty.length);
+}
+
 export type Shape =
   | { readonly kind: "line" }
   /** A block's inside: lines deeper than `indentation`, and the closer at it. */
@@ -37,7 +43,7 @@ export function shapeOf(around: Surroundings, manual: boolean, text: string): Sh
   if (!hasOnlyClosers(rest)) return { kind: "line" };
   if (BLOCK_OPENER.test(line.trimEnd())) return { kind: "block", indentation: indentationOf(line) };
   if (!isBlank(line)) {
-    const isComplete = isBlank(rest) && /^[ \t]*\n/.test(text);
+    const isComplete = isBlank(rest) && linesBelow(text) !== undefined;
     return manual && isComplete ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };
   }
   const previous = lastWrittenLine(around.before.slice(0, around.before.length - line.length));

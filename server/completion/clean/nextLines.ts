@@ -1,4 +1,4 @@
-import { isBlank } from "../lines.ts";
+import { isBlank, linesBelow } from "../lines.ts";
 import { lineAfter, lineBefore } from "../request.ts";
 import type { Rule } from "./rule.ts";
 
@@ -15,7 +15,7 @@ export const nextLines: Rule = (text, { before, after }) => {
     .split("\n", BLANK_LINES_SKIPPED)
     .find((line) => !isBlank(line));
   // Below a complete line its own beginning is no news.
-  const written = text.startsWith("\n") ? text.slice(1) : lineBefore(before) + text;
+  const written = linesBelow(text) ?? lineBefore(before) + text;
   const [first = "", ...more] = written.trimEnd().split("\n");
   if (next === undefined || first.trim() !== next.trim()) return text;
   // A closer on the cursor's line may be right although another one follows: then its indentation differs.

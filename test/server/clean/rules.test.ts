@@ -205,6 +205,14 @@ const cases: readonly Case[] = [
   },
   {
     rule: nextLines,
+    name: "takes white space before the line feed for nothing",
+    before: "foo();",
+    after: "\nbar();\n",
+    text: "  \nbar();",
+    expected: "",
+  },
+  {
+    rule: nextLines,
     name: "keeps what is new",
     before: "",
     after: "\nfoo()\n",
