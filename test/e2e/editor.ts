@@ -2,7 +2,7 @@
 // The workbench as a person sees it: a page of chromium, read and driven by what is on the screen.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { root } from "./workbench.ts";
 
 const CHROMIUM_ARGUMENTS = [
@@ -80,24 +80,32 @@ export class Editor {
   }
 
   /**
-   * By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. It lists what
-   * there was when it was opened, so it is opened again for a command that comes late.
+   * By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. It is opened
+   * again where the command comes late, as it lists what there was when it was opened, and where it was closed under the
+   * pointer, as by a dialog that gives the focus back a moment after it ended.
    */
   async runCommand(title: string): Promise<void> {
     const name = this.page.locator(".label-name", { hasText: new RegExp(`^${title}$`) });
     const row = this.page.locator(ROW).filter({ has: name });
     for (let openings = 1; ; openings++) {
-      await this.page.keyboard.press("F1");
-      await this.page.locator(".quick-input-widget:visible input:focus").waitFor();
-      await this.page.keyboard.type(title);
-      const isListed = await row.waitFor({ timeout: COMMAND_LISTED_MS }).then(
-        () => true,
-        () => false,
+      const failure = await this.#runListed(title, row).then(
+        () => undefined,
+        (reason: unknown) => reason,
       );
-      if (isListed || openings === COMMAND_OPENINGS) return await row.click();
+      if (failure === undefined) return;
+      if (openings === COMMAND_OPENINGS) throw failure;
       await this.page.keyboard.press("Escape");
       await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
     }
+  }
+
+  async #runListed(title: string, row: Locator): Promise<void> {
+    await this.page.keyboard.press("F1");
+    await this.page
+      .locator(".quick-input-widget:visible input:focus")
+      .waitFor({ timeout: COMMAND_LISTED_MS });
+    await this.page.keyboard.type(title);
+    await row.click({ timeout: COMMAND_LISTED_MS });
   }
 
   /** Opens a file by its path, puts the cursor at the end of line `line`, or at the end of the file. */
