@@ -17,7 +17,7 @@ namespace stateline::kernels::STATELINE_LEVEL {
 
 using Dot = __m512i;
 constexpr size_t kDotBytes = 64, kDotParts = 1, kDotRows = 12, kDotPanels = 2;
-constexpr int kDotFlip = 0x80;  // vpdpbusd multiplies unsigned by signed
+constexpr uint32_t kDotFlip = 0x80;  // vpdpbusd multiplies unsigned by signed
 
 STATELINE_INLINE Dot dot_zero() { return _mm512_setzero_si512(); }
 STATELINE_INLINE __m512i dot_weights(const int8_t* w) { return _mm512_loadu_si512(w); }
@@ -38,7 +38,7 @@ struct DotWeights {
   __m256i signs, magnitudes;
 };
 constexpr size_t kDotBytes = 32, kDotParts = 2, kDotRows = 4, kDotPanels = 1;
-constexpr int kDotFlip = 0;
+constexpr uint32_t kDotFlip = 0;
 
 STATELINE_INLINE Dot dot_zero() { return _mm256_setzero_si256(); }
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) {
@@ -60,7 +60,7 @@ STATELINE_INLINE void dot_store(Dot sum, int32_t* out) {
 
 using Dot = int32x4_t;
 constexpr size_t kDotBytes = 16, kDotParts = 4, kDotRows = 4, kDotPanels = 1;
-constexpr int kDotFlip = 0;
+constexpr uint32_t kDotFlip = 0;
 
 STATELINE_INLINE Dot dot_zero() { return vdupq_n_s32(0); }
 STATELINE_INLINE int8x16_t dot_weights(const int8_t* w) { return vld1q_s8(w); }
@@ -83,7 +83,7 @@ struct DotWeights {
   const int8_t* w;
 };
 constexpr size_t kDotBytes = 16, kDotParts = 4, kDotRows = 2, kDotPanels = 1;
-constexpr int kDotFlip = 0;
+constexpr uint32_t kDotFlip = 0;
 
 STATELINE_INLINE Dot dot_zero() { return {}; }
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return {w}; }

@@ -54,14 +54,13 @@ class Int8Product {
     const float absmax = max_of(top);
     const Vec inverse = splat(absmax > 0 ? 127.0f / absmax : 0.0f);
     for_vectors(k, [&](size_t i, size_t n) {
-      float lanes[kLanes];
-      store(lanes, round(load_up_to(x + i, n) * inverse));
-      for (size_t group = 0; group < kLanes; group += 4) {
-        if (group >= n) break;
-        int8_t four[4];
-        for (size_t j = 0; j < 4; ++j)
-          four[j] = static_cast<int8_t>(static_cast<int>(lanes[group + j]) ^ kDotFlip);
-        std::memcpy(out + (i + group) / 4 * stride, four, 4);
+      int8_t bytes[kLanes];
+      store_int8(bytes, load_up_to(x + i, n) * inverse);
+      for (size_t group = 0; group < n; group += 4) {
+        uint32_t four;
+        std::memcpy(&four, bytes + group, 4);
+        four ^= kDotFlip * 0x01010101u;
+        std::memcpy(out + (i + group) / 4 * stride, &four, 4);
       }
     });
     return absmax / 127.0f;
@@ -106,13 +105,15 @@ class Int8Product {
     int32_t sums[kPanelRows];
     STATELINE_UNROLL
     for (size_t j = 0; j < kDotParts; ++j) dot_store(parts[j], sums + j * kDotBytes / 4);
-    float out[kPanelRows];
-    const size_t n = panel * kPanelRows;
-    for (size_t i = 0; i < kPanelRows; ++i) {
-      const int32_t exact = kDotFlip ? sums[i] - 128 * W_.row_sum()[n + i] : sums[i];
-      out[i] = static_cast<float>(exact) * scale_[row] * W_.scale()[n + i];
+    const size_t n = panel * kPanelRows, rows = smaller(kPanelRows, W_.rows() - n);
+    if constexpr (kDotFlip != 0) {
+      for (size_t i = 0; i < kPanelRows; ++i)
+        sums[i] -= static_cast<int32_t>(kDotFlip) * W_.row_sum()[n + i];
     }
-    std::memcpy(y_ + row * ldy_ + n, out, smaller(kPanelRows, W_.rows() - n) * sizeof(float));
+    for_vectors(rows, [&](size_t i, size_t count) {
+      const Vec out = from_int32(sums + i) * splat(scale_[row]) * load(W_.scale() + n + i);
+      store_up_to(y_ + row * ldy_ + n + i, out, count);
+    });
   }
 
   const PackedMatrix& W_;

@@ -33,6 +33,12 @@ STATELINE_INLINE Vec max(Vec a, Vec b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), 
 STATELINE_INLINE Vec min(Vec a, Vec b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
 STATELINE_INLINE Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
 STATELINE_INLINE Vec round(Vec a) { return {vrndnq_f32(a.v)}; }
+STATELINE_INLINE Vec from_int32(const int32_t* p) { return {vcvtq_f32_s32(vld1q_s32(p))}; }
+STATELINE_INLINE void store_int8(int8_t* p, Vec a) {
+  const int16x4_t half = vmovn_s32(vcvtnq_s32_f32(a.v));
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(half, half));
+  std::memcpy(p, &bytes, kLanes);
+}
 STATELINE_INLINE Vec pow2(Vec n) {
   const int32x4_t biased = vaddq_s32(vcvtnq_s32_f32(n.v), vdupq_n_s32(127));
   return {vreinterpretq_f32_s32(vshlq_n_s32(biased, 23))};

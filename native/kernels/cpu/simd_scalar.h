@@ -58,6 +58,13 @@ STATELINE_INLINE Vec abs(Vec a) {
 STATELINE_INLINE Vec round(Vec a) {
   return map([&](size_t i) { return (a.v[i] + 12582912.0f) - 12582912.0f; });
 }
+STATELINE_INLINE Vec from_int32(const int32_t* p) {
+  return map([&](size_t i) { return static_cast<float>(p[i]); });
+}
+STATELINE_INLINE void store_int8(int8_t* p, Vec a) {
+  const Vec whole = round(a);
+  for (size_t i = 0; i < kLanes; ++i) p[i] = static_cast<int8_t>(whole.v[i]);
+}
 STATELINE_INLINE Vec pow2(Vec n) {
   return map([&](size_t i) {
     // A NaN (which no integer can hold) keeps its NaN through the product with 1.
