@@ -53,6 +53,7 @@ CpuFeatures detect_cpu() {
   const bool zmm = (saved & 0xe6) == 0xe6;
   const bool fma = bit(one.ecx, 12), f16c = bit(one.ecx, 29), avx = bit(one.ecx, 28);
   cpu.avx2 = ymm && avx && fma && f16c && bit(seven.ebx, 5);
+  cpu.avxvnni = cpu.avx2 && seven.eax >= 1 && bit(cpuid(7, 1).eax, 4);
   const bool f = bit(seven.ebx, 16), dq = bit(seven.ebx, 17), bw = bit(seven.ebx, 30),
              vl = bit(seven.ebx, 31);
   cpu.avx512 = cpu.avx2 && zmm && f && dq && bw && vl;

@@ -6,23 +6,30 @@
 
 namespace stateline::kernels {
 
-// Each level defines its own table in cpu/table.cc; only those built in are declared.
+// Each level defines its own table in cpu/table.cc; only those built in are declared. VNNI has a
+// `linear` of its own and the other operations of the level below.
 #define STATELINE_DECLARE(level) \
   namespace level {              \
   extern const Kernels table;    \
+  }
+#define STATELINE_DECLARE_LINEAR(level) \
+  namespace level {                     \
+  Linear linear;                        \
   }
 #ifdef STATELINE_HAS_scalar
 STATELINE_DECLARE(scalar)
 #endif
 #ifdef STATELINE_HAS_avx2
 STATELINE_DECLARE(avx2)
+STATELINE_DECLARE_LINEAR(avxvnni)
 STATELINE_DECLARE(avx512)
-STATELINE_DECLARE(avx512vnni)
+STATELINE_DECLARE_LINEAR(avx512vnni)
 #endif
 #ifdef STATELINE_HAS_neon
 STATELINE_DECLARE(neon)
 #endif
 #undef STATELINE_DECLARE
+#undef STATELINE_DECLARE_LINEAR
 
 namespace {
 
@@ -33,6 +40,14 @@ constexpr Kernels kReference{
     reference::argmax,     reference::log_sum_exp,   reference::softmax,  reference::gelu,
     reference::rotate,     reference::ti_recurrence, reference::ti_scan,  reference::long_conv,
 };
+
+#ifdef STATELINE_HAS_avx2
+Kernels with_linear(const char* level, Kernels base, Linear* linear) {
+  base.level = level;
+  base.linear = linear;
+  return base;
+}
+#endif
 
 const Kernels& choose() {
   if (const char* forced = std::getenv("STATELINE_CPU")) {
@@ -49,10 +64,14 @@ std::vector<const Kernels*> available_kernels() {
   tables.push_back(&scalar::table);
 #endif
 #ifdef STATELINE_HAS_avx2
+  static const Kernels avxvnni_table = with_linear("avxvnni", avx2::table, avxvnni::linear);
+  static const Kernels avx512vnni_table =
+      with_linear("avx512vnni", avx512::table, avx512vnni::linear);
   const CpuFeatures cpu = detect_cpu();
   if (cpu.avx2) tables.push_back(&avx2::table);
+  if (cpu.avxvnni) tables.push_back(&avxvnni_table);
   if (cpu.avx512) tables.push_back(&avx512::table);
-  if (cpu.avx512vnni) tables.push_back(&avx512vnni::table);
+  if (cpu.avx512vnni) tables.push_back(&avx512vnni_table);
 #endif
 #ifdef STATELINE_HAS_neon
   tables.push_back(&neon::table);

@@ -18,7 +18,7 @@
 namespace stateline::kernels {
 
 struct Kernels {
-  const char* level;  // "reference", "scalar", "avx2", "avx512", "avx512vnni" or "neon"
+  const char* level;  // "reference", "scalar", "avx2", "avxvnni", "avx512", "avx512vnni" or "neon"
   Linear* linear;
   RmsNorm* rms_norm;
   CausalConv* causal_conv;

@@ -16,6 +16,13 @@ stateline_tests(stateline_kernels test/kernels/*_test.cc test/kernels/kernel_ben
 if(UNIX)  # it forks its own competitor
   stateline_tests(stateline_kernels test/kernels/contention_bench.cc)
 endif()
+# The instruction of AVX-VNNI in terms of AVX2, so that its `linear` is tested on processors without it.
+if(TARGET stateline_avxvnni AND NOT MSVC)
+  stateline_level_objects(avxvnni_emulated ${avx2} -DSTATELINE_VNNI
+    -include ${CMAKE_CURRENT_SOURCE_DIR}/test/kernels/emulated_avxvnni.h)
+  target_sources(linear_test PRIVATE $<TARGET_OBJECTS:stateline_avxvnni_emulated>)
+  target_compile_definitions(linear_test PRIVATE STATELINE_HAS_avxvnni_emulated)
+endif()
 # Only an optimised build inlines what the levels must not share.
 if(CMAKE_NM AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STATELINE_SANITIZE)
   foreach(level ${stateline_levels})

@@ -13,20 +13,49 @@
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
-#if defined(STATELINE_VNNI)
+// GCC keeps sums of vpdpbusd in their registers only where they are int32 to it: as __m512i, which
+// is int64, each is copied twice a step.
+#if defined(_MSC_VER)
+#define STATELINE_INT32_LANES(lanes, plain) plain
+#else
+#define STATELINE_INT32_LANES(lanes, plain) lanes
+#endif
 
-using Dot = __m512i;
+#if defined(STATELINE_VNNI) && defined(STATELINE_SIMD_AVX512)
+
+using Dot = STATELINE_INT32_LANES(__v16si, __m512i);
+using DotWeights = __m512i;
 constexpr size_t kDotBytes = 64, kDotParts = 1, kDotRows = 12, kDotPanels = 2;
 constexpr uint32_t kDotFlip = 0x80;  // vpdpbusd multiplies unsigned by signed
 
-STATELINE_INLINE Dot dot_zero() { return _mm512_setzero_si512(); }
-STATELINE_INLINE __m512i dot_weights(const int8_t* w) { return _mm512_loadu_si512(w); }
-STATELINE_INLINE Dot dot(Dot sum, __m512i w, const int8_t* x) {
+STATELINE_INLINE Dot dot_zero() { return (Dot)_mm512_setzero_si512(); }
+STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return _mm512_loadu_si512(w); }
+STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, 4);
-  return _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(four), w);
+  return (Dot)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(four), w);
 }
-STATELINE_INLINE void dot_store(Dot sum, int32_t* out) { _mm512_storeu_si512(out, sum); }
+STATELINE_INLINE void dot_store(Dot sum, int32_t* out) { _mm512_storeu_si512(out, (__m512i)sum); }
+
+#elif defined(STATELINE_VNNI)
+
+using Dot = STATELINE_INT32_LANES(__v8si, __m256i);
+using DotWeights = __m256i;
+constexpr size_t kDotBytes = 32, kDotParts = 2, kDotRows = 6, kDotPanels = 1;
+constexpr uint32_t kDotFlip = 0x80;
+
+STATELINE_INLINE Dot dot_zero() { return (Dot)_mm256_setzero_si256(); }
+STATELINE_INLINE DotWeights dot_weights(const int8_t* w) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
+}
+STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
+  int32_t four;
+  std::memcpy(&four, x, 4);
+  return (Dot)_mm256_dpbusd_avx_epi32((__m256i)sum, _mm256_set1_epi32(four), w);
+}
+STATELINE_INLINE void dot_store(Dot sum, int32_t* out) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), (__m256i)sum);
+}
 
 #elif defined(STATELINE_SIMD_AVX2) || defined(STATELINE_SIMD_AVX512)
 
@@ -59,12 +88,13 @@ STATELINE_INLINE void dot_store(Dot sum, int32_t* out) {
 #elif defined(STATELINE_SIMD_NEON)
 
 using Dot = int32x4_t;
+using DotWeights = int8x16_t;
 constexpr size_t kDotBytes = 16, kDotParts = 4, kDotRows = 4, kDotPanels = 1;
 constexpr uint32_t kDotFlip = 0;
 
 STATELINE_INLINE Dot dot_zero() { return vdupq_n_s32(0); }
-STATELINE_INLINE int8x16_t dot_weights(const int8_t* w) { return vld1q_s8(w); }
-STATELINE_INLINE Dot dot(Dot sum, int8x16_t w, const int8_t* x) {
+STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return vld1q_s8(w); }
+STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, 4);
   const int8x8_t repeated = vreinterpret_s8_s32(vdup_n_s32(four));

@@ -85,12 +85,17 @@ class Int8Product {
     const auto* w = reinterpret_cast<const int8_t*>(W_.panel(panel));
     const size_t stride = W_.panel_bytes();
     for (size_t k = 0; k < k_; k += 4) {
+      DotWeights weights[P * kDotParts];
       STATELINE_UNROLL
       for (size_t j = 0; j < P * kDotParts; ++j) {
-        const auto weights =
+        weights[j] =
             dot_weights(w + j / kDotParts * stride + k * kPanelRows + j % kDotParts * kDotBytes);
+      }
+      STATELINE_UNROLL
+      for (size_t r = 0; r < R; ++r) {
         STATELINE_UNROLL
-        for (size_t r = 0; r < R; ++r) sums[r][j] = dot(sums[r][j], weights, x + (k * R + r * 4));
+        for (size_t j = 0; j < P * kDotParts; ++j)
+          sums[r][j] = dot(sums[r][j], weights[j], x + (k * R + r * 4));
       }
     }
     STATELINE_UNROLL

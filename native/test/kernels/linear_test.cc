@@ -3,8 +3,29 @@
 
 #include <bit>
 
-namespace stateline::kernels::testing {
+namespace stateline::kernels {
+#ifdef STATELINE_HAS_avxvnni_emulated
+namespace avxvnni_emulated {
+Linear linear;
+}
+#endif
+
+namespace testing {
 namespace {
+
+std::vector<const Kernels*> linear_levels() {
+  std::vector<const Kernels*> tables = levels();
+#ifdef STATELINE_HAS_avxvnni_emulated
+  static const Kernels emulated = [] {
+    Kernels kernels = *kernels_for("scalar");
+    kernels.level = "avxvnni_emulated";
+    kernels.linear = avxvnni_emulated::linear;
+    return kernels;
+  }();
+  if (kernels_for("avx2")) tables.push_back(&emulated);
+#endif
+  return tables;
+}
 
 struct Shape {
   size_t n, k, m;
@@ -71,7 +92,7 @@ void check_shape(const Kernels& level, WeightType type, const Shape& s, unsigned
 }
 
 TEST_CASE("linear agrees with the reference at every level, type and shape") {
-  for (const Kernels* level : levels()) {
+  for (const Kernels* level : linear_levels()) {
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::int8}) {
       for (const Shape& shape : kShapes) check_shape(*level, type, shape, 1);
       check_shape(*level, type, {1544, 256, 40}, 2);
@@ -81,7 +102,7 @@ TEST_CASE("linear agrees with the reference at every level, type and shape") {
 
 TEST_CASE("a row's result does not depend on the rows beside it") {
   CAPTURE(seed());
-  for (const Kernels* level : levels()) {
+  for (const Kernels* level : linear_levels()) {
     CAPTURE(std::string(level->level));
     for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::int8}) {
       Random random(11);
@@ -107,7 +128,7 @@ TEST_CASE("int8 results are the same bits on every level") {
   const std::vector<float> x = random.normals(s.m * s.k);
   std::vector<float> expected(s.m * s.n);
   reference::linear(pool, W, x.data(), s.m, s.k, expected.data(), s.n);
-  for (const Kernels* level : levels()) {
+  for (const Kernels* level : linear_levels()) {
     CAPTURE(std::string(level->level));
     std::vector<float> actual(s.m * s.n);
     level->linear(pool, W, x.data(), s.m, s.k, actual.data(), s.n);
@@ -124,7 +145,7 @@ TEST_CASE("int8 extremes neither saturate nor wrap") {
       const std::vector<float> scale(16, 1.0f), x(k, sign);
       const PackedMatrix W =
           PackedMatrix::pack(WeightType::int8, weights.data(), scale.data(), 16, k);
-      for (const Kernels* level : levels()) {
+      for (const Kernels* level : linear_levels()) {
         std::vector<float> y(16);
         level->linear(pool, W, x.data(), 1, k, y.data(), 16);
         CHECK(y[5] == doctest::Approx(static_cast<double>(sign) * weight * static_cast<double>(k))
@@ -140,7 +161,7 @@ TEST_CASE("a row of zeros gives zeros, also quantised") {
   const Shape s{20, 40, 1};
   const PackedMatrix W = random_matrix(WeightType::int8, s, random);
   const std::vector<float> x(s.k);
-  for (const Kernels* level : levels()) {
+  for (const Kernels* level : linear_levels()) {
     std::vector<float> y(s.n, 1.0f);
     level->linear(pool, W, x.data(), 1, s.k, y.data(), s.n);
     CHECK(y == std::vector<float>(s.n));
@@ -161,4 +182,5 @@ TEST_CASE("a packed matrix gives its rows back") {
 }
 
 }  // namespace
-}  // namespace stateline::kernels::testing
+}  // namespace testing
+}  // namespace stateline::kernels
