@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import tempfile
 import time
 from dataclasses import asdict
@@ -159,6 +160,12 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
+def end_with_parent() -> None:
+    """torch's own way is SIGINT, which a shell has its background jobs ignore: such workers went on without a parent."""
+    set_parent_death_signal = 1  # prctl.h
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
 def compile_blocks(model: Stateline) -> None:
     """One graph a block and ratio: the first step at a ratio takes half a minute, the others two thirds of the time."""
     torch._dynamo.config.recompile_limit = 4 * (model.config.num_heads + 1)
@@ -205,6 +212,8 @@ def average_over_workers(model: Stateline, seconds: float) -> float:
 
 def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     """One worker's loop; the first also validates, logs and saves."""
+    if args.workers > 1:
+        end_with_parent()
     dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=args.workers)
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)

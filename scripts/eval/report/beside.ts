@@ -113,5 +113,5 @@ function machinesText(
 
 function smollm2Text({ speeds, machine }: Smollm2Results): string {
   const rates = [speeds.longMs, speeds.shortMs, speeds.oneMs].map((ms) => ms.toFixed(1)).join(" / ");
-  return `SmolLM2 needs ${rates} ms a token on two threads of ${machine.cpu} (a long text / a dozen tokens / one by one, the best of several); its times are counts of tokens times these.`;
+  return `SmolLM2 needs ${rates} ms a token on two threads of ${machine.cpu} (a long text / a dozen tokens / one by one, the best on any machine so far); its times are counts of tokens times these.`;
 }
