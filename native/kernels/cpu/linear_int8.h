@@ -20,7 +20,13 @@ class Int8Product {
 
   Int8Product(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx,
               float* y, size_t ldy)
-      : W_(W), m_(m), y_(y), ldy_(ldy), k_(W.padded_cols()) {
+      : W_(W),
+        w_(reinterpret_cast<const int8_t*>(W.panel(0))),
+        panel_bytes_(W.panel_bytes()),
+        m_(m),
+        y_(y),
+        ldy_(ldy),
+        k_(W.padded_cols()) {
     std::byte* scratch = pool.scratch(m * (sizeof(float) + k_));
     auto* scale = reinterpret_cast<float*>(scratch);
     auto* packed = reinterpret_cast<int8_t*>(scale + m);
@@ -82,14 +88,13 @@ class Int8Product {
       for (size_t j = 0; j < P * kDotParts; ++j) sums[r][j] = dot_zero();
     }
     const int8_t* x = x_ + t * k_;
-    const auto* w = reinterpret_cast<const int8_t*>(W_.panel(panel));
-    const size_t stride = W_.panel_bytes();
+    const int8_t* w = w_ + panel * panel_bytes_;
     for (size_t k = 0; k < k_; k += 4) {
       DotWeights weights[P * kDotParts];
       STATELINE_UNROLL
       for (size_t j = 0; j < P * kDotParts; ++j) {
-        weights[j] =
-            dot_weights(w + j / kDotParts * stride + k * kPanelRows + j % kDotParts * kDotBytes);
+        weights[j] = dot_weights(w + j / kDotParts * panel_bytes_ + k * kPanelRows +
+                                 j % kDotParts * kDotBytes);
       }
       STATELINE_UNROLL
       for (size_t r = 0; r < R; ++r) {
@@ -122,6 +127,8 @@ class Int8Product {
   }
 
   const PackedMatrix& W_;
+  const int8_t* w_;  // its panels
+  size_t panel_bytes_;
   const float* scale_;  // [m] absmax / 127
   const int8_t* x_;     // [tiles][k/4][rows of the tile][4]
   size_t m_;
