@@ -86,6 +86,14 @@ export class Client implements vscode.Disposable {
       : this.#server.sendRequest<Answer>(method, params, token);
   }
 
+  /** Nothing where no server runs: what is told so is never missed. */
+  notify(method: string, params: object): void {
+    if (this.#server === undefined || this.#life.kind !== "running") return;
+    this.#server
+      .sendNotification(method, params)
+      .catch((error: unknown) => this.#parts.log.debug(`${method}: ${String(error)}`));
+  }
+
   /** What the server sends for a token of a request. */
   onProgress<Value>(
     type: ProgressType<Value>,

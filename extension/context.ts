@@ -5,6 +5,7 @@ import { Dashboard } from "./dashboard.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
 import { Measurements } from "./measurements.ts";
 import { Meter } from "./meter.ts";
+import { RestingCursor } from "./restingCursor.ts";
 import { onSettingsChange, readSettings } from "./settings.ts";
 import { Snooze } from "./snooze.ts";
 import { StatusBar } from "./statusBar.ts";
@@ -28,11 +29,13 @@ export class Context {
   readonly statusBar: StatusBar;
   readonly measurements: Measurements;
   readonly dashboard: Dashboard;
+  readonly restingCursor: RestingCursor;
 
   static create(extension: vscode.ExtensionContext): Context {
     const context = new Context(extension);
-    const { log, meter, snooze, client, statusBar, dashboard } = context;
-    for (const part of [log, meter, snooze, client, statusBar, dashboard]) context.pushCleanup(part);
+    const { log, meter, snooze, client, statusBar, dashboard, restingCursor } = context;
+    for (const part of [log, meter, snooze, client, statusBar, dashboard, restingCursor])
+      context.pushCleanup(part);
     return context;
   }
 
@@ -42,6 +45,7 @@ export class Context {
     this.meter = new Meter();
     this.snooze = new Snooze();
     this.client = new Client({ extension, log: this.log, meter: this.meter, snooze: this.snooze });
+    this.restingCursor = new RestingCursor(this.client, this.snooze);
     this.statusBar = new StatusBar(this.client, this.meter, this.snooze);
     this.measurements = new Measurements(this.client, (message) => this.dashboard.tell(message));
     this.dashboard = new Dashboard({

@@ -8,6 +8,11 @@ export const STATUS_CHANGED_NOTIFICATION = "stateline/statusChanged";
 export const LAST_COMPLETION_REQUEST = "stateline/lastCompletion";
 /** Request, no parameters, answers null: reads the whole repository again; the old state answers meanwhile. */
 export const REREAD_REQUEST = "stateline/reread";
+/**
+ * Notification to the server, TextDocumentPositionParams: the cursor rests here. What a completion would read first is then
+ * read before a key is pressed. A client need not send it.
+ */
+export const CURSOR_RESTS_NOTIFICATION = "stateline/cursorRests";
 /** The command of each inline completion item, run by the client when the item is accepted. */
 export const ACCEPTED_COMMAND = "stateline.accepted";
 

@@ -12,12 +12,14 @@ import {
   InlineCompletionTriggerKind,
   MessageType,
   ShowMessageNotification,
+  type TextDocumentPositionParams,
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import {
   ACCEPTED_COMMAND,
+  CURSOR_RESTS_NOTIFICATION,
   type InitializationOptions,
   LAST_COMPLETION_REQUEST,
   REREAD_REQUEST,
@@ -67,6 +69,7 @@ export class LanguageServer {
     });
     connection.onExecuteCommand((params) => this.#execute(params));
     connection.languages.inlineCompletion.on((params, token) => this.#complete(params, token));
+    connection.onNotification(CURSOR_RESTS_NOTIFICATION, (params) => this.#readAhead(params));
     connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? LOADING);
     connection.onRequest(LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
     connection.onRequest(REREAD_REQUEST, () => {
@@ -197,7 +200,20 @@ export class LanguageServer {
     }
   }
 
-  #requestOf({ position, context }: InlineCompletionParams, document: TextDocument): CompletionRequest {
+  async #readAhead(params: TextDocumentPositionParams): Promise<void> {
+    try {
+      const document = this.#documents.get(params.textDocument.uri);
+      if (document) await this.#stateline?.readAhead(this.#requestOf(params, document));
+    } catch (cause) {
+      // The next completion meets the same, and says so.
+      this.#log.debug(`Reading ahead: ${reasonOf(cause)}`);
+    }
+  }
+
+  #requestOf(
+    { position, context }: TextDocumentPositionParams & Partial<InlineCompletionParams>,
+    document: TextDocument,
+  ): CompletionRequest {
     const selected = context?.selectedCompletionInfo;
     return {
       document: this.#documents.describe(document, this.#folders),

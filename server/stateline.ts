@@ -129,6 +129,10 @@ export class Stateline {
     return answer;
   }
 
+  async readAhead(request: CompletionRequest): Promise<void> {
+    await this.#serving?.completer.readAhead(request);
+  }
+
   get lastCompletion(): CompletionFigures | null {
     return this.#serving?.completer.lastFigures ?? null;
   }

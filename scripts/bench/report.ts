@@ -29,9 +29,12 @@ interface Typing {
   readonly keystrokeToAnswerMs: Percentiles;
   readonly decodedKeystrokeToAnswerMs: Percentiles;
   readonly tokensAdvanced: Percentiles;
+  readonly jumpToAnswerMs: Percentiles;
+  readonly jumpAndRestToAnswerMs: Percentiles;
 }
 
 interface Memory {
+  readonly device: string;
   readonly tokensRead: number;
   readonly stateBytes: number;
   readonly kvBytes: number;
@@ -109,6 +112,8 @@ function latency({ memory, default: byDefault, allState }: LatencyResults): stri
     spread(typing.keystrokeToAnswerMs),
     spread(typing.decodedKeystrokeToAnswerMs),
     spread(typing.tokensAdvanced),
+    spread(typing.jumpToAnswerMs),
+    spread(typing.jumpAndRestToAnswerMs),
   ];
   return [
     table(
@@ -119,10 +124,12 @@ function latency({ memory, default: byDefault, allState }: LatencyResults): stri
         "ms, all",
         "ms, those that decode",
         "tokens advanced",
+        "ms after a jump",
+        "ms after a jump and a rest",
       ],
       [row(byDefault), row(allState)],
     ),
-    "Each cell is median / 95th percentile / most. A keystroke typed along shown text decodes nothing.",
+    `Each cell is median / 95th percentile / most. A keystroke typed along shown text decodes nothing; after a jump to another place of a file, the first one waits for some 1,000 tokens, unless the cursor rested there for half a second. Engine: ${memory[0]?.device}.`,
     table(
       ["tokens read", "state", "attention cache (ratio 1)"],
       memory.map((one) => [count(one.tokensRead), bytes(one.stateBytes), bytes(one.kvBytes)]),

@@ -19,14 +19,21 @@ export interface Answer {
   /** To the end of the line; empty when there was none. */
   readonly answer: string;
   readonly ms: number;
+  /** Where the cursor had rested at the line's beginning; absent for models that read nothing ahead. */
+  readonly restedMs?: number;
 }
 
 export function answerTo(
   { kind, nth, language, path, rest }: Place,
   repository: string,
-  answer: Pick<Answer, "answer" | "ms">,
+  answer: Pick<Answer, "answer" | "ms" | "restedMs">,
 ): Answer {
   return { kind, nth, language, repository, path, rest, ...answer };
+}
+
+export interface Spread {
+  readonly p50: number;
+  readonly p95: number;
 }
 
 export interface AnswerFigures {
@@ -40,7 +47,8 @@ export interface AnswerFigures {
   readonly charactersRight: Estimate;
   /** Of a request: characters right less those to delete again; nothing is saved where that is negative. */
   readonly charactersSaved: Estimate;
-  readonly ms: { readonly p50: number; readonly p95: number };
+  readonly ms: Spread;
+  readonly restedMs?: Spread;
 }
 
 /** Of each kind: together and by language, where there are answers. */
@@ -56,7 +64,7 @@ export function answerFigures(all: readonly Answer[]): AnswerFigures[] {
 }
 
 export function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind" | "language"> {
-  const { p50, p95 } = quantiles(answers.map(({ ms }) => ms));
+  const rested = answers.flatMap(({ restedMs }) => restedMs ?? []);
   return {
     places: answers.length,
     exactMatch: mean(answers.map(isExact)),
@@ -65,8 +73,14 @@ export function figuresOf(answers: readonly Answer[]): Omit<AnswerFigures, "kind
     ),
     charactersRight: mean(answers.map(({ rest, answer }) => commonPrefix(rest, answer))),
     charactersSaved: mean(answers.map((one) => Math.max(0, netCharacters(one)))),
-    ms: { p50, p95 },
+    ms: spread(answers.map(({ ms }) => ms)),
+    ...(rested.length > 0 && { restedMs: spread(rested) }),
   };
+}
+
+function spread(values: readonly number[]): Spread {
+  const { p50, p95 } = quantiles(values);
+  return { p50, p95 };
 }
 
 /** Where the other model was asked as well, and for the same rest of a line. */
@@ -79,6 +93,11 @@ export function sharedWith(others: readonly Answer[], answers: readonly Answer[]
 
 export function compared(answers: readonly Answer[]): Answer[] {
   return answers.filter(({ nth }) => nth < COMPARED_PLACES);
+}
+
+/** Those of a model that reads ahead, with the times of a cursor that had rested. */
+export function rested(answers: readonly Answer[]): Answer[] {
+  return answers.map((one) => ({ ...one, ms: one.restedMs ?? one.ms }));
 }
 
 /** As a person sees it who waits no longer than this. */

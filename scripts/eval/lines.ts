@@ -1,6 +1,7 @@
 /** The rest of a line as a person meets it: through the server's own completer, with the true text behind the cursor. */
 import { extname } from "node:path";
 import { validateSettings } from "../../protocol/settings.ts";
+import type { CompletionRequest } from "../../server/completion/request.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { type Answer, answerTo } from "./answers.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
@@ -28,8 +29,9 @@ export async function askForLines(repository: CorpusRepository, options: LineOpt
   const unasked: Answer[] = [];
   try {
     for (const place of places) {
-      byKey.push(await ask(stateline, repository.name, place, true));
-      unasked.push(await ask(stateline, repository.name, place, false));
+      const restedMs = (await ask(stateline, place, "rested")).ms;
+      byKey.push(answerTo(place, repository.name, { ...(await ask(stateline, place, "key")), restedMs }));
+      unasked.push(answerTo(place, repository.name, await ask(stateline, place, "typing")));
     }
   } finally {
     stateline.dispose();
@@ -54,20 +56,28 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
   return stateline;
 }
 
-async function ask(stateline: Stateline, repository: string, place: Place, manual: boolean): Promise<Answer> {
-  const { path, before, after } = place;
-  const document = {
-    // One question must not find the other's answer as what was shown before.
-    uri: `file:///${place.kind}/${manual ? "key" : "typing"}/${path}`,
-    relativePath: path,
-    languageId: extname(path).slice(1),
-    text: before + after,
-    editedLine: undefined,
-  };
-  const answer = await stateline.complete({ document, offset: before.length, manual, others: [] });
-  const figures = stateline.lastCompletion;
-  return answerTo(place, repository, {
-    answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
-    ms: figures?.msTotal ?? Number.NaN,
+/** By key where the cursor came from elsewhere; the same where it rested at the line's beginning; or while typing. */
+type Way = "key" | "rested" | "typing";
+
+async function ask(stateline: Stateline, place: Place, way: Way): Promise<Pick<Answer, "answer" | "ms">> {
+  const { kind, path, before, after } = place;
+  const requestAt = (text: string): CompletionRequest => ({
+    document: {
+      // One question must not find the other's answer as what was shown before.
+      uri: `file:///${kind}/${way}/${path}`,
+      relativePath: path,
+      languageId: extname(path).slice(1),
+      text: text + after,
+      editedLine: undefined,
+    },
+    offset: text.length,
+    manual: way !== "typing",
+    others: [],
   });
+  if (way === "rested") await stateline.readAhead(requestAt(before.slice(0, before.lastIndexOf("\n") + 1)));
+  const answer = await stateline.complete(requestAt(before));
+  return {
+    answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
+    ms: stateline.lastCompletion?.msTotal ?? Number.NaN,
+  };
 }

@@ -49,6 +49,7 @@ export class Completer {
   readonly #pause = new AdaptivePause();
   /** The request under way for each document. */
   readonly #current = new Map<string, AbortController>();
+  #readingAhead = new AbortController();
   /** Completions use the engine one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #lastFigures: CompletionFigures | null = null;
@@ -66,6 +67,7 @@ export class Completer {
 
   /** undefined: there is nothing to offer, or nobody wants it any more. A newer request for the document cancels this one. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
+    this.#readingAhead.abort();
     const { uri } = request.document;
     const controller = new AbortController();
     this.#current.get(uri)?.abort();
@@ -90,7 +92,30 @@ export class Completer {
     }
   }
 
+  /**
+   * Reads what a completion at this cursor would read first, so that the first one after a jump is as fast as the next ones.
+   * Any request ends it, and finds what was read so far.
+   */
+  async readAhead(request: CompletionRequest): Promise<void> {
+    this.#readingAhead.abort();
+    this.#readingAhead = new AbortController();
+    const { signal } = this.#readingAhead;
+    try {
+      await this.#inTurn(async () => {
+        throwIfCancelled(signal);
+        const around = surroundingsOf(request);
+        // Whatever is on the line: a person may well begin another one here.
+        if (this.#reasonNotToAsk({ ...request, manual: true }, around)) return;
+        const { tokens } = this.#contexts.build(request.document, around, request.others);
+        await this.#caches.of(request.document.uri).advance(this.#context.root, tokens, signal);
+      });
+    } catch (cause) {
+      if (!(cause instanceof Cancelled)) throw cause;
+    }
+  }
+
   dispose(): void {
+    this.#readingAhead.abort();
     for (const controller of this.#current.values()) controller.abort();
     void this.#turn.finally(() => this.#caches.dispose());
   }
@@ -99,21 +124,19 @@ export class Completer {
     const { request, around, signal } = attempt;
     const { document, manual } = request;
     const settings = this.#context.settings();
-    const reason = reasonNotToAsk(
-      {
-        languageId: document.languageId,
-        relativePath: document.relativePath,
-        lineBefore: lineBefore(around.before),
-        lineAfter: lineAfter(around.after),
-        manual,
-      },
-      settings,
-    );
+    const reason = this.#reasonNotToAsk(request, around);
     if (reason) return this.#offer(attempt, "", { nothing: reason });
     const rest = this.#shown.remainder(document.uri, around);
     if (rest !== undefined) return this.#offer(attempt, rest, {});
     if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
     return await this.#inTurn(() => this.#compute(attempt, settings));
+  }
+
+  #reasonNotToAsk({ document, manual }: CompletionRequest, around: Surroundings): string | undefined {
+    const { languageId, relativePath } = document;
+    const [before, after] = [lineBefore(around.before), lineAfter(around.after)];
+    const question = { languageId, relativePath, lineBefore: before, lineAfter: after, manual };
+    return reasonNotToAsk(question, this.#context.settings());
   }
 
   async #compute(attempt: Attempt, settings: Settings): Promise<CompletionAnswer | undefined> {

@@ -91,6 +91,22 @@ test("each typed character advances at most 5 tokens, ten deleted ones at most 6
   }
 });
 
+test("where the cursor rests is read before a key is pressed", async () => {
+  const uri = await openDocument(TEXT);
+  await client.connection.sendNotification("stateline/cursorRests", {
+    textDocument: { uri },
+    position: endOf(TEXT),
+  });
+  // A request would end the reading: nothing tells when it is done.
+  await new Promise((done) => setTimeout(done, 2000));
+  await client.type(uri, endOf(TEXT), "a");
+  await client.complete(uri, endOf(`${TEXT}a`));
+  assert.ok((await client.figures()).tokensAdvanced <= 5);
+  for (const params of [{}, { textDocument: {} }, { textDocument: { uri }, position: "here" }])
+    await client.connection.sendNotification("stateline/cursorRests", params);
+  assert.equal((await client.requestStatus()).state, "ready");
+});
+
 test("typing through what is shown costs nothing", async (t) => {
   const beginnings = [
     "return ",

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { CompletionFigures } from "../../protocol/messages.ts";
+import { type CompletionFigures, CURSOR_RESTS_NOTIFICATION } from "../../protocol/messages.ts";
 import { Client, type Position } from "./client.ts";
 import { program, remove, sourceFile, temporaryFolder } from "./repository.ts";
 
@@ -12,6 +12,8 @@ const LARGE_TOKENS = 200_000;
 const TOKENS_PER_FILE = 850;
 const KEYSTROKES = 300;
 const JUMPS = 12;
+/** How long a cursor rests at least before the first keystroke. */
+const REST_MS = 500;
 /** A short file: the state's size does not depend on what is in it. */
 const SMALL_FILES = 1;
 
@@ -42,7 +44,8 @@ async function measureTyping(root: string, settings: Readonly<Record<string, unk
   const client = await startReady(root, { triggerDelayMs: 1, ...settings });
   const { tokensRead, hybridRatio, stateBytes, kvBytes } = await client.requestStatus();
   const typed = await typeFile(client, root);
-  const jumped = await jumpAbout(client, root);
+  const jumped = await jumpAbout(client, root, 0);
+  const rested = await jumpAbout(client, root, REST_MS);
   await client.stop();
   const decoded = typed.filter(({ figures }) => figures.tokensDecoded > 0);
   return {
@@ -58,6 +61,7 @@ async function measureTyping(root: string, settings: Readonly<Record<string, unk
     tokensAdvanced: percentiles(decoded.map(({ figures }) => figures.tokensAdvanced)),
     tokensDecoded: percentiles(decoded.map(({ figures }) => figures.tokensDecoded)),
     jumpToAnswerMs: percentiles(jumped.map(({ ms }) => ms)),
+    jumpAndRestToAnswerMs: percentiles(rested.map(({ ms }) => ms)),
     jumpTokensAdvanced: percentiles(jumped.map(({ figures }) => figures.tokensAdvanced)),
   };
 }
@@ -85,17 +89,25 @@ async function typeFile(client: Client, root: string): Promise<Sample[]> {
   return samples;
 }
 
-/** Asks at places far from each other: what a cursor that moved costs. */
-async function jumpAbout(client: Client, root: string): Promise<Sample[]> {
-  const uri = pathToFileURL(join(root, "src/jumped.ts")).href;
+/** Asks at places far from each other: what a cursor that moved costs, at once or after a rest there. */
+async function jumpAbout(client: Client, root: string, restMs: number): Promise<Sample[]> {
+  const uri = pathToFileURL(join(root, `src/jumped${restMs}.ts`)).href;
   const text = [1, 2, 3, 4].map(sourceFile).join("\n");
   await client.open(uri, text);
   const lines = text.split("\n");
   const samples: Sample[] = [];
   for (let jump = 0; jump < JUMPS; jump++) {
     const line = Math.floor((((jump * 7) % JUMPS) * (lines.length - 1)) / JUMPS);
+    const position = { line, character: lines[line]?.length ?? 0 };
+    if (restMs > 0) {
+      await client.connection.sendNotification(CURSOR_RESTS_NOTIFICATION, {
+        textDocument: { uri },
+        position,
+      });
+      await new Promise((done) => setTimeout(done, restMs));
+    }
     const startedMs = performance.now();
-    await client.complete(uri, { line, character: lines[line]?.length ?? 0 });
+    await client.complete(uri, position);
     samples.push({ ms: performance.now() - startedMs, figures: await client.figures() });
   }
   return samples;

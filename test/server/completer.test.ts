@@ -182,6 +182,34 @@ test("a cancelled request gives nothing, before and while it runs", async () => 
   assert.equal(await running, undefined);
 });
 
+test("where the cursor rests is read ahead of the first keystroke, also inside a line", async () => {
+  const { completer, model } = await setUp("nothing known");
+  const text = "const value = compute(1);\n".repeat(20);
+  for (const place of [`${text}|`, `${text}va|lue = compute(1);\n`]) {
+    await completer.readAhead(ask(place));
+    await completer.complete(ask(place.replace("|", "x|"), { manual: true }));
+    assert.ok((completer.lastFigures?.tokensAdvanced ?? 99) <= 5, `${completer.lastFigures?.tokensAdvanced}`);
+  }
+  const before = model.advanced.length;
+  await completer.readAhead({ ...ask("|"), document: { ...ask("|").document, relativePath: ".env" } });
+  assert.equal(model.advanced.length, before);
+});
+
+test("a request ends reading ahead, and goes on where that was", async () => {
+  const { completer, model } = await setUp("nothing known");
+  const text = "const value = compute(1);\n".repeat(40);
+  let jobs = 0;
+  // Each reading waits for its turn of the event loop; the request comes after the first of them.
+  Object.defineProperty(model, "gate", { get: () => new Promise((done) => setImmediate(done, jobs++)) });
+  const ahead = completer.readAhead(ask(`${text}|`));
+  while (jobs < 2) await new Promise((done) => setImmediate(done));
+  await completer.complete(ask(`${text}|`, { manual: true }));
+  await ahead;
+  const whole = model.advanced.reduce((sum, tokens) => sum + tokens, 0);
+  const advanced = completer.lastFigures?.tokensAdvanced ?? 0;
+  assert.ok(advanced > 100 && advanced < whole, `${advanced} of ${whole}`);
+});
+
 test("an unsure completion is only offered by key", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
   model.logProb = -3;

@@ -1,6 +1,6 @@
 /** Our model and others, on the files that all of them scored and at the places where all of them were asked. */
 import { table } from "../../../server/benchmark/markdown.ts";
-import { type Answer, figuresOf, sharedWith, within } from "../answers.ts";
+import { type Answer, figuresOf, rested, sharedWith, within } from "../answers.ts";
 import { bitsFigures, type ScoredFile } from "../bits.ts";
 import { KINDS } from "../places.ts";
 import { scoredFiles, timed } from "../smollm2.ts";
@@ -12,8 +12,9 @@ const BUDGET_MS = 100;
 
 interface Run {
   readonly name: string;
+  /** With the times of a model that had read the file up to the line. */
   readonly answers: readonly Answer[];
-  /** With the times of a model that had read nothing of the file; ours are so anyway. */
+  /** With those of one that had read nothing of it; absent where that makes no difference. */
   readonly cold?: readonly Answer[];
 }
 
@@ -76,8 +77,8 @@ function linesText(
     "kind",
     "model",
     "exact, at any time",
-    `exact within ${BUDGET_MS} ms`,
-    `exact within ${BUDGET_MS} ms, file not read before`,
+    `exact within ${BUDGET_MS} ms, file read before`,
+    `exact within ${BUDGET_MS} ms, not read before`,
     "characters saved",
   ];
   return `The same places for all: ${places}.\n\n${table(head, rows)}`;
@@ -93,7 +94,10 @@ function runsOf(
     answers: run.answers,
   });
   const runs: Run[] = [
-    ...lines.results.map(named("Stateline")),
+    ...lines.results.map((run) => {
+      const ours = named("Stateline")(run);
+      return { ...ours, answers: rested(ours.answers), cold: ours.answers };
+    }),
     ...(ngram?.results ?? []).map(named("nested n-gram")),
   ];
   if (!smollm2) return runs;

@@ -1,6 +1,6 @@
 /** Lines completed: by kind and language, and what is shown unasked. */
 import { table } from "../../../server/benchmark/markdown.ts";
-import type { Answer } from "../answers.ts";
+import type { Answer, Spread } from "../answers.ts";
 import { LANGUAGES } from "../languages.ts";
 import { KINDS } from "../places.ts";
 import { code, interval, percent, plain } from "./format.ts";
@@ -17,7 +17,8 @@ export function linesText({ results }: LineResults): string {
         percent(one.exactMatch),
         percent(one.editSimilarity),
         interval(one.charactersSaved, 1),
-        `${one.ms.p50.toFixed(0)} / ${one.ms.p95.toFixed(0)}`,
+        milliseconds(one.ms),
+        milliseconds(one.restedMs),
       ]),
   );
   const read = results.find(({ readsRepository }) => readsRepository);
@@ -42,7 +43,16 @@ export function linesText({ results }: LineResults): string {
   ]);
   return [
     table(
-      ["kind", "read before", "places", "exact", "edit similarity", "characters saved", "ms, median / p95"],
+      [
+        "kind",
+        "read before",
+        "places",
+        "exact",
+        "edit similarity",
+        "characters saved",
+        "ms, median / p95",
+        "ms where the cursor had rested",
+      ],
       rows,
     ),
     "With the repository, by language:",
@@ -64,6 +74,10 @@ export function linesText({ results }: LineResults): string {
     "With the repository, the first wrong answer before an identifier in each language, whatever it is:",
     table(["place", "the line goes on with", "the answer"], failures(read?.answers ?? [])),
   ].join("\n\n");
+}
+
+function milliseconds(spread: Spread | undefined): string {
+  return spread ? `${spread.p50.toFixed(0)} / ${spread.p95.toFixed(0)}` : "";
 }
 
 function share(value: number): string {
