@@ -64,6 +64,22 @@ test("a baseline stands beside the model at the places of both", () => {
   assert.match(text, /\| anywhere \| nested n-gram, file only \| 100\.0 % \[100\.0, 100\.0\]/);
 });
 
+test("a model that reads ahead is in time where the cursor had rested", () => {
+  const answers = ANSWERS.map((one) => ({ ...one, ms: 130, restedMs: 30 }));
+  const [run] = LINES.results;
+  assert.ok(run);
+  const text = resultsOf({
+    lines: { ...LINES, results: [{ ...run, figures: answerFigures(answers), answers }] },
+  });
+  assert.match(text, /\| 130 \/ 130 \| 30 \/ 30 \|/);
+  const right = "100\\.0 % \\[100\\.0, 100\\.0\\]";
+  const late = "0\\.0 % \\[0\\.0, 0\\.0\\]";
+  assert.match(
+    text,
+    new RegExp(`\\| anywhere \\| Stateline, repository \\| ${right} \\| ${right} \\| ${late} \\|`),
+  );
+});
+
 test("code in a table keeps its pipes and backticks", () => {
   assert.equal(code("a | b"), "`a \\| b`");
   assert.equal(code("x `y` z"), "`` x `y` z ``");
