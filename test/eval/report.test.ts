@@ -45,6 +45,13 @@ const LINES = {
   ],
 };
 
+const NGRAM = {
+  ...RECORDED,
+  files: [],
+  bits: [],
+  results: [{ readsRepository: false, figures: [], answers: ANSWERS.slice(1) }],
+};
+
 test("what was not measured has no section", () => {
   assert.equal(resultsOf({}), "");
   const text = resultsOf({ lines: LINES });
@@ -53,13 +60,7 @@ test("what was not measured has no section", () => {
 });
 
 test("a baseline stands beside the model at the places of both", () => {
-  const ngram = {
-    ...RECORDED,
-    files: [],
-    bits: [],
-    results: [{ readsRepository: false, figures: [], answers: ANSWERS.slice(1) }],
-  };
-  const text = resultsOf({ lines: LINES, ngram });
+  const text = resultsOf({ lines: LINES, ngram: NGRAM });
   assert.match(text, /The same places for all: 0 identifier, 1 anywhere\./);
   assert.match(text, /\| anywhere \| nested n-gram, file only \| 100\.0 % \[100\.0, 100\.0\]/);
 });
@@ -68,9 +69,8 @@ test("a model that reads ahead is in time where the cursor had rested", () => {
   const answers = ANSWERS.map((one) => ({ ...one, ms: 130, restedMs: 30 }));
   const [run] = LINES.results;
   assert.ok(run);
-  const text = resultsOf({
-    lines: { ...LINES, results: [{ ...run, figures: answerFigures(answers), answers }] },
-  });
+  const lines = { ...LINES, results: [{ ...run, figures: answerFigures(answers), answers }] };
+  const text = resultsOf({ lines, ngram: NGRAM });
   assert.match(text, /\| 130 \/ 130 \| 30 \/ 30 \|/);
   const right = "100\\.0 % \\[100\\.0, 100\\.0\\]";
   const late = "0\\.0 % \\[0\\.0, 0\\.0\\]";
