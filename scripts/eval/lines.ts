@@ -19,12 +19,15 @@ export interface LineAnswers {
   readonly byKey: readonly Answer[];
   /** What is shown while a person types: empty where nothing is. */
   readonly unasked: readonly Answer[];
+  /** E.g. "cpu (avx2, 2 threads)". */
+  readonly device: string;
 }
 
 export async function askForLines(repository: CorpusRepository, options: LineOptions): Promise<LineAnswers> {
   const places = placesIn(repository, options.placesEach);
   using written = new WrittenRepository(withoutPlaces(repository, places));
   const stateline = await start(written.folder, options);
+  const { device } = stateline.status;
   const byKey: Answer[] = [];
   const unasked: Answer[] = [];
   try {
@@ -36,7 +39,7 @@ export async function askForLines(repository: CorpusRepository, options: LineOpt
   } finally {
     stateline.dispose();
   }
-  return { byKey, unasked };
+  return { byKey, unasked, device };
 }
 
 async function start(folder: string, options: LineOptions): Promise<Stateline> {

@@ -35,6 +35,7 @@ const ANSWERS = (["identifier", "anywhere"] as const).map((kind) => ({
 
 const LINES = {
   ...RECORDED,
+  device: "cpu (avx2, 2 threads)",
   results: [
     {
       readsRepository: true,

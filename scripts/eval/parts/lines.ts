@@ -6,6 +6,7 @@ import { chosen, type Options } from "./options.ts";
 /** With the repository read and without, at the model's default ratio. */
 export async function lines(options: Options): Promise<object> {
   const results = [];
+  let device = "";
   for (const readsRepository of [false, true]) {
     const answers: Answer[] = [];
     const shown: Answer[] = [];
@@ -17,6 +18,7 @@ export async function lines(options: Options): Promise<object> {
         readsRepository,
         placesEach: options.placesEach,
       });
+      device = asked.device;
       answers.push(...asked.byKey);
       shown.push(...asked.unasked);
     }
@@ -24,7 +26,7 @@ export async function lines(options: Options): Promise<object> {
     options.say(`shown unasked: ${offered.netCharacters.value.toFixed(1)} characters right less wrong`);
     results.push({ readsRepository, ...lineFigures(answers, options), offered });
   }
-  return { placesEach: options.placesEach, results };
+  return { placesEach: options.placesEach, device, results };
 }
 
 /** Of all places; and the answers themselves where slow models are asked too, to be compared there. */

@@ -22,6 +22,7 @@ export function besideText({ bits, lines, ngram, smollm2 }: Results): string {
   return [
     bits && bitsText(bits, ngram, smollm2),
     lines && linesText(lines, ngram, smollm2),
+    lines && `Stateline is timed on ${lines.device}.`,
     smollm2 && smollm2Text(smollm2),
     machinesText({ Stateline: lines, "the n-gram": ngram, SmolLM2: smollm2 }),
     lines && picture("lines-beside-others", "Lines completed exactly, beside other models"),

@@ -6,7 +6,7 @@ import { KINDS } from "../places.ts";
 import { code, interval, percent, plain } from "./format.ts";
 import type { LineResults } from "./results.ts";
 
-export function linesText({ results }: LineResults): string {
+export function linesText({ results, device }: LineResults): string {
   const rows = results.flatMap(({ readsRepository, figures }) =>
     figures
       .filter(({ language }) => language === "all")
@@ -55,7 +55,7 @@ export function linesText({ results }: LineResults): string {
       ],
       rows,
     ),
-    "With the repository, by language:",
+    `Timed on ${device}. With the repository, by language:`,
     table(
       ["language", "places", "exact, identifier", "exact, anywhere", "saved, identifier", "saved, anywhere"],
       languages,

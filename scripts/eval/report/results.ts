@@ -36,6 +36,7 @@ export interface LineRun {
 }
 
 export interface LineResults extends Recorded {
+  readonly device: string;
   readonly results: readonly (LineRun & { readonly offered: Offered })[];
 }
 
