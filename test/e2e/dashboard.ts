@@ -198,17 +198,20 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
   });
 }
 
-export async function chooseTheme(editor: Editor, theme: string): Promise<void> {
-  // By its keys: the command's name is also the beginning of another one's.
-  await editor.page.keyboard.press("Control+k");
-  await editor.page.keyboard.press("Control+t");
-  await editor.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+export function chooseTheme(editor: Editor, theme: string): Promise<void> {
+  const list = editor.page.locator(".quick-input-widget");
   // Into the field itself: the rows may be there before it has the focus.
-  const field = editor.page.locator(".quick-input-widget .quick-input-box input");
-  await field.fill(theme);
-  await editor.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: theme }).waitFor();
-  await field.press("Enter");
-  await editor.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
+  const field = list.locator(".quick-input-box input");
+  return editor.useList(async (soon) => {
+    // By its keys: the command's name is also the beginning of another one's.
+    await editor.page.keyboard.press("Control+k");
+    await editor.page.keyboard.press("Control+t");
+    await list.locator(".monaco-list-row").first().waitFor(soon);
+    await field.fill(theme, soon);
+    await list.locator(".monaco-list-row.focused", { hasText: theme }).waitFor(soon);
+    await field.press("Enter", soon);
+    await list.waitFor({ state: "hidden", ...soon });
+  });
 }
 
 /** As a benchmark would have left it in the storage of the only workspace of this profile. */

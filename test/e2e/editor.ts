@@ -2,7 +2,7 @@
 // The workbench as a person sees it: a page of chromium, read and driven by what is on the screen.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { root } from "./workbench.ts";
 
 const CHROMIUM_ARGUMENTS = [
@@ -13,9 +13,9 @@ const STATUS = "#stateline\\.stateline\\.stateline\\.status";
 const ROW = ".quick-input-list .monaco-list-row";
 const TIMEOUT_MS = 60_000;
 const GHOST_TIMEOUT_MS = 8000;
-/** How often the palette is opened for a command, and how long the command may then take to be listed. */
-const COMMAND_OPENINGS = 6;
-const COMMAND_LISTED_MS = 3000;
+/** How often a list is opened, and how long what is wanted of it may then take. */
+const LIST_OPENINGS = 6;
+const LIST_MS = 4000;
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -79,33 +79,34 @@ export class Editor {
     await this.page.locator(ROW, { hasText: text }).click();
   }
 
-  /**
-   * By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. It is opened
-   * again where the command comes late, as it lists what there was when it was opened, and where it was closed under the
-   * pointer, as by a dialog that gives the focus back a moment after it ended.
-   */
+  /** By its whole title, in which nothing is special to a pattern: the palette may well put a longer one first. */
   async runCommand(title: string): Promise<void> {
     const name = this.page.locator(".label-name", { hasText: new RegExp(`^${title}$`) });
     const row = this.page.locator(ROW).filter({ has: name });
+    await this.useList(async (soon) => {
+      await this.page.keyboard.press("F1");
+      await this.page.locator(".quick-input-widget:visible input:focus").waitFor(soon);
+      await this.page.keyboard.type(title);
+      await row.click(soon);
+    });
+  }
+
+  /**
+   * Opens a list and uses it, waiting no longer than `soon` for anything in it. That is done again where it fails: a list has
+   * what there was when it was opened, and may be closed under the pointer, as by a dialog that ended a moment ago and gives
+   * the focus back.
+   */
+  async useList(use: (soon: { readonly timeout: number }) => Promise<void>): Promise<void> {
     for (let openings = 1; ; openings++) {
-      const failure = await this.#runListed(title, row).then(
+      const failure = await use({ timeout: LIST_MS }).then(
         () => undefined,
         (reason: unknown) => reason,
       );
       if (failure === undefined) return;
-      if (openings === COMMAND_OPENINGS) throw failure;
+      if (openings === LIST_OPENINGS) throw failure;
       await this.page.keyboard.press("Escape");
       await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
     }
-  }
-
-  async #runListed(title: string, row: Locator): Promise<void> {
-    await this.page.keyboard.press("F1");
-    await this.page
-      .locator(".quick-input-widget:visible input:focus")
-      .waitFor({ timeout: COMMAND_LISTED_MS });
-    await this.page.keyboard.type(title);
-    await row.click({ timeout: COMMAND_LISTED_MS });
   }
 
   /** Opens a file by its path, puts the cursor at the end of line `line`, or at the end of the file. */

@@ -8,6 +8,8 @@ import { DEFAULT_SETTINGS } from "../../../protocol/settings.ts";
 const EXTENSION_ID = "stateline.stateline";
 const READY_MS = 40_000;
 const OFFER_MS = 4000;
+/** Long enough to read a document ahead on a busy machine. */
+const REST_MS = 3000;
 
 export function defineTests(): void {
   suite("Stateline in the extension host", () => {
@@ -75,6 +77,21 @@ export function defineTests(): void {
       await offered(api);
       const figures = await api.lastCompletion();
       assert.ok(figures && figures.characters > 0 && figures.msTotal > 0, JSON.stringify(figures));
+    });
+
+    test("reads ahead where the cursor rests", async () => {
+      await ready(api);
+      const before = JSON.stringify(await api.lastCompletion());
+      await typed(PIECES.join("").repeat(4));
+      await delay(REST_MS);
+      await vscode.commands.executeCommand("type", { text: "r" });
+      let figures = await api.lastCompletion();
+      for (let waited = 0; JSON.stringify(figures) === before && waited < OFFER_MS; waited += 50) {
+        await delay(50);
+        figures = await api.lastCompletion();
+      }
+      assert.notEqual(JSON.stringify(figures), before);
+      assert.ok(figures && figures.contextTokens > 0 && figures.tokensAdvanced <= 8, JSON.stringify(figures));
     });
 
     test("takes a bad value for its default and goes on", async () => {
@@ -180,6 +197,10 @@ function ready(api: ExtensionApi): Promise<void> {
 
 async function configure(name: string, value: unknown): Promise<void> {
   await vscode.workspace.getConfiguration("stateline").update(name, value, vscode.ConfigurationTarget.Global);
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
 }
 
 /** A new TypeScript document with the cursor at its end. */
