@@ -29,13 +29,12 @@ export class Context {
   readonly statusBar: StatusBar;
   readonly measurements: Measurements;
   readonly dashboard: Dashboard;
-  readonly restingCursor: RestingCursor;
 
   static create(extension: vscode.ExtensionContext): Context {
     const context = new Context(extension);
-    const { log, meter, snooze, client, statusBar, dashboard, restingCursor } = context;
-    for (const part of [log, meter, snooze, client, statusBar, dashboard, restingCursor])
-      context.pushCleanup(part);
+    const { log, meter, snooze, client, statusBar, dashboard } = context;
+    for (const part of [log, meter, snooze, client, statusBar, dashboard]) context.pushCleanup(part);
+    context.pushCleanup(new RestingCursor(client, snooze));
     return context;
   }
 
@@ -45,7 +44,6 @@ export class Context {
     this.meter = new Meter();
     this.snooze = new Snooze();
     this.client = new Client({ extension, log: this.log, meter: this.meter, snooze: this.snooze });
-    this.restingCursor = new RestingCursor(this.client, this.snooze);
     this.statusBar = new StatusBar(this.client, this.meter, this.snooze);
     this.measurements = new Measurements(this.client, (message) => this.dashboard.tell(message));
     this.dashboard = new Dashboard({

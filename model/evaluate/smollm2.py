@@ -147,16 +147,13 @@ def main() -> None:
     parser.add_argument("cases", type=Path)
     parser.add_argument("out", type=Path, help="what it already holds is kept")
     parser.add_argument("--threads", type=int, default=2, help="of answers and bits; speeds are those of 2")
-    parser.add_argument("--places", type=int, default=6, help="of each kind in each repository")
     parser.add_argument("--files", type=int, default=1, help="in each repository")
     args = parser.parse_args()
     known = json.loads(args.out.read_text()) if args.out.exists() else {}
     record = {key: known.get(key, []) for key in ("answers", "bits")}
     record["speeds"] = best_of(speeds(Model(threads=2)), known.get("speeds", {}))
     cases = [json.loads(path.read_text()) for path in sorted(args.cases.glob("*.json"))]
-    places = [
-        (case["name"], place) for case in cases for place in case["places"] if place["nth"] < args.places
-    ]
+    places = [(case["name"], place) for case in cases for place in case["places"]]
     files = [(case["name"], file) for case in cases for file in case["asked"][: args.files]]
     model = Model(args.threads)
     # The first place of every repository, then the second: a run that is ended early is of them all.

@@ -111,14 +111,15 @@ export class Editor {
 
   /** Opens a file by its path, puts the cursor at the end of line `line`, or at the end of the file. */
   async openFile(path: string, line?: number): Promise<void> {
-    await this.page.keyboard.press("Control+p");
-    await this.page.locator(".quick-input-widget:visible").waitFor();
-    await this.page.keyboard.type(path);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row.focused", { hasText: path.split("/").at(-1) ?? path })
-      .waitFor();
-    await this.page.keyboard.press("Enter");
-    await this.page.locator(".tab.active", { hasText: path.split("/").at(-1) ?? path }).waitFor();
+    const name = path.split("/").at(-1) ?? path;
+    await this.useList(async (soon) => {
+      await this.page.keyboard.press("Control+p");
+      await this.page.locator(".quick-input-widget:visible input:focus").waitFor(soon);
+      await this.page.keyboard.type(path);
+      await this.page.locator(`${ROW}.focused`, { hasText: name }).waitFor(soon);
+      await this.page.keyboard.press("Enter");
+    });
+    await this.page.locator(".tab.active", { hasText: name }).waitFor();
     await this.page.locator(".editor-group-container.active .monaco-editor.focused").waitFor();
     if (line === undefined) {
       await this.page.keyboard.press("Control+End");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Client, type Position } from "./client.ts";
 import { program, remove, temporaryFolder, write } from "./repository.ts";
@@ -98,7 +99,7 @@ test("where the cursor rests is read before a key is pressed", async () => {
     position: endOf(TEXT),
   });
   // A request would end the reading: nothing tells when it is done.
-  await new Promise((done) => setTimeout(done, 2000));
+  await delay(2000);
   await client.type(uri, endOf(TEXT), "a");
   await client.complete(uri, endOf(`${TEXT}a`));
   assert.ok((await client.figures()).tokensAdvanced <= 5);

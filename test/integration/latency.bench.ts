@@ -3,6 +3,7 @@
  * 1,000 and 200,000 tokens. Prints JSON. The pause between keystroke and question is set to 1 ms, and told apart.
  */
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { type CompletionFigures, CURSOR_RESTS_NOTIFICATION } from "../../protocol/messages.ts";
 import { Client, type Position } from "./client.ts";
@@ -104,7 +105,7 @@ async function jumpAbout(client: Client, root: string, restMs: number): Promise<
         textDocument: { uri },
         position,
       });
-      await new Promise((done) => setTimeout(done, restMs));
+      await delay(restMs);
     }
     const startedMs = performance.now();
     await client.complete(uri, position);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import * as vscode from "vscode";
 import type { ExtensionApi } from "../../../extension/extensionApi.ts";
 import { DEFAULT_SETTINGS } from "../../../protocol/settings.ts";
@@ -197,10 +198,6 @@ function ready(api: ExtensionApi): Promise<void> {
 
 async function configure(name: string, value: unknown): Promise<void> {
   await vscode.workspace.getConfiguration("stateline").update(name, value, vscode.ConfigurationTarget.Global);
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
 }
 
 /** A new TypeScript document with the cursor at its end. */
