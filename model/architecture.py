@@ -119,7 +119,7 @@ def attention_mode(q: Tensor, k: Tensor, v: Tensor, a: Tensor, dt: Tensor, windo
     which rides along as extra key channels, so that any fused attention kernel computes the decay mask.
     """
     length, key = q.shape[1], q.shape[-1]
-    bias = torch.log(dt.clamp(min=DT_FLOOR)) - a.cumsum(1)  # [B, T, H]
+    bias = torch.log(dt.clamp(min=DT_FLOOR)) - running_sum(a)  # [B, T, H]
     width = key + 8
     q = torch.cat([q, q.new_ones(*q.shape[:-1], 3), q.new_zeros(*q.shape[:-1], 5)], -1)
     k = torch.cat([k, split_in_three(bias, k.dtype), k.new_zeros(*k.shape[:-1], 5)], -1)
@@ -130,6 +130,16 @@ def attention_mode(q: Tensor, k: Tensor, v: Tensor, a: Tensor, dt: Tensor, windo
         mask = torch.ones(length, length, dtype=torch.bool, device=q.device).tril().triu(1 - window)
     y = F.scaled_dot_product_attention(q, k, padded, attn_mask=mask, is_causal=mask is None, scale=1.0)
     return y[..., : v.shape[-1]].transpose(1, 2)
+
+
+def running_sum(a: Tensor, block: int = 64) -> Tensor:
+    """a [B, T, H] summed over T up to each token. On a GPU in two levels, where T allows it: there torch 2.11 cannot
+    compile a scan over thousands of tokens that lie heads apart."""
+    if not a.is_cuda or a.shape[1] % block:
+        return a.cumsum(1)
+    inside = a.unflatten(1, (-1, block)).cumsum(2)
+    totals = inside[:, :, -1]  # [B, T / block, H]
+    return (inside + (totals.cumsum(1) - totals)[:, :, None]).flatten(1, 2)
 
 
 def split_in_three(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -345,11 +355,15 @@ class Stateline(nn.Module):
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
 
+    @property
+    def device(self) -> torch.device:
+        return self.embed_tokens.weight.device
+
     def empty_memory(self, batch: int, dtype: torch.dtype) -> list[LayerMemory]:
         """What each layer carries before the first token; dtype is that of the activations."""
         c = self.config
-        ssm = torch.zeros(batch, c.num_heads, c.key_dim, c.value_dim)
-        conv = torch.zeros(batch, c.conv_width - 1, c.conv_channels, dtype=dtype)
+        ssm = torch.zeros(batch, c.num_heads, c.key_dim, c.value_dim, device=self.device)
+        conv = torch.zeros(batch, c.conv_width - 1, c.conv_channels, dtype=dtype, device=self.device)
         return [LayerMemory(ssm, conv) for _ in self.layers]
 
     def hidden(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, REPO_NAME, FILE_SEP, FIM_PAD = range(7)
 IGNORED = -100  # label of padding, as in torch's cross_entropy
@@ -33,6 +34,9 @@ class Batch:
     inputs: Tensor
     labels: Tensor
     reset: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.inputs.to(device), self.labels.to(device), self.reset.to(device))
 
 
 def cut_middle(text: str, rng: random.Random) -> tuple[str, str, str]:
@@ -76,15 +80,14 @@ def read_repository(path: Path) -> list[dict[str, str]]:
         return [json.loads(line) for line in lines]
 
 
-def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> Iterator[int]:
-    """The repository from a random file on, to its end."""
+def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> Iterator[list[int]]:
+    """The repository from a random file on, to its end; file by file."""
     name = path.stem.split("__", 1)[1].replace("+", "/")
-    yield REPO_NAME
-    yield from tokenizer.encode(name + "\n", add_special_tokens=False).ids
+    yield [REPO_NAME, *tokenizer.encode(name + "\n", add_special_tokens=False).ids]
     files = read_repository(path)
     for file in files[rng.randrange(len(files)) :]:
-        yield from encode_file(tokenizer, file["path"], file["text"].replace("<|", "< |"), rng)
-    yield END
+        yield encode_file(tokenizer, file["path"], file["text"].replace("<|", "< |"), rng)
+    yield [END]
 
 
 def segments(
@@ -97,19 +100,20 @@ def segments(
     """
     while True:
         left = rng.choice(WALK_SEGMENTS)
-        buffer: list[int] = []
+        waiting: list[int] = []
         opens = True
-        for token in repository_tokens(tokenizer, rng.choice(repositories), rng):
-            buffer.append(token)
-            if len(buffer) == length + 1:
-                yield buffer, opens
-                buffer, opens = [buffer[-1]], False
+        for ids in repository_tokens(tokenizer, rng.choice(repositories), rng):
+            waiting += ids
+            while left > 0 and len(waiting) > length:
+                yield waiting[: length + 1], opens
+                del waiting[:length]
+                opens = False
                 left -= 1
-                if left == 0:
-                    break
+            if left == 0:
+                break
         else:
-            if len(buffer) > length // 4:
-                yield buffer + [FIM_PAD] * (length + 1 - len(buffer)), opens
+            if len(waiting) > length // 4:
+                yield waiting + [FIM_PAD] * (length + 1 - len(waiting)), opens
 
 
 def batches(
@@ -128,3 +132,27 @@ def batches(
         labels = tokens[:, 1:].clone()
         labels[labels == FIM_PAD] = IGNORED
         yield Batch(tokens[:, :-1], labels, torch.tensor([opens for _, opens in drawn]))
+
+
+class ReaderRows(IterableDataset):
+    """What one reader of batches_of_readers prepares."""
+
+    def __init__(self, tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: str) -> None:
+        self.tokenizer, self.corpus, self.rows, self.length, self.seed = tokenizer, corpus, rows, length, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        seed = f"{self.seed}/{get_worker_info().id}"
+        return batches(self.tokenizer, self.corpus, self.rows, self.length, seed)
+
+
+def batches_of_readers(
+    tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: str, readers: int
+) -> Iterator[Batch]:
+    """As batches(), each of the readers a process that prepares rows // readers of the rows ahead of their use."""
+    if rows % readers:
+        raise ValueError(f"{rows} rows cannot be shared by {readers} readers; take a multiple")
+    share = ReaderRows(tokenizer, corpus, rows // readers, length, seed)
+    parts = iter(DataLoader(share, batch_size=None, num_workers=readers, prefetch_factor=8))
+    while True:
+        drawn = [next(parts) for _ in range(readers)]  # of each reader in turn
+        yield Batch(*(torch.cat([getattr(p, f.name) for p in drawn]) for f in fields(Batch)))

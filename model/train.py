@@ -1,17 +1,18 @@
-"""Trains the embedded model on this machine's CPU within a budget of minutes; resumes from its own checkpoint.
+"""Trains the embedded model on this machine within a budget of minutes; resumes from its own checkpoint.
 
 Schedule: warm-up, stable, linear decay to zero over the last part of the time budget (pauses do not count). A run that
 resumes with a smaller budget begins to decay there and then, so a stable run can be ended at any time. Checkpoints of the
 decay are kept (decay-STEPS.pt): export.py averages those it is given.
 Each few steps draw a hybrid ratio, so that one checkpoint serves all of them. Each worker is a process with one thread and
 its own rows; they meet once a step to average gradients, so a core that is busy elsewhere costs less than with threads,
-which meet in every operation.
+which meet in every operation. On a GPU (--device cuda) there is one worker, and --readers processes prepare its text.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -19,15 +20,16 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from architecture import ModelConfig, Stateline
+from architecture import LayerMemory, ModelConfig, Stateline
 from export import read_model
-from stream import IGNORED, batches
+from stream import IGNORED, Batch, batches, batches_of_readers
 from tokenizers import Tokenizer
 from torch import Tensor, multiprocessing
 
@@ -35,19 +37,22 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 WARMUP_STEPS, DECAY_SHARE = 100, 0.4
 RATIO_STEPS = 8  # steps a drawn ratio is kept, so that state heads keep their state across segments
-LOG_STEPS, VALIDATE_STEPS, SAVE_S = 20, 800, 300.0
+LOG_STEPS, VALIDATE_STEPS = 20, 800
+SAVES = 20  # in a budget
+VALIDATED = 1024  # tokens a segment of the held-out text, whatever the training's
 CHECKPOINT = "checkpoint.pt"
 PAUSE_S = 30.0  # a step longer than this was a pause: the rest of it does not count
 
 
-def matrix_type() -> torch.dtype:
-    """bfloat16 where the processor itself multiplies it; elsewhere that is up to four times slower than float32."""
+def matrix_type(device: str) -> torch.dtype:
+    """bfloat16 where the device itself multiplies it; on other processors that is up to four times slower than float32."""
     has = torch.cpu.get_capabilities()
-    return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+    native = device == "cuda" or has.get("avx512_bf16") or has.get("amx_bf16")
+    return torch.bfloat16 if native else torch.float32
 
 
-def autocast() -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=matrix_type() == torch.bfloat16)
+def autocast(device: str) -> torch.autocast:
+    return torch.autocast(device, torch.bfloat16, enabled=matrix_type(device) == torch.bfloat16)
 
 
 def draw_state_heads(heads: int, default: int, rng: random.Random) -> int:
@@ -89,7 +94,7 @@ def orthogonalised(
 
 def make_optimizers(model: Stateline, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for embedding, convolution and vectors."""
-    if matrix_type() == torch.float32:  # torch has no setting for it
+    if matrix_type(model.device.type) == torch.float32:  # torch has no setting for it
         torch.optim._muon._zeropower_via_newtonschulz = orthogonalised
     matrices, others = [], []
     for name, p in model.named_parameters():
@@ -100,24 +105,24 @@ def make_optimizers(model: Stateline, rate: float) -> list[torch.optim.Optimizer
     ]
 
 
+def validation_text(tokenizer: Tokenizer, corpus: Path, length: int) -> list[Batch]:
+    """The same each time, of held-out repositories."""
+    return list(itertools.islice(batches(tokenizer, corpus, 8, length, seed=1), 4))
+
+
 @torch.no_grad()
 @torch.compiler.set_stance("force_eager")
-def validate(model: Stateline, tokenizer: Tokenizer, corpus: Path, length: int) -> dict[str, float]:
-    """Nats a token on held-out repositories at ratios 1, default and 0, state carried; the same text each time."""
+def validate(model: Stateline, text: list[Batch]) -> dict[str, float]:
+    """Nats a token of the text at ratios 1, default and 0, state carried."""
     heads = model.config.num_heads
     default = round(model.config.hybrid_ratio * heads)
     losses: dict[str, float] = {}
     for state_heads in (heads, default, 0):
-        source, memory, total = batches(tokenizer, corpus, 8, length, seed=1), None, 0.0
-        for _ in range(4):
-            batch = next(source)
-            memory = [m.detached(batch.reset) for m in memory] if memory else None
-            with autocast():
-                logits, memory = model(batch.inputs, state_heads, memory)
-            total += F.cross_entropy(
-                logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED
-            ).item()
-        losses[f"{state_heads}/{heads}"] = round(total / 4, 4)
+        memory, total = None, 0.0
+        for batch in text:
+            loss, memory = loss_of(model, batch.to(model.device), state_heads, memory)
+            total += loss.item()
+        losses[f"{state_heads}/{heads}"] = round(total / len(text), 4)
     return losses
 
 
@@ -144,12 +149,16 @@ def note(out: Path, record: dict) -> None:
         log.write(json.dumps(record) + "\n")
 
 
-def training_step(model: Stateline, inputs: Tensor, labels: Tensor, state_heads: int, memory: list | None):
-    with autocast():
-        logits, memory = model(inputs, state_heads, memory)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED)
-    loss.backward()
-    return loss.item(), memory
+def loss_of(
+    model: Stateline, batch: Batch, state_heads: int, memory: list[LayerMemory] | None
+) -> tuple[Tensor, list[LayerMemory]]:
+    """Nats a token of the batch, and what the layers carry after it; they came with what they carried before."""
+    if memory:
+        memory = [m.detached(batch.reset) for m in memory]
+    with autocast(model.device.type):
+        logits, memory = model(batch.inputs, state_heads, memory)
+        labels = batch.labels.flatten()
+        return F.cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED), memory
 
 
 def keep_freed_memory() -> None:
@@ -177,12 +186,12 @@ def start_or_resume(
     args: argparse.Namespace, config: ModelConfig
 ) -> tuple[Stateline, list[torch.optim.Optimizer], dict[str, float]]:
     """Model, optimisers and what is done so far: from the checkpoint if there is one, else from args.weights if given."""
-    model = read_model(args.weights) if args.weights else Stateline(config)
+    model = (read_model(args.weights) if args.weights else Stateline(config)).to(args.device)
     optimizers = make_optimizers(model, args.rate)
     checkpoint = args.out / CHECKPOINT
     if not checkpoint.exists():
         return model, optimizers, {"seconds": 0.0, "tokens": 0, "steps": 0}
-    loaded = torch.load(checkpoint, weights_only=True)
+    loaded = torch.load(checkpoint, map_location=args.device, weights_only=True)
     model.load_state_dict(loaded["model"])
     for optimizer, state in zip(optimizers, loaded["optimizers"], strict=True):
         optimizer.load_state_dict(state)
@@ -201,6 +210,8 @@ def optimise(model: Stateline, optimizers: list[torch.optim.Optimizer], rate: fl
 
 def average_over_workers(model: Stateline, seconds: float) -> float:
     """Gradients become their mean over the workers; so do the seconds, which all must agree on."""
+    if not dist.is_initialized():
+        return seconds
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([seconds])])
     dist.all_reduce(flat)
@@ -210,40 +221,50 @@ def average_over_workers(model: Stateline, seconds: float) -> float:
     return flat[-1].item()
 
 
-def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
-    """One worker's loop; the first also validates, logs and saves."""
-    if args.workers > 1:
-        end_with_parent()
-    dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=args.workers)
+def start_worker(worker: int, args: argparse.Namespace, meeting: str) -> None:
+    """What a process of one thread wants of the system, and where it meets the others."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
-    torch.set_flush_denormal(
-        True
-    )  # far decays vanish; on some processors such numbers cost half of a step's time
-    keep_freed_memory()
+    torch.set_flush_denormal(True)  # far decays vanish; on some processors these cost half of a step's time
+    if args.device == "cpu":
+        keep_freed_memory()
+    if args.workers > 1:
+        end_with_parent()
+        dist.init_process_group("gloo", init_method=meeting, rank=worker, world_size=args.workers)
+
+
+def training_text(args: argparse.Namespace, tokenizer: Tokenizer, seed: str) -> Iterator[Batch]:
+    corpus = args.corpus / "train"
+    if args.readers == 0:
+        return batches(tokenizer, corpus, args.rows, args.length, seed)
+    return batches_of_readers(tokenizer, corpus, args.rows, args.length, seed, args.readers)
+
+
+def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
+    """One worker's loop; the first also validates, logs and saves."""
+    start_worker(worker, args, meeting)
     tokenizer = Tokenizer.from_file(str(HERE / "weights" / "tokenizer.json"))
     config = ModelConfig(vocab_size=tokenizer.get_vocab_size())
     args.out.mkdir(parents=True, exist_ok=True)
     model, optimizers, done = start_or_resume(args, config)
     compile_blocks(model)
     rng = random.Random(f"{args.seed}/{done['steps']}")
-    seed = f"{args.seed}/{done['steps']}/{worker}"
-    source = batches(tokenizer, args.corpus / "train", args.rows, args.length, seed)
+    source = training_text(args, tokenizer, f"{args.seed}/{done['steps']}/{worker}")
+    held_out = validation_text(tokenizer, args.corpus / "valid", VALIDATED) if worker == 0 else []
     default, state_heads = round(config.hybrid_ratio * config.num_heads), config.num_heads
-    memory = model.empty_memory(args.rows, matrix_type())
+    memory = model.empty_memory(args.rows, matrix_type(args.device))
     budget, last_save = args.minutes * 60, done["seconds"]
     begun = time.monotonic()
     while done["seconds"] < budget:
         if done["steps"] % RATIO_STEPS == 0:
             state_heads = draw_state_heads(config.num_heads, default, rng)
-        batch = next(source)
-        memory = [m.detached(batch.reset) for m in memory]
-        loss, memory = training_step(model, batch.inputs, batch.labels, state_heads, memory)
+        loss, memory = loss_of(model, next(source).to(model.device), state_heads, memory)
+        loss.backward()
         now = time.monotonic()
         took, begun = average_over_workers(model, min(now - begun, PAUSE_S)), now
         share = learning_rate_share(done["seconds"] / budget, int(done["steps"]))
         optimise(model, optimizers, args.rate * share)
-        tokens = batch.inputs.numel() * args.workers
+        tokens = args.rows * args.length * args.workers
         done = {
             "seconds": done["seconds"] + took,
             "tokens": done["tokens"] + tokens,
@@ -253,24 +274,25 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
             continue
         if done["steps"] % LOG_STEPS == 0:
             record = done | {
-                "loss": round(loss, 4),
+                "loss": round(loss.item(), 4),
                 "state_heads": state_heads,
                 "rate_share": round(share, 3),
             }
             record["tokens_per_second"] = round(tokens / took)
             if done["steps"] % VALIDATE_STEPS == 0:
-                record["valid"] = validate(model, tokenizer, args.corpus / "valid", args.length)
+                record["valid"] = validate(model, held_out)
             note(args.out, record)
-        if done["seconds"] - last_save > SAVE_S:
+        if done["seconds"] - last_save > budget / SAVES:
             save(args.out / CHECKPOINT, model, optimizers, done)
             if share < 1 and done["steps"] > WARMUP_STEPS:  # of the decay, for export.py to average
                 shutil.copy(args.out / CHECKPOINT, args.out / f"decay-{done['steps']}.pt")
             last_save = done["seconds"]
-    dist.destroy_process_group()
+    if args.workers > 1:
+        dist.destroy_process_group()
     if worker > 0:
         return
     save(args.out / CHECKPOINT, model, optimizers, done)
-    record = done | {"valid": validate(model, tokenizer, args.corpus / "valid", args.length)}
+    record = done | {"valid": validate(model, held_out)}
     note(args.out, record)
     print(json.dumps(record))
 
@@ -288,9 +310,16 @@ def main() -> None:
         "--length", type=int, default=1024, help="tokens a segment; the state is carried between"
     )
     parser.add_argument("--rate", type=float, default=5e-3, help="peak learning rate")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--workers", type=int, help="processes of one thread; one a core unless said, one on a GPU"
+    )
+    parser.add_argument(
+        "--readers", type=int, default=0, help="processes that prepare a worker's text; none: itself"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    args.workers = args.workers or (1 if args.device == "cuda" else os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{folder}/meeting"
         if args.workers == 1:

@@ -16,7 +16,15 @@ from golden import GOLDEN, TINY, golden_logits, random_model
 from quantise import quantise_rows, quantised
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from train import draw_state_heads, learning_rate_share, main, orthogonalised, save, validate
+from train import (
+    draw_state_heads,
+    learning_rate_share,
+    main,
+    orthogonalised,
+    save,
+    validate,
+    validation_text,
+)
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -61,6 +69,22 @@ def test_segments_join_without_gap_and_mark_repositories(tokenizer: Tokenizer, t
             if not batch.reset[row]:
                 assert batch.inputs[row, 0] == previous.labels[row, -1]
         previous = batch
+
+
+def test_readers_prepare_the_rows_that_one_process_would_draw_with_their_seeds(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    files = [{"path": f"f{i}.py", "text": f"x{i} = {i}\n" * 30} for i in range(5)]
+    (tmp_path / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
+    together = stream.batches_of_readers(tokenizer, tmp_path, rows=4, length=64, seed="3", readers=2)
+    alone = [stream.batches(tokenizer, tmp_path, rows=2, length=64, seed=f"3/{i}") for i in range(2)]
+    for _ in range(5):
+        joined, parts = next(together), [next(source) for source in alone]
+        assert torch.equal(joined.inputs, torch.cat([part.inputs for part in parts]))
+        assert torch.equal(joined.labels, torch.cat([part.labels for part in parts]))
+        assert torch.equal(joined.reset, torch.cat([part.reset for part in parts]))
+    with pytest.raises(ValueError, match="multiple"):
+        next(stream.batches_of_readers(tokenizer, tmp_path, rows=3, length=64, seed="3", readers=2))
 
 
 def test_missing_corpus_says_what_to_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -159,7 +183,8 @@ def test_training_lowers_the_loss_and_resumes(
         hidden_size=48, num_hidden_layers=2, num_heads=4, key_dim=16, value_dim=12, intermediate_size=56
     )
     monkeypatch.setattr("train.ModelConfig", lambda vocab_size: small)
-    untrained = validate(Stateline(small), tokenizer, tmp_path / "valid", 64)
+    held_out = validation_text(tokenizer, tmp_path / "valid", 64)
+    untrained = validate(Stateline(small), held_out)
     # A clock on which each step takes 0.1 s, so that the number of steps does not depend on the machine.
     ticks = itertools.count()
     monkeypatch.setattr("train.time.monotonic", lambda: next(ticks) / 10)
@@ -170,7 +195,5 @@ def test_training_lowers_the_loss_and_resumes(
         main()
     done = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["done"]
     assert done["steps"] == 120
-    trained = validate(
-        load_checkpoints([tmp_path / "out" / "checkpoint.pt"]), tokenizer, tmp_path / "valid", 64
-    )
+    trained = validate(load_checkpoints([tmp_path / "out" / "checkpoint.pt"]), held_out)
     assert trained["4/4"] < untrained["4/4"] - 1
