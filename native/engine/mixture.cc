@@ -20,22 +20,22 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.282f, -0.196f, 0.205f, -0.458f, -0.424f, 0.262f}},
-    {1, Source::kContext, {-2.636f, 0.595f, -0.034f, -0.586f, -0.500f, 0.209f}},
-    {2, Source::kRepository, {-3.083f, 0.128f, 0.474f, -1.177f, -0.609f, 0.216f}},
-    {2, Source::kContext, {-3.176f, 1.580f, -0.032f, -1.270f, -0.589f, 0.324f}},
-    {3, Source::kRepository, {-1.465f, 0.397f, 0.025f, -1.793f, -0.236f, 0.263f}},
-    {3, Source::kContext, {-2.038f, 0.264f, -0.741f, -0.359f, 0.574f, 0.548f}},
-    {4, Source::kRepository, {-3.001f, 0.831f, 0.174f, -1.399f, -0.539f, 0.082f}},
-    {4, Source::kContext, {-2.750f, 1.959f, -0.043f, -1.769f, -0.199f, 0.162f}},
-    {5, Source::kRepository, {-1.205f, -0.315f, 0.043f, -1.773f, 0.011f, 0.256f}},
-    {5, Source::kContext, {-1.989f, 0.119f, -0.182f, -2.666f, -1.288f, 0.363f}},
-    {7, Source::kRepository, {-1.733f, 0.583f, 0.047f, -2.812f, -0.225f, 0.162f}},
-    {7, Source::kContext, {-2.281f, 1.056f, 0.043f, -2.085f, 1.183f, -0.055f}},
-    {10, Source::kRepository, {-2.834f, 0.161f, 0.313f, -1.866f, -0.337f, 0.150f}},
-    {10, Source::kContext, {-3.260f, 0.981f, 0.148f, -3.748f, -0.829f, -0.003f}},
-    {16, Source::kRepository, {-1.760f, 0.732f, 0.126f, -3.010f, -0.015f, 0.095f}},
-    {16, Source::kContext, {-1.843f, 0.659f, 0.120f, -3.622f, -0.115f, -0.234f}},
+    {1, Source::kRepository, {-1.589f, -0.224f, -0.039f, -0.463f, -0.282f, 0.338f}},
+    {1, Source::kContext, {-2.284f, 0.457f, -0.170f, -0.454f, -0.550f, 0.274f}},
+    {2, Source::kRepository, {-2.876f, 0.045f, 0.420f, -1.120f, -0.678f, 0.264f}},
+    {2, Source::kContext, {-2.563f, 1.629f, -0.190f, -1.009f, -0.487f, 0.426f}},
+    {3, Source::kRepository, {-1.709f, 0.353f, 0.081f, -2.025f, -0.357f, 0.302f}},
+    {3, Source::kContext, {-1.898f, -0.025f, -0.703f, -0.410f, 0.583f, 0.517f}},
+    {4, Source::kRepository, {-2.973f, 0.805f, 0.160f, -1.433f, -0.821f, 0.126f}},
+    {4, Source::kContext, {-2.222f, 1.958f, -0.183f, -1.354f, -0.175f, 0.269f}},
+    {5, Source::kRepository, {-1.133f, -0.338f, 0.011f, -1.577f, -0.060f, 0.324f}},
+    {5, Source::kContext, {-1.427f, 0.470f, -0.238f, -2.316f, -1.153f, 0.372f}},
+    {7, Source::kRepository, {-1.813f, 0.465f, 0.098f, -2.715f, -0.273f, 0.225f}},
+    {7, Source::kContext, {-2.481f, 1.268f, 0.057f, -2.419f, 0.974f, 0.059f}},
+    {10, Source::kRepository, {-2.859f, 0.152f, 0.321f, -1.842f, -0.352f, 0.186f}},
+    {10, Source::kContext, {-2.798f, 0.910f, 0.115f, -3.190f, -0.283f, 0.002f}},
+    {16, Source::kRepository, {-1.773f, 0.722f, 0.094f, -2.150f, -0.406f, 0.153f}},
+    {16, Source::kContext, {-2.189f, 0.675f, 0.203f, -3.114f, 0.233f, -0.142f}},
 };
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
