@@ -1,7 +1,7 @@
 /**
  * ./dev test:cuda, second half: compiles the CUDA kernels for every target and compares what they take with
- * docs/benchmarks/cuda.json; --update writes that file and the table beside it instead, --table only the table, from the
- * file as it is. --library links the library that the engine loads (./dev build --cuda),
+ * docs/benchmarks/cuda.json; --update writes that file and the table beside it instead, --table only the table, from that
+ * file and gpu.json as they are. --library links the library that the engine loads (./dev build --cuda),
  * --test runs the kernels' cases on this machine's GPU, after --library (./dev test:gpu).
  */
 import { spawnSync } from "node:child_process";
@@ -9,11 +9,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildGpuProgram, compileSources, linkLibrary, nvccVersion, TARGETS } from "./cuda/compile.ts";
+import type { MeasuredKernels } from "./cuda/measured.ts";
 import { compareResources, type Resources } from "./cuda/resources.ts";
 import { writeTable } from "./cuda/table.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const file = join(root, "docs", "benchmarks", "cuda.json");
+const folder = join(root, "docs", "benchmarks");
+const file = join(folder, "cuda.json");
 const update = process.argv.includes("--update");
 
 interface Committed {
@@ -22,8 +24,12 @@ interface Committed {
   readonly resources: Resources;
 }
 
-const writeTableOf = (resources: Resources): void =>
-  writeFileSync(join(root, "docs", "benchmarks", "cuda.md"), writeTable(resources));
+function writeTableOf(resources: Resources): void {
+  const { results }: { results: { kernels: MeasuredKernels } } = JSON.parse(
+    readFileSync(join(folder, "gpu.json"), "utf8"),
+  );
+  writeFileSync(join(folder, "cuda.md"), writeTable(resources, results.kernels));
+}
 const readCommitted = (): Committed => JSON.parse(readFileSync(file, "utf8"));
 
 if (process.argv.includes("--table")) {

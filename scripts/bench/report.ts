@@ -5,6 +5,7 @@ import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
 import { bytes, count } from "../../protocol/words.ts";
 import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
+import type { GpuResults } from "./gpu.ts";
 import type { LlamaResults } from "./llama.ts";
 import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
 
@@ -57,6 +58,7 @@ export function writeReport(folder: string): void {
     section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("Attention beside llama.cpp's", read<LlamaResults>("llama"), llama),
     section("The engine by itself", read<EngineResults>("engine"), engine),
+    section("The engine on a GPU", read<GpuResults>("gpu"), gpu),
     section("Long sequences", read<LongRangeResults>("longrange"), longRangeTables),
     section("Beside a busy process", read<readonly string[]>("contention"), verbatim),
     section("Kernels", read<readonly string[]>("kernels"), verbatim),
@@ -175,6 +177,29 @@ function engine(results: EngineResults): string {
     "A keystroke is two tokens advanced and one decoded: median / 95th percentile / most of 100.",
     "Decoding at ratio 0.75 while one other process spins:",
     table(["threads", "alone tokens/s", "beside it tokens/s", "ratio"], busy),
+  ].join("\n\n");
+}
+
+function gpu({ engine }: GpuResults): string {
+  const devices = [engine.cpu, engine.gpu].map(({ device, threads, byRatio }) => ({
+    name: device === "cpu" ? `processor, ${threads} threads` : device,
+    byRatio,
+  }));
+  return [
+    "The embedded model on the GPU and on the processor beside it, as above. Its kernels are small for such a GPU; " +
+      "[CUDA kernels](cuda.md) has those of a larger layer.",
+    table(
+      ["device", "hybrid ratio", "read tokens/s", "decode tokens/s", "keystroke ms"],
+      devices.flatMap(({ name, byRatio }) =>
+        byRatio.map((row) => [
+          name,
+          String(row.hybridRatio),
+          count(row.readTokensPerSecond),
+          count(row.decodeTokensPerSecond),
+          spread({ ...row.keystrokeMs, most: row.keystrokeMs.max }),
+        ]),
+      ),
+    ),
   ].join("\n\n");
 }
 

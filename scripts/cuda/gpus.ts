@@ -1,7 +1,7 @@
 /**
- * Published figures of three GPUs, dense rates, boost clocks. Sources: NVIDIA's A100 whitepaper (2020), Ada whitepaper
- * (2022, appendix A), H100 whitepaper (2022, tables 3 and 4); limits of a multiprocessor from the CUDA programming guide,
- * "Compute Capabilities".
+ * Published figures of four GPUs, dense rates, boost clocks. Sources: NVIDIA's A100 whitepaper (2020), Ada whitepaper
+ * (2022, appendix A), H100 whitepaper (2022, tables 3 and 4), H200 datasheet (2024: an H100 with faster memory); limits of a
+ * multiprocessor from the CUDA programming guide, "Compute Capabilities".
  */
 export interface Gpu {
   readonly name: string;
@@ -17,6 +17,19 @@ export interface Gpu {
   readonly blocks: number;
   readonly sharedBytes: number;
 }
+
+const H100: Gpu = {
+  name: "H100 SXM",
+  target: "sm_90",
+  multiprocessors: 132,
+  clockHz: 1.83e9,
+  bytesPerSecond: 3.352e12,
+  tensorFlops: 989.4e12,
+  mmaShare: 0.62,
+  warps: 64,
+  blocks: 32,
+  sharedBytes: 228 << 10,
+};
 
 export const GPUS: readonly Gpu[] = [
   {
@@ -43,18 +56,8 @@ export const GPUS: readonly Gpu[] = [
     blocks: 24,
     sharedBytes: 100 << 10,
   },
-  {
-    name: "H100 SXM",
-    target: "sm_90",
-    multiprocessors: 132,
-    clockHz: 1.83e9,
-    bytesPerSecond: 3.352e12,
-    tensorFlops: 989.4e12,
-    mmaShare: 0.62,
-    warps: 64,
-    blocks: 32,
-    sharedBytes: 228 << 10,
-  },
+  H100,
+  { ...H100, name: "H200 SXM", bytesPerSecond: 4.8e12 },
 ];
 
 /** Of every multiprocessor of these. */

@@ -1,5 +1,6 @@
 /** docs/benchmarks/cuda.md: what the compiler says of each kernel, and what the model makes of it. */
 import { GPUS, type Gpu } from "./gpus.ts";
+import { compareWithModel, type MeasuredKernels } from "./measured.ts";
 import { type Launch, modelLaunch } from "./model.ts";
 import type { Resources } from "./resources.ts";
 import { CACHED, LAUNCHES, LAYER } from "./workload.ts";
@@ -31,6 +32,22 @@ ${rows.join("\n")}
 `;
 }
 
+function measuredSection(measured: MeasuredKernels, resources: Resources): string {
+  const rows = compareWithModel(measured, resources).map(({ label, measuredSeconds, modelledSeconds }) => {
+    const cells =
+      modelledSeconds === null
+        ? ["", ""]
+        : [micros(modelledSeconds), percent(modelledSeconds / measuredSeconds)];
+    return `| ${[label, micros(measuredSeconds), ...cells].join(" | ")} |`;
+  });
+  return `### ${measured.gpu}
+
+| launch | us, measured | us, modelled | modelled of measured |
+| --- | ---: | ---: | ---: |
+${rows.join("\n")}
+`;
+}
+
 function resourceSection(resources: Resources): string {
   const targets = Object.keys(resources);
   const kernels = Object.keys(Object.values(resources)[0] ?? {}).sort();
@@ -47,13 +64,19 @@ ${rows.join("\n")}
 `;
 }
 
-export function writeTable(resources: Resources): string {
+export function writeTable(resources: Resources, measured: MeasuredKernels): string {
   const { d, H, K, V, F, vocab } = LAYER;
-  return `# CUDA kernels: model, not measurement
+  return `# CUDA kernels: model and measurement
 
-Written by \`node scripts/cuda.ts --update\` from the compiler's report in [cuda.json](cuda.json). Nothing here was timed: no
-GPU has run these kernels yet. [The CUDA page](../cuda.md) says what was done instead.
+Written by \`node scripts/cuda.ts --update\` from the compiler's report in [cuda.json](cuda.json) and by \`--table\` from what
+\`./dev bench:gpu\` measured ([gpu.json](gpu.json)). [The CUDA page](../cuda.md) says what the figures show.
 
+## Measured
+
+Each launch by itself between two events, the median of 21, on zeros: that includes some 5 us of launching, and what a launch
+reads is in the second-level cache from the one before, as far as it fits.
+
+${measuredSection(measured, resources)}
 ## What the model makes of them
 
 One layer with d = ${d}, H = ${H}, K = ${K}, V = ${V}, F = ${F}, a vocabulary of ${vocab.toLocaleString("en")}, and ${CACHED.toLocaleString("en")} tokens in the cache of 8

@@ -12,6 +12,7 @@ test("GPUs are known by the names that their driver gives", () => {
   assert.equal(modelOfGpu("NVIDIA A100-SXM4-80GB")?.name, "A100 80 GB SXM");
   assert.equal(modelOfGpu("NVIDIA GeForce RTX 4090")?.name, "RTX 4090");
   assert.equal(modelOfGpu("NVIDIA H100 80GB HBM3")?.name, "H100 SXM");
+  assert.equal(modelOfGpu("NVIDIA H200")?.name, "H200 SXM");
   assert.equal(modelOfGpu("NVIDIA T4"), undefined);
   assert.equal(modelOfGpu("NVIDIA RTX A1000"), undefined);
 });
