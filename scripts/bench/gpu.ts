@@ -3,7 +3,6 @@
  * Prints JSON; docs/benchmarks/cuda.md has the kernels beside the model (node scripts/cuda.ts --table).
  */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { buildGpuProgram, TARGETS } from "../cuda/compile.ts";
