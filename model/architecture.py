@@ -132,11 +132,15 @@ def attention_mode(q: Tensor, k: Tensor, v: Tensor, a: Tensor, dt: Tensor, windo
     return y[..., : v.shape[-1]].transpose(1, 2)
 
 
-def running_sum(a: Tensor, block: int = 64) -> Tensor:
-    """a [B, T, H] summed over T up to each token. On a GPU in two levels, where T allows it: there torch 2.11 cannot
-    compile a scan over thousands of tokens that lie heads apart."""
-    if not a.is_cuda or a.shape[1] % block:
-        return a.cumsum(1)
+def running_sum(a: Tensor) -> Tensor:
+    """a [B, T, H] summed over T up to each token. In blocks on a GPU, where T allows it: there torch 2.11 cannot compile a
+    scan over thousands of tokens that lie heads apart."""
+    block = 64
+    return blocked_sum(a, block) if a.is_cuda and a.shape[1] % block == 0 else a.cumsum(1)
+
+
+def blocked_sum(a: Tensor, block: int) -> Tensor:
+    """cumsum(a, 1) in two levels; a [B, T, H], T a multiple of block."""
     inside = a.unflatten(1, (-1, block)).cumsum(2)
     totals = inside[:, :, -1]  # [B, T / block, H]
     return (inside + (totals.cumsum(1) - totals)[:, :, None]).flatten(1, 2)

@@ -15,6 +15,7 @@ from architecture import (
     ModelConfig,
     Stateline,
     attention_mode,
+    blocked_sum,
     segment_sum,
 )
 from golden import TINY, random_model
@@ -150,3 +151,12 @@ def test_empty_memory_is_no_memory() -> None:
     without, _ = model(tokens, 2)
     with_empty, _ = model(tokens, 2, model.empty_memory(2, torch.float32))
     assert torch.equal(without, with_empty)
+
+
+@pytest.mark.parametrize("block", [1, 8, 24])
+def test_a_blocked_sum_is_the_running_sum_and_so_are_its_gradients(block: int) -> None:
+    a = torch.randn(2, 24, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn_like(a)
+    sums = [blocked_sum(a, block), a.cumsum(1)]
+    torch.testing.assert_close(*sums)
+    torch.testing.assert_close(*(torch.autograd.grad((y * weight).sum(), a) for y in sums))
