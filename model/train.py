@@ -320,6 +320,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.workers = args.workers or (1 if args.device == "cuda" else os.cpu_count() or 1)
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: this PyTorch finds no NVIDIA GPU; see docs/training.md, On a GPU")
+    if args.device == "cuda" and args.workers > 1:
+        parser.error("--workers: one worker trains on a GPU; --readers says how many prepare its text")
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{folder}/meeting"
         if args.workers == 1:
