@@ -34,8 +34,8 @@ IN_BITS = {"vocabulary"}  # groups whose tokens differ: bits a byte instead of n
 
 
 def loss(run: dict, ratio: str, bits: bool) -> float:
-    """Nats a token, or bits a byte, of one seed."""
-    nats = run["nats"][ratio]
+    """Nats a token, or bits a byte, of one seed; NaN if it diverged."""
+    nats = math.nan if run["nats"][ratio] is None else run["nats"][ratio]
     return nats / math.log(2) / run["held_out_bytes"] if bits else nats / run["held_out_tokens"]
 
 
@@ -51,6 +51,8 @@ def spread(values: list[float]) -> float:
 def cell(runs: list[dict], name: str, ratio: str, bits: bool) -> str:
     """The mean loss; beside it the difference from the shipped way's, or (=) if the two are not told apart."""
     ours, shipped = losses(runs, name, ratio, bits), losses(runs, SHIPPED, ratio, bits)
+    if math.isnan(mean(ours)):
+        return "diverged"
     if len(shipped) < 2:
         return f"{mean(ours):.3f}"
     if name == SHIPPED:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict
 from functools import cache
@@ -71,7 +72,7 @@ def run(variant: Variant, seed: int) -> dict:
         "bytes": sum(int(sizes[batch.inputs].sum()) for batch in training),
         "held_out_bytes": held_out.bytes,
         "held_out_tokens": held_out.labels,
-        "nats": score(model, held_out),
+        "nats": {ratio: x if math.isfinite(x) else None for ratio, x in score(model, held_out).items()},
     }
 
 
@@ -100,7 +101,10 @@ def main() -> None:
             done = run(variant, args.seed)
             record = {"torch": torch.__version__, "runs": [*recorded(), done]}
             RECORD.write_text(json.dumps(record, indent=1) + "\n")
-            nats = " / ".join(f"{x / done['held_out_tokens']:.3f}" for x in done["nats"].values())
+            nats = " / ".join(
+                "diverged" if x is None else f"{x / done['held_out_tokens']:.3f}"
+                for x in done["nats"].values()
+            )
             print(f"{variant.name}, seed {args.seed}: {nats}, {done['processor_s']:.0f} s", flush=True)
 
 

@@ -225,7 +225,7 @@ def test_a_trial_learns_and_counts_its_passes(
 
 
 def test_the_table_tells_apart_what_is_more_than_the_seeds() -> None:
-    def runs(name: str, *nats: float) -> list[dict]:
+    def runs(name: str, *nats: float | None) -> list[dict]:
         return [{"name": name, "held_out_tokens": 10, "nats": {"1": n}} for n in nats]
 
     shipped = runs(SHIPPED, 40.0, 41.0)
@@ -233,5 +233,6 @@ def test_the_table_tells_apart_what_is_more_than_the_seeds() -> None:
     assert cell(found, SHIPPED, "1", bits=False) == "4.050 ± 0.050"
     assert cell(found, "far", "1", bits=False) == "4.500 (+0.450)"
     assert cell(found, "near", "1", bits=False) == "4.200 (=)"
+    assert cell(found + runs("away", None), "away", "1", bits=False) == "diverged"
     assert cell(shipped[:1] + runs("far", 45.0), "far", "1", bits=False) == "4.500"
     assert price(found + runs("ratio 1 alone", 45.0), SHIPPED, "1") == "-10.0 %"
