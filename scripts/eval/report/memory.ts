@@ -42,7 +42,7 @@ export function needlesText({ results, attentionWindow }: NeedleResults): string
       return [kind === "needle" ? "one number" : "32 numbers", thousands(distance), ...cells];
     });
   return [
-    `Numbers of four digits that stand once in the repository are asked for by their name, so many tokens later; the attention window is ${attentionWindow.toLocaleString("en")} tokens. Each cell: written exactly by the state alone / with exact recall.`,
+    `Numbers of four digits that stand once in the repository are asked for by their name, so many tokens later; the attention window is ${attentionWindow.toLocaleString("en")} tokens. Each cell: written exactly by the state alone / with exact recall. The text that is in the window when they are asked for differs by distance, and weighs too ([Limits](#limits)).`,
     table(["asked", "tokens ago", ...results.map(({ hybridRatio }) => `ratio ${hybridRatio}`)], rows),
     picture("needles", "Numbers remembered, by distance"),
   ].join("\n\n");
