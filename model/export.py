@@ -99,13 +99,17 @@ def main() -> None:
         type=Path,
         help="a model folder that the run began from: writes a mean of its weights and these",
     )
-    parser.add_argument("--share", type=float, default=0.65, help="of the checkpoints in that mean")
+    parser.add_argument(
+        "--share", type=float, help="of the checkpoints in that mean (0.65); means nothing without --began"
+    )
     parser.add_argument("--out", type=Path, default=HERE / "weights")
     parser.add_argument("--float", action="store_true", help="fp32 instead of int8")
     args = parser.parse_args()
+    if args.share is not None and not args.began:
+        parser.error("--share needs --began, the weights that the rest of the mean is of")
     model = load_checkpoints(args.checkpoint)
     if args.began:
-        model = between(model, read_model(args.began), args.share)
+        model = between(model, read_model(args.began), 0.65 if args.share is None else args.share)
     write_model(model, args.out, int8=not args.float)
     print(f"{args.out / 'model.safetensors'}: {(args.out / 'model.safetensors').stat().st_size / 1e6:.2f} MB")
 
