@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 HERE = Path(__file__).parent
+SHARE = 0.65  # of a run's end in its mean with what it began from
 MATRICES = (
     "embed_tokens.weight",
     "in_proj.weight",
@@ -100,7 +101,9 @@ def main() -> None:
         help="a model folder that the run began from: writes a mean of its weights and these",
     )
     parser.add_argument(
-        "--share", type=float, help="of the checkpoints in that mean (0.65); means nothing without --began"
+        "--share",
+        type=float,
+        help=f"of the checkpoints in that mean; {SHARE} unless said, and only with --began",
     )
     parser.add_argument("--out", type=Path, default=HERE / "weights")
     parser.add_argument("--float", action="store_true", help="fp32 instead of int8")
@@ -109,7 +112,7 @@ def main() -> None:
         parser.error("--share needs --began, the weights that the rest of the mean is of")
     model = load_checkpoints(args.checkpoint)
     if args.began:
-        model = between(model, read_model(args.began), 0.65 if args.share is None else args.share)
+        model = between(model, read_model(args.began), SHARE if args.share is None else args.share)
     write_model(model, args.out, int8=not args.float)
     print(f"{args.out / 'model.safetensors'}: {(args.out / 'model.safetensors').stat().st_size / 1e6:.2f} MB")
 

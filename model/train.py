@@ -287,7 +287,7 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
             if share < 1 and done["steps"] > WARMUP_STEPS:  # of the decay, for export.py to average
                 shutil.copy(args.out / CHECKPOINT, args.out / f"decay-{done['steps']}.pt")
             last_save = done["seconds"]
-    if args.workers > 1:
+    if dist.is_initialized():
         dist.destroy_process_group()
     if worker > 0:
         return

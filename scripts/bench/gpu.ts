@@ -1,6 +1,6 @@
 /**
  * ./dev bench:gpu: the embedded model on the first GPU and on the processor, one after the other, and each kernel by itself.
- * Prints JSON; docs/benchmarks/cuda.md has the kernels beside the model (node scripts/cuda.ts --table).
+ * Prints JSON; scripts/cuda.ts --table then puts the kernels beside their model.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -144,15 +144,7 @@ function engine(results: EngineResults): string {
   if (first === undefined) return "";
   const { parameters, quantization } = first.model;
   const ratios = results.flatMap(({ threads, byRatio }) =>
-    byRatio.map((row) => [
-      String(threads),
-      String(row.hybridRatio),
-      count(row.readTokensPerSecond),
-      count(row.decodeTokensPerSecond),
-      spread({ ...row.keystrokeMs, most: row.keystrokeMs.max }),
-      bytes(row.stateBytes),
-      bytes(row.kvBytes),
-    ]),
+    byRatio.map((row) => [String(threads), ...speedCells(row), bytes(row.stateBytes), bytes(row.kvBytes)]),
   );
   const busy = results.map(({ threads, besideBusyProcess: { quiet, busy, ratio } }) => [
     String(threads),
@@ -162,22 +154,22 @@ function engine(results: EngineResults): string {
   ]);
   return [
     `${(parameters / 1e6).toFixed(1)} M parameters, ${quantization}, ${first.cpuLevel}. Context 4096 tokens, window 2048.`,
-    table(
-      [
-        "threads",
-        "hybrid ratio",
-        "read tokens/s",
-        "decode tokens/s",
-        "keystroke ms",
-        "state",
-        "attention cache",
-      ],
-      ratios,
-    ),
+    table(["threads", ...SPEED_HEADS, "state", "attention cache"], ratios),
     "A keystroke is two tokens advanced and one decoded: median / 95th percentile / most of 100.",
     "Decoding at ratio 0.75 while one other process spins:",
     table(["threads", "alone tokens/s", "beside it tokens/s", "ratio"], busy),
   ].join("\n\n");
+}
+
+const SPEED_HEADS = ["hybrid ratio", "read tokens/s", "decode tokens/s", "keystroke ms"];
+
+function speedCells(row: EngineResults[number]["byRatio"][number]): string[] {
+  return [
+    String(row.hybridRatio),
+    count(row.readTokensPerSecond),
+    count(row.decodeTokensPerSecond),
+    spread({ ...row.keystrokeMs, most: row.keystrokeMs.max }),
+  ];
 }
 
 function gpu({ engine }: GpuResults): string {
@@ -189,16 +181,8 @@ function gpu({ engine }: GpuResults): string {
     "The embedded model on the GPU and on the processor beside it, as above. Its kernels are small for such a GPU; " +
       "[CUDA kernels](cuda.md) has those of a larger layer.",
     table(
-      ["device", "hybrid ratio", "read tokens/s", "decode tokens/s", "keystroke ms"],
-      devices.flatMap(({ name, byRatio }) =>
-        byRatio.map((row) => [
-          name,
-          String(row.hybridRatio),
-          count(row.readTokensPerSecond),
-          count(row.decodeTokensPerSecond),
-          spread({ ...row.keystrokeMs, most: row.keystrokeMs.max }),
-        ]),
-      ),
+      ["device", ...SPEED_HEADS],
+      devices.flatMap(({ name, byRatio }) => byRatio.map((row) => [name, ...speedCells(row)])),
     ),
   ].join("\n\n");
 }

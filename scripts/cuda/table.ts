@@ -68,8 +68,8 @@ export function writeTable(resources: Resources, measured: MeasuredKernels): str
   const { d, H, K, V, F, vocab } = LAYER;
   return `# CUDA kernels: model and measurement
 
-Written by \`node scripts/cuda.ts --update\` from the compiler's report in [cuda.json](cuda.json) and by \`--table\` from what
-\`./dev bench:gpu\` measured ([gpu.json](gpu.json)). [The CUDA page](../cuda.md) says what the figures show.
+Written by \`node scripts/cuda.ts --update\` from the compiler's report in [cuda.json](cuda.json) and by
+\`./dev bench:gpu\` from what it measured ([gpu.json](gpu.json)). [The CUDA page](../cuda.md) says what the figures show.
 
 ## Measured
 
