@@ -16,6 +16,8 @@ export interface Settings {
   readonly modelPath: string;
   /** Language ids; "*" is every language, "!markdown" excludes one. */
   readonly languages: readonly string[];
+  /** Whether text is offered in comments while a person types; by key it always is. */
+  readonly inComments: boolean;
   /** Patterns, as in a .gitignore, of files that are never read. */
   readonly exclude: readonly string[];
   /** Pause after a keystroke before asking; 0 = adapted to the measured latency. */
@@ -31,6 +33,7 @@ export const DEFAULT_SETTINGS: Settings = {
   threads: 0,
   modelPath: "",
   languages: ["*"],
+  inComments: true,
   exclude: [],
   triggerDelayMs: 0,
   maxLines: 8,
@@ -71,6 +74,7 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
   threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },
   modelPath: { accepts: isString, expected: "a folder's path, or empty for the embedded model" },
   languages: { accepts: isStringList, expected: 'a list of language ids such as ["*", "!markdown"]' },
+  inComments: { accepts: isBoolean, expected: "true or false" },
   exclude: { accepts: isStringList, expected: 'a list of patterns such as ["fixtures/", "*.snap"]' },
   triggerDelayMs: {
     accepts: isIntegerBetween(0, 60_000),

@@ -2,6 +2,7 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
+import { copyGrammars } from "./grammars.ts";
 import { thirdPartyNotices } from "./notices.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -49,6 +50,6 @@ const bundles = await Promise.all([
     logLevel: "warning",
   }),
 ]);
-const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const inputs = [...bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs)), ...copyGrammars(root)];
 await writeFile(`${root}/dist/THIRD-PARTY-NOTICES.txt`, thirdPartyNotices(root, inputs));
 await chmod(`${root}/dist/server.cjs`, 0o755);

@@ -13,11 +13,12 @@ import { DeviceError, type Engine, type Model } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
 import { chooseThreads } from "./engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
-import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "./installation.ts";
+import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { Meter } from "./meter.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { StateStore } from "./repository/stateStore.ts";
+import { SyntaxTrees } from "./syntax/trees.ts";
 
 /** Long enough that a person who types with automatic saving is not read again at each pause. */
 const SETTLE_MS = 4000;
@@ -76,6 +77,7 @@ export class Stateline {
   readonly #meter = new Meter();
   #notedFigures: CompletionFigures | undefined;
   readonly #ratioChanges: RatioChanges;
+  readonly #syntax: SyntaxTrees;
   /** Until the person sets a device anew. */
   #gpuFailed = false;
   #disposed = false;
@@ -85,6 +87,9 @@ export class Stateline {
     this.#settings = options.settings;
     this.#folders = options.folders;
     this.#ratioChanges = new RatioChanges(options.log, options.onStatusChanged);
+    this.#syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) =>
+      options.log.warn(`A grammar does not load: ${reasonOf(cause)}`),
+    );
   }
 
   /** Loads the model and begins to read the repository. Failures end up in the status. */
@@ -213,6 +218,7 @@ export class Stateline {
   dispose(): void {
     this.#disposed = true;
     this.#ratioChanges.dispose();
+    this.#syntax.dispose();
     if (this.#serving) disposeServing(this.#serving);
     this.#life = { kind: "loading" };
   }
@@ -265,6 +271,7 @@ export class Stateline {
         model,
         tokenizer,
         root: () => memory,
+        syntax: this.#syntax,
         settings: () => this.#settings,
         log,
       });

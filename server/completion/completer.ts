@@ -5,15 +5,16 @@ import type { Model, Recall } from "../engine/engine.ts";
 import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
-import { clean } from "./clean/pipeline.ts";
+import type { SyntaxTrees } from "../syntax/trees.ts";
 import { type Context, ContextBuilder } from "./context.ts";
+import { Finish, type Finished } from "./finish.ts";
 import { type Generation, generateLines } from "./generate.ts";
 import { chooseHealing, logSoftmax, NO_HEALING } from "./healing.ts";
+import type { Join } from "./join.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
-import { replacedLength } from "./replacedLength.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, surroundingsOf } from "./request.ts";
 import { ShownCompletions } from "./shown.ts";
@@ -30,6 +31,7 @@ export interface CompleterContext {
   readonly tokenizer: Tokenizer;
   /** The repository's state and exact memory now. */
   readonly root: () => Root & { readonly recall: Recall };
+  readonly syntax: SyntaxTrees;
   readonly settings: () => Settings;
   readonly log: Log;
 }
@@ -125,11 +127,15 @@ export class Completer {
     const { document, manual } = request;
     const settings = this.#context.settings();
     const reason = this.#reasonNotToAsk(request, around);
-    if (reason) return this.#offer(attempt, "", { nothing: reason });
+    if (reason) return this.#offer(attempt, { nothing: reason }, {});
+    this.#context.syntax.follow({ ...document, text: around.before + around.after });
+    using finish = new Finish(document, around, this.#context.syntax);
     const rest = this.#shown.remainder(document.uri, around);
-    if (rest !== undefined) return this.#offer(attempt, rest, {});
+    if (rest !== undefined) return this.#offer(attempt, await finish.join(rest), {});
+    if (!manual && !settings.inComments && (await finish.isInComment()))
+      return this.#offer(attempt, { nothing: "the cursor is in a comment" }, {});
     if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
-    return await this.#inTurn(() => this.#compute(attempt, settings));
+    return await this.#inTurn(() => this.#compute(attempt, settings, finish));
   }
 
   #reasonNotToAsk({ document, manual }: CompletionRequest, around: Surroundings): string | undefined {
@@ -139,7 +145,11 @@ export class Completer {
     return reasonNotToAsk(question, this.#context.settings());
   }
 
-  async #compute(attempt: Attempt, settings: Settings): Promise<CompletionAnswer | undefined> {
+  async #compute(
+    attempt: Attempt,
+    settings: Settings,
+    finish: Finish,
+  ): Promise<CompletionAnswer | undefined> {
     const { request, around, signal } = attempt;
     const { model, tokenizer } = this.#context;
     throwIfCancelled(signal);
@@ -165,9 +175,13 @@ export class Completer {
       msDecoding: performance.now() - advancedMs,
       contextTokens: state.tokenCount,
     };
-    const { text, nothing } = judge(generation, around, shape(generation.text));
-    if (text !== "") this.#shown.add({ uri: request.document.uri, ...around, text });
-    return this.#offer(attempt, text, nothing ? { ...figures, nothing } : figures);
+    const reason = reasonForNothing(generation);
+    if (reason) return this.#offer(attempt, { nothing: reason }, figures);
+    const { text, isOpen } = generation;
+    const finished = await finish.finish({ text, isOpen, shape: shape(text) });
+    throwIfCancelled(signal);
+    if ("text" in finished) this.#shown.add({ uri: request.document.uri, ...around, text: finished.text });
+    return this.#offer(attempt, finished, figures);
   }
 
   /** To the cursor, or before the tokens that are healed. */
@@ -187,7 +201,11 @@ export class Completer {
     return { ...whole, tokensAdvanced: tokensAdvanced + whole.tokensAdvanced, healing: NO_HEALING };
   }
 
-  #offer(attempt: Attempt, text: string, figures: Partial<CompletionFigures>): CompletionAnswer | undefined {
+  #offer(
+    attempt: Attempt,
+    finished: Finished,
+    figures: Partial<CompletionFigures>,
+  ): CompletionAnswer | undefined {
     const msTotal = performance.now() - attempt.startedMs;
     this.#lastFigures = {
       tokensAdvanced: 0,
@@ -195,14 +213,15 @@ export class Completer {
       msToFirstToken: msTotal,
       contextTokens: 0,
       ...figures,
+      ...("nothing" in finished && finished),
       msTotal,
-      characters: text.length,
+      characters: "text" in finished ? finished.text.length : 0,
     };
     this.#context.log.debug(describe(this.#lastFigures));
-    return text === "" ? undefined : this.#answer(attempt, text);
+    return "text" in finished ? this.#answer(attempt, finished) : undefined;
   }
 
-  #answer({ request, around }: Attempt, text: string): CompletionAnswer {
+  #answer({ request }: Attempt, { text, replaced }: Join): CompletionAnswer {
     const { document, offset, selected } = request;
     const lineEnd = document.text.includes("\r\n") ? "\r\n" : "\n";
     const end = selected ? selected.endOffset : offset;
@@ -210,7 +229,7 @@ export class Completer {
       id: this.#nextId++,
       insertText: (selected?.text ?? "") + (lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd)),
       replaceStart: selected ? selected.startOffset : offset,
-      replaceEnd: end + replacedLength(text, around.before, lineAfter(around.after)),
+      replaceEnd: end + replaced,
     };
   }
 
@@ -221,16 +240,9 @@ export class Completer {
   }
 }
 
-/** What is left to offer, or why there is nothing. */
-function judge(
-  generation: Generation,
-  around: Surroundings,
-  shape: Shape,
-): { text: string; nothing?: string } {
-  if (generation.text.trim() === "")
-    return { text: "", nothing: generation.isCut ? "too unsure" : "the line is complete" };
-  const { text, droppedBy } = clean(generation.text, { ...around, shape });
-  return droppedBy ? { text, nothing: `nothing was left by the rule "${droppedBy}"` } : { text };
+function reasonForNothing({ text, isCut }: Generation): string | undefined {
+  if (text.trim() !== "") return undefined;
+  return isCut ? "too unsure" : "the line is complete";
 }
 
 function wantsMore(

@@ -4,7 +4,7 @@
  */
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { cutAtLines, fileHeader } from "../repository/stream.ts";
-import { hasOnlyClosers } from "./brackets.ts";
+import { hasOnlyClosers } from "./closers.ts";
 import { findHealings, type Healing } from "./healing.ts";
 import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
 import type { SnippetChoice } from "./snippets.ts";

@@ -19,6 +19,8 @@ export interface Generation {
   readonly tokensDecoded: number;
   /** Whether more was decoded and left out, since it was not likely enough. */
   readonly isCut: boolean;
+  /** Whether its last line became too long, so that nobody knows how it would have ended. */
+  readonly isOpen: boolean;
   /** Of performance.now(), when the first line was there. */
   readonly firstLineAtMs: number;
 }
@@ -54,11 +56,13 @@ export async function generateLines(
   let state = start;
   let tokensDecoded = 0;
   let firstLineAtMs: number | undefined;
+  let isOpen = false;
   const text = () => decodeWhole(concatBytes(parts).subarray(written.length));
   const generation = (kept: string, isCut: boolean) => ({
     text: kept,
     tokensDecoded,
     isCut,
+    isOpen,
     firstLineAtMs: firstLineAtMs ?? performance.now(),
   });
   try {
@@ -79,6 +83,7 @@ export async function generateLines(
         parts.push(bytesOf(line.tokens.subarray(0, -1)));
         return generation(toWordEnd(text(), decodeWhole(bytesOf(line.tokens.subarray(-1)))), true);
       }
+      isOpen = line.reason === "length";
       parts.push(bytesOf(line.tokens));
       context.push(...line.tokens);
       const end = line.tokens.at(-1);

@@ -1,5 +1,5 @@
 /** Indentation, and when a completion may have more than one line. */
-import { hasOnlyClosers } from "./brackets.ts";
+import { hasOnlyClosers } from "./closers.ts";
 import { lineAfter, lineBefore, type Surroundings } from "./request.ts";
 
 const TAB_WIDTH = 4;

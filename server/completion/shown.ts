@@ -1,5 +1,5 @@
 /** Completions that were shown, so that typing through one, or back again, costs nothing. */
-import { hasOnlyClosers } from "./brackets.ts";
+import { hasOnlyClosers } from "./closers.ts";
 import { lineAfter, type Surroundings } from "./request.ts";
 
 const MOST_SHOWN = 16;

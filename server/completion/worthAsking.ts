@@ -1,7 +1,7 @@
 /** Decides whether a completion is worth asking for at all; the reason why not goes to the log. */
 import type { Settings } from "../../protocol/settings.ts";
 import { isSecret } from "../repository/fileRules.ts";
-import { hasOnlyClosers } from "./brackets.ts";
+import { hasOnlyClosers } from "./closers.ts";
 
 /** A person who writes inside a line with more than this to the right is editing, not continuing. */
 const MOST_RIGHT_HAND_CHARACTERS = 8;

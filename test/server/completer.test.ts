@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { DEFAULT_SETTINGS, type Settings } from "../../protocol/settings.ts";
 import { Completer } from "../../server/completion/completer.ts";
 import type { CompletionRequest } from "../../server/completion/request.ts";
+import { GRAMMARS_PATH } from "../../server/installation.ts";
+import { SyntaxTrees } from "../../server/syntax/trees.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
+
+const syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) => assert.fail(String(cause)));
+after(() => syntax.dispose());
 
 /** The model knows one text and writes it on from wherever it is. */
 async function setUp(known: string, settings: Partial<Settings> = {}) {
@@ -16,6 +21,7 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
     model,
     tokenizer,
     root: () => ({ state, generation: 0, recall: model.createRecall() }),
+    syntax,
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,
   });

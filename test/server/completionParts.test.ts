@@ -4,7 +4,6 @@ import { DEFAULT_SETTINGS, validateSettings } from "../../protocol/settings.ts";
 import { prefixStart, suffixOf } from "../../server/completion/context.ts";
 import { mayContinue, shapeOf } from "../../server/completion/lines.ts";
 import { AdaptivePause, pause } from "../../server/completion/pause.ts";
-import { replacedLength } from "../../server/completion/replacedLength.ts";
 import { surroundingsOf } from "../../server/completion/request.ts";
 import { ShownCompletions } from "../../server/completion/shown.ts";
 import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
@@ -95,25 +94,6 @@ test("a selected suggestion counts as typed", () => {
   const around = surroundingsOf({ document, offset: 6, manual: false, selected, others: [] });
   assert.deepEqual(around, { before: "foo.bar", after: ";" });
 });
-
-const replacedCases: readonly [string, string, string, number][] = [
-  ["f(", "a, b)", ")", 1],
-  ["f(", "a, b);", ");", 2],
-  ["f(", "a, b", ")", 0],
-  ["f(g(", "x)", "))", 1],
-  ["f(g(", "x))", "))", 2],
-  ['print("', 'hi")', '")', 2],
-  ['print("', "hi", '")', 0],
-  ["f(", "g(x)", ")", 0],
-  ["if (x) {", "\n  a();\n}", "}", 1],
-  ["x = ", "1;", ";", 1],
-  ["x = ", "f(1)", "bar", 0],
-];
-for (const [before, text, right, expected] of replacedCases) {
-  test(`${JSON.stringify(before + text)} replaces ${expected} of ${JSON.stringify(right)}`, () => {
-    assert.equal(replacedLength(text, before, right), expected);
-  });
-}
 
 test("shape: one line by default, a block after its opener, statements by key", () => {
   const shape = (before: string, after: string, manual = false, text = "") =>
