@@ -177,8 +177,8 @@ export class Completer {
     };
     const reason = reasonForNothing(generation);
     if (reason) return this.#offer(attempt, { nothing: reason }, figures);
-    const { text, isOpen } = generation;
-    const finished = await finish.finish({ text, isOpen, shape: shape(text) });
+    const { text, isOpen, isCut } = generation;
+    const finished = await finish.finish({ text, isOpen, isCut, shape: shape(text) });
     throwIfCancelled(signal);
     if ("text" in finished) this.#shown.add({ uri: request.document.uri, ...around, text: finished.text });
     return this.#offer(attempt, finished, figures);

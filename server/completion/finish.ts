@@ -5,15 +5,20 @@ import { isProse, missingClosers } from "./balance.ts";
 import { clean } from "./clean.ts";
 import { isEcho } from "./echo.ts";
 import { type Join, joined } from "./join.ts";
-import type { Shape } from "./lines.ts";
-import { lineBefore, type OpenDocument, type Surroundings } from "./request.ts";
+import { isBlank, type Shape } from "./lines.ts";
+import { lineAfter, lineBefore, type OpenDocument, type Surroundings } from "./request.ts";
 
 export interface Draft {
   readonly text: string;
   readonly shape: Shape;
   /** Cut where it became too long. */
   readonly isOpen: boolean;
+  /** Cut where it became unlikely. */
+  readonly isCut: boolean;
 }
+
+/** What a text may not end with where other text follows: it would open or join something that does not come. */
+const DANGLING = /[\s([{.,:;=+\-*/%&|<>!?~^@$#\\]+$/;
 
 export type Finished = Join | { readonly nothing: string };
 
@@ -37,9 +42,9 @@ export class Finish implements Disposable {
       lineBefore: lineBefore(this.#around.before),
     });
     if (droppedBy !== undefined) return { nothing: `nothing was left by the rule "${droppedBy}"` };
-    const join = await this.join(text);
-    if (join.text.slice(join.replaced).trim() === "" && join.text.trim() === "")
-      return { nothing: "nothing was left beside the text to the right" };
+    const isInside = lineAfter(this.#around.after).trim() !== "";
+    const join = await this.join(draft.isCut && isInside ? text.replace(DANGLING, "") : text);
+    if (isBlank(join.text)) return { nothing: "nothing was left beside the text to the right" };
     if (await isEcho(join, this.#around, () => this.#siteHere()))
       return { nothing: "it is the next line again" };
     return join;

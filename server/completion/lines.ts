@@ -41,7 +41,9 @@ export function shapeOf(around: Surroundings, manual: boolean, text: string): Sh
   const line = lineBefore(around.before);
   const rest = lineAfter(around.after);
   if (!hasOnlyClosers(rest)) return { kind: "line" };
-  if (BLOCK_OPENER.test(line.trimEnd())) return { kind: "block", indentation: indentationOf(line) };
+  // What goes on behind the opener is no block: an object on a line, a place in a string.
+  if (BLOCK_OPENER.test(line.trimEnd()) && (text === "" || linesBelow(text) !== undefined))
+    return { kind: "block", indentation: indentationOf(line) };
   if (!isBlank(line)) {
     const isComplete = isBlank(rest) && linesBelow(text) !== undefined;
     return manual && isComplete ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };

@@ -15,7 +15,12 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) => assert.fail(String(cause)));
 after(() => syntax.dispose());
 
-async function accepted(languageId: string, marked: string, text: string): Promise<string | null> {
+async function accepted(
+  languageId: string,
+  marked: string,
+  text: string,
+  isCut = false,
+): Promise<string | null> {
   const offset = marked.indexOf("¦");
   const document = {
     uri: `file:///${languageId}/${marked}`,
@@ -27,7 +32,7 @@ async function accepted(languageId: string, marked: string, text: string): Promi
   };
   const around = surroundingsOf({ document, offset, manual: false, others: [] });
   using finish = new Finish(document, around, syntax);
-  const finished = await finish.finish({ text, shape: { kind: "line" }, isOpen: false });
+  const finished = await finish.finish({ text, shape: { kind: "line" }, isOpen: false, isCut });
   if ("nothing" in finished) return null;
   const line = around.before.slice(around.before.lastIndexOf("\n") + 1);
   const rest = around.after.split("\n", 1)[0] ?? "";
@@ -41,6 +46,8 @@ interface Case {
   readonly writes: string;
   /** null: nothing is offered. */
   readonly line: string | null;
+  /** What the model went on to write was unlikely, and left out. */
+  readonly isCut?: boolean;
 }
 
 const kinds: Readonly<Record<string, readonly Case[]>> = JSON.parse(
@@ -48,9 +55,9 @@ const kinds: Readonly<Record<string, readonly Case[]>> = JSON.parse(
 );
 
 for (const [kind, cases] of Object.entries(kinds)) {
-  for (const { language, at, writes, line } of cases) {
+  for (const { language, at, writes, line, isCut } of cases) {
     test(`${kind}: ${language}, ${JSON.stringify(at)} and ${JSON.stringify(writes)}`, async () => {
-      assert.equal(await accepted(language, at, writes), line);
+      assert.equal(await accepted(language, at, writes, isCut), line);
     });
   }
 }
