@@ -1,8 +1,8 @@
 import { InlineCompletionTriggerKind } from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
+import { isLanguageEnabled } from "../protocol/languages.ts";
 import { ACCEPTED_COMMAND, type Accepted } from "../protocol/messages.ts";
 import { SETTINGS_SECTION } from "../protocol/settings.ts";
-import { completesLanguage } from "./languages.ts";
 import type { Meter } from "./meter.ts";
 import { rawSettings, readSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
@@ -12,7 +12,7 @@ export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
   return {
     provideInlineCompletionItems: (document, position, context, token, next) => {
       if (context.triggerKind === InlineCompletionTriggerKind.Automatic) snooze.noticeAutomaticRequest();
-      if (!completesLanguage(readSettings().settings.languages, document.languageId)) return undefined;
+      if (!isLanguageEnabled(readSettings().settings.languages, document.languageId)) return undefined;
       return meter.measure(
         async () => next(document, position, context, token),
         (answer) => {

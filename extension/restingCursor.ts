@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
+import { isLanguageEnabled } from "../protocol/languages.ts";
 import { CURSOR_RESTS_NOTIFICATION } from "../protocol/messages.ts";
 import type { Client } from "./client.ts";
-import { completesLanguage } from "./languages.ts";
 import { readSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
 
@@ -38,7 +38,7 @@ export class RestingCursor implements vscode.Disposable {
     const [cursor] = selections;
     if (cursor === undefined || selections.length > 1 || !cursor.isEmpty) return;
     if (this.#snooze.untilMs !== undefined) return;
-    if (!completesLanguage(readSettings().settings.languages, document.languageId)) return;
+    if (!isLanguageEnabled(readSettings().settings.languages, document.languageId)) return;
     const { line, character } = cursor.active;
     const textDocument = { uri: document.uri.toString() };
     this.#client.notify(CURSOR_RESTS_NOTIFICATION, { textDocument, position: { line, character } });

@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
+import { isLanguageEnabled } from "../protocol/languages.ts";
 import type { Client } from "./client.ts";
 import { drawFace, type Face, figures } from "./face.ts";
-import { completesLanguage } from "./languages.ts";
 import type { Meter } from "./meter.ts";
 import { onSettingsChange, readSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
@@ -46,7 +46,7 @@ export class StatusBar implements vscode.Disposable {
       language:
         languageId === undefined
           ? undefined
-          : { id: languageId, completed: completesLanguage(settings.languages, languageId) },
+          : { id: languageId, completed: isLanguageEnabled(settings.languages, languageId) },
       snoozedUntilMs: this.#snooze.untilMs,
       thinking: this.#meter.thinking,
       nowMs: Date.now(),

@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
+import { isLanguageEnabled } from "../../protocol/languages.ts";
 import type { CommandFactory, Context } from "../context.ts";
 import { figures } from "../face.ts";
-import { completesLanguage } from "../languages.ts";
 import { readSettings } from "../settings.ts";
 
 interface Entry extends vscode.QuickPickItem {
@@ -20,7 +20,7 @@ export const menu: CommandFactory = (context) => async () => {
 function entries({ snooze }: Context): readonly Entry[] {
   const { settings } = readSettings();
   const id = vscode.window.activeTextEditor?.document.languageId;
-  const onForLanguage = id !== undefined && completesLanguage(settings.languages, id);
+  const onForLanguage = id !== undefined && isLanguageEnabled(settings.languages, id);
   const forLanguage: readonly Entry[] =
     id === undefined
       ? []

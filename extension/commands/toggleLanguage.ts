@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
+import { isLanguageEnabled, withLanguage, withoutLanguage } from "../../protocol/languages.ts";
 import type { CommandFactory } from "../context.ts";
-import { completesLanguage, withLanguage, withoutLanguage } from "../languages.ts";
 import { readSettings, writeSetting } from "../settings.ts";
 
 export const toggleLanguage: CommandFactory = () => async () => {
@@ -12,6 +12,6 @@ export const toggleLanguage: CommandFactory = () => async () => {
     return;
   }
   const { languages } = readSettings().settings;
-  const change = completesLanguage(languages, id) ? withoutLanguage : withLanguage;
+  const change = isLanguageEnabled(languages, id) ? withoutLanguage : withLanguage;
   await writeSetting("languages", change(languages, id));
 };

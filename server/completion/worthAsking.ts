@@ -1,4 +1,5 @@
 /** Decides whether a completion is worth asking for at all; the reason why not goes to the log. */
+import { isLanguageEnabled } from "../../protocol/languages.ts";
 import type { Settings } from "../../protocol/settings.ts";
 import { isSecret } from "../repository/fileRules.ts";
 import { hasOnlyClosers } from "./closers.ts";
@@ -16,7 +17,7 @@ export interface Question {
 
 export function reasonNotToAsk(question: Question, settings: Settings): string | undefined {
   if (!settings.enabled) return "Stateline is switched off";
-  if (!isLanguageEnabled(question.languageId, settings.languages)) {
+  if (!isLanguageEnabled(settings.languages, question.languageId)) {
     return `the language ${question.languageId} is switched off`;
   }
   if (isSecret(question.relativePath)) return "the file may hold secrets";
@@ -26,12 +27,4 @@ export function reasonNotToAsk(question: Question, settings: Settings): string |
   if (/^[\p{L}\p{N}_$]/u.test(right)) return "the cursor is inside a word";
   if (right.length > MOST_RIGHT_HAND_CHARACTERS) return "the cursor is inside a line";
   return undefined;
-}
-
-/** "!id" excludes; "*", or nothing but exclusions, includes every other language. */
-export function isLanguageEnabled(languageId: string, languages: readonly string[]): boolean {
-  if (languages.includes(`!${languageId}`)) return false;
-  const included = languages.filter((entry) => !entry.startsWith("!"));
-  const onlyExclusions = included.length === 0 && languages.length > 0;
-  return onlyExclusions || included.includes("*") || included.includes(languageId);
 }

@@ -7,7 +7,7 @@ import { AdaptivePause, pause } from "../../server/completion/pause.ts";
 import { surroundingsOf } from "../../server/completion/request.ts";
 import { ShownCompletions } from "../../server/completion/shown.ts";
 import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
-import { isLanguageEnabled, reasonNotToAsk } from "../../server/completion/worthAsking.ts";
+import { reasonNotToAsk } from "../../server/completion/worthAsking.ts";
 
 const open = (text: string, relativePath = "a.ts", editedLine: number | undefined = 0) => ({
   uri: `file:///${relativePath}`,
@@ -36,20 +36,6 @@ for (const raw of [
 ]) {
   test(`settings: ${JSON.stringify(raw)} gives the defaults`, () => {
     assert.deepEqual(validateSettings(raw).settings, DEFAULT_SETTINGS);
-  });
-}
-
-const languageCases = [
-  ["python", ["*"], true],
-  ["python", ["!python"], false],
-  ["python", ["!markdown"], true],
-  ["python", ["typescript"], false],
-  ["python", [], false],
-  ["markdown", ["*", "!markdown"], false],
-] as const;
-for (const [id, languages, expected] of languageCases) {
-  test(`languages ${JSON.stringify(languages)} ${expected ? "include" : "exclude"} ${id}`, () => {
-    assert.equal(isLanguageEnabled(id, languages), expected);
   });
 }
 
