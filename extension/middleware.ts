@@ -6,6 +6,7 @@ import { SETTINGS_SECTION } from "../protocol/settings.ts";
 import type { Meter } from "./meter.ts";
 import { rawSettings, readSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
+import { withTabSize } from "./tabSize.ts";
 
 /** Counts what passes between editor and server, and spares the server what it would refuse. */
 export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
@@ -20,6 +21,10 @@ export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
           return (Array.isArray(answer) ? answer : answer.items).length > 0;
         },
       );
+    },
+    sendRequest: (type, params, token, next) => {
+      const method = typeof type === "string" ? type : type.method;
+      return next(type, params === undefined ? params : withTabSize(method, params), token);
     },
     executeCommand: (command, args, next) => {
       if (command === ACCEPTED_COMMAND)

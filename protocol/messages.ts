@@ -64,6 +64,12 @@ export interface Accepted {
   readonly characters: number;
 }
 
+/** What a client may add to the parameters of textDocument/inlineCompletion. */
+export interface EditorFacts {
+  /** Columns of a tab as the editor draws it; guessed from the text when absent. */
+  readonly tabSize?: number;
+}
+
 /** Extra fields that a client may send in `initializationOptions`. */
 export interface InitializationOptions {
   /** Folder for the repository state's cache; the XDG cache folder when absent. */

@@ -20,6 +20,7 @@ import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import {
   ACCEPTED_COMMAND,
   CURSOR_RESTS_NOTIFICATION,
+  type EditorFacts,
   type InitializationOptions,
   LAST_COMPLETION_REQUEST,
   REREAD_REQUEST,
@@ -211,7 +212,11 @@ export class LanguageServer {
   }
 
   #requestOf(
-    { position, context }: TextDocumentPositionParams & Partial<InlineCompletionParams>,
+    {
+      position,
+      context,
+      tabSize,
+    }: TextDocumentPositionParams & Partial<InlineCompletionParams> & EditorFacts,
     document: TextDocument,
   ): CompletionRequest {
     const selected = context?.selectedCompletionInfo;
@@ -220,6 +225,7 @@ export class LanguageServer {
       offset: document.offsetAt(position),
       manual: context?.triggerKind === InlineCompletionTriggerKind.Invoked,
       others: this.#documents.others(document.uri, this.#folders),
+      ...(isTabSize(tabSize) && { tabSize }),
       ...(selected && {
         selected: {
           text: selected.text,
@@ -264,6 +270,10 @@ export class LanguageServer {
       this.#tell(MessageType.Error, status.message);
     }
   }
+}
+
+function isTabSize(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 100;
 }
 
 function itemOf(answer: CompletionAnswer, document: TextDocument): InlineCompletionItem {

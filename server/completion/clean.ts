@@ -6,6 +6,8 @@ export interface Written {
   /** What its first line continues. */
   readonly lineBefore: string;
   readonly shape: Shape;
+  /** Columns of a tab. */
+  readonly tabSize?: number | undefined;
   /** Cut where it became too long: nobody knows how it would have ended. */
   readonly isOpen: boolean;
 }
@@ -46,12 +48,12 @@ function wholeCharacters(text: string): string {
 const CLOSER = /^\s*([)\]}]|end\b|<\/)/;
 
 /** Ends where a line leaves the block or the statements that the completion is about; a block's own closer stays. */
-function indentation(text: string, { shape }: Written): string {
+function indentation(text: string, { shape, tabSize }: Written): string {
   const lines = text.split("\n");
   if (shape.kind === "line") return lines[0] ?? "";
   for (const [i, line] of lines.entries()) {
     if (i === 0 || isBlank(line)) continue;
-    const columns = indentationOf(line);
+    const columns = indentationOf(line, tabSize);
     const inside = shape.kind === "block" ? columns > shape.indentation : columns >= shape.indentation;
     if (inside) continue;
     const closes = shape.kind === "block" && columns === shape.indentation && CLOSER.test(line);

@@ -6,17 +6,19 @@ import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import type { SyntaxTrees } from "../syntax/trees.ts";
+import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
 import { Finish, type Finished } from "./finish.ts";
 import { type Generation, generateLines } from "./generate.ts";
 import { chooseHealing, logSoftmax, NO_HEALING } from "./healing.ts";
 import type { Join } from "./join.ts";
+import { lineEndOf } from "./lineEnds.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
-import { lineAfter, lineBefore, surroundingsOf } from "./request.ts";
+import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
 import { ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
@@ -222,14 +224,13 @@ export class Completer {
   }
 
   #answer({ request }: Attempt, { text, replaced }: Join): CompletionAnswer {
-    const { document, offset, selected } = request;
-    const lineEnd = document.text.includes("\r\n") ? "\r\n" : "\n";
-    const end = selected ? selected.endOffset : offset;
+    const { document, selected } = request;
+    const { start, end } = replacedBy(request);
     return {
       id: this.#nextId++,
-      insertText: (selected?.text ?? "") + (lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd)),
-      replaceStart: selected ? selected.startOffset : offset,
-      replaceEnd: end + replaced,
+      insertText: (selected?.text ?? "") + text.replaceAll("\n", lineEndOf(document.text)),
+      replaceStart: start,
+      replaceEnd: wholeCharacterOffset(document.text, end + replaced),
     };
   }
 
@@ -255,7 +256,7 @@ function wantsMore(
   if (performance.now() - begunMs > MOST_LINES_MS) return false;
   // The last line is only begun: the line feed and perhaps its indentation.
   const lines = (lineBefore(around.before) + text).split("\n").slice(0, -1);
-  return mayContinue(shape, lines, maxLines);
+  return mayContinue(shape, lines, maxLines, around.tabSize);
 }
 
 function describe(figures: CompletionFigures): string {

@@ -40,6 +40,7 @@ export class Finish implements Disposable {
       ...draft,
       text: written,
       lineBefore: lineBefore(this.#around.before),
+      tabSize: this.#around.tabSize,
     });
     if (droppedBy !== undefined) return { nothing: `nothing was left by the rule "${droppedBy}"` };
     const isInside = lineAfter(this.#around.after).trim() !== "";

@@ -1,16 +1,16 @@
 /** Indentation, and when a completion may have more than one line. */
 import { hasOnlyClosers } from "./closers.ts";
 import { lineAfter, lineBefore, type Surroundings } from "./request.ts";
+import { USUAL_TAB_SIZE } from "./tabSize.ts";
 
-const TAB_WIDTH = 4;
 const BLOCK_OPENER = /([{([:]|=>|->|\b(do|then|else|begin|try))$/;
 
 /** Columns of white space at a line's beginning. */
-export function indentationOf(line: string): number {
+export function indentationOf(line: string, tabSize = USUAL_TAB_SIZE): number {
   let columns = 0;
   for (const character of line) {
     if (character === " ") columns++;
-    else if (character === "\t") columns += TAB_WIDTH;
+    else if (character === "\t") columns += tabSize - (columns % tabSize);
     else break;
   }
   return columns;
@@ -38,34 +38,40 @@ export type Shape =
  * `text` is the completion so far.
  */
 export function shapeOf(around: Surroundings, manual: boolean, text: string): Shape {
+  const columnsOf = (line: string) => indentationOf(line, around.tabSize);
   const line = lineBefore(around.before);
   const rest = lineAfter(around.after);
   if (!hasOnlyClosers(rest)) return { kind: "line" };
   // What goes on behind the opener is no block: an object on a line, a place in a string.
   if (BLOCK_OPENER.test(line.trimEnd()) && (text === "" || linesBelow(text) !== undefined))
-    return { kind: "block", indentation: indentationOf(line) };
+    return { kind: "block", indentation: columnsOf(line) };
   if (!isBlank(line)) {
     const isComplete = isBlank(rest) && linesBelow(text) !== undefined;
-    return manual && isComplete ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };
+    return manual && isComplete ? { kind: "statements", indentation: columnsOf(line) } : { kind: "line" };
   }
   const previous = lastWrittenLine(around.before.slice(0, around.before.length - line.length));
-  if (BLOCK_OPENER.test(previous.trimEnd()) && indentationOf(line) > indentationOf(previous)) {
+  if (BLOCK_OPENER.test(previous.trimEnd()) && columnsOf(line) > columnsOf(previous)) {
     // Where the block has text already, only a line is added to it.
     const next = firstWrittenLine(around.after.slice(rest.length));
-    const isFilled = next !== "" && indentationOf(next) > indentationOf(previous);
-    return isFilled && !manual ? { kind: "line" } : { kind: "block", indentation: indentationOf(previous) };
+    const isFilled = next !== "" && columnsOf(next) > columnsOf(previous);
+    return isFilled && !manual ? { kind: "line" } : { kind: "block", indentation: columnsOf(previous) };
   }
-  return manual ? { kind: "statements", indentation: indentationOf(line) } : { kind: "line" };
+  return manual ? { kind: "statements", indentation: columnsOf(line) } : { kind: "line" };
 }
 
 /** Whether the lines of a completion so far, the last one finished, may be followed by another. */
-export function mayContinue(shape: Shape, lines: readonly string[], maxLines: number): boolean {
+export function mayContinue(
+  shape: Shape,
+  lines: readonly string[],
+  maxLines: number,
+  tabSize?: number,
+): boolean {
   if (shape.kind === "line" || lines.length >= maxLines) return false;
   const last = lines.at(-1) ?? "";
   if (lines.length === 1) return shape.kind === "block" || !isBlank(last);
   if (isBlank(last)) return false;
-  if (shape.kind === "block") return indentationOf(last) > shape.indentation;
-  return indentationOf(last) >= shape.indentation;
+  if (shape.kind === "block") return indentationOf(last, tabSize) > shape.indentation;
+  return indentationOf(last, tabSize) >= shape.indentation;
 }
 
 function lastWrittenLine(text: string): string {

@@ -1,4 +1,7 @@
 /** One question from an editor, and its answer, in offsets of the document's text. */
+import { wholeCharacterOffset } from "./characters.ts";
+import { lineFeedsOnly } from "./lineEnds.ts";
+import { guessTabSize } from "./tabSize.ts";
 
 export interface OpenDocument {
   readonly uri: string;
@@ -18,6 +21,8 @@ export interface CompletionRequest {
   readonly manual: boolean;
   /** The suggestion that is selected in the editor's list: a completion must continue it. */
   readonly selected?: { readonly startOffset: number; readonly endOffset: number; readonly text: string };
+  /** Columns of a tab, where the editor tells. */
+  readonly tabSize?: number;
   /** Other open documents, the most recently used first. */
   readonly others: readonly OpenDocument[];
 }
@@ -33,26 +38,29 @@ export interface CompletionAnswer {
 export interface Surroundings {
   readonly before: string;
   readonly after: string;
+  /** Columns of a tab. */
+  readonly tabSize?: number;
 }
 
-/** Takes the selected suggestion for typed, and never cuts a surrogate pair in two. */
+/** Takes the selected suggestion for typed. */
 export function surroundingsOf(request: CompletionRequest): Surroundings {
   const { text } = request.document;
-  const { selected } = request;
-  const offset = wholeCharacterOffset(text, selected ? selected.endOffset : request.offset);
-  const before = selected ? text.slice(0, selected.startOffset) + selected.text : text.slice(0, offset);
-  return { before: lineFeedsOnly(before), after: lineFeedsOnly(text.slice(offset)) };
+  const { start, end } = replacedBy(request);
+  return {
+    before: lineFeedsOnly(text.slice(0, start) + (request.selected?.text ?? "")),
+    after: lineFeedsOnly(text.slice(end)),
+    tabSize: request.tabSize ?? guessTabSize(text),
+  };
 }
 
-function wholeCharacterOffset(text: string, offset: number): number {
-  const next = text.charCodeAt(offset);
-  const previous = text.charCodeAt(offset - 1);
-  const inside = next >= 0xdc00 && next < 0xe000 && previous >= 0xd800 && previous < 0xdc00;
-  return inside ? offset - 1 : offset;
-}
-
-function lineFeedsOnly(text: string): string {
-  return text.includes("\r") ? text.replaceAll("\r\n", "\n") : text;
+/** What a completion replaces at least: nothing at the cursor, or what the selected suggestion does. Cuts no character in two. */
+export function replacedBy({ document, offset, selected }: CompletionRequest): {
+  start: number;
+  end: number;
+} {
+  const whole = (place: number) => wholeCharacterOffset(document.text, place);
+  if (!selected) return { start: whole(offset), end: whole(offset) };
+  return { start: whole(selected.startOffset), end: whole(selected.endOffset) };
 }
 
 /** From the line's beginning to the cursor. */

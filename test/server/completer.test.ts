@@ -251,9 +251,28 @@ test("a selected suggestion is continued, and its range replaced", async () => {
   assert.deepEqual(answer, { id: 1, insertText: "returned(1);", replaceStart: 6, replaceEnd: 8 });
 });
 
-test("the document's line ends are kept", async () => {
+test("most of the document's line ends are the completion's", async () => {
   const { completer } = await setUp("if (x) {\n  a();\n}\n");
   assert.equal((await completer.complete(ask("if (x) {|\r\n")))?.insertText, "\r\n  a();\r\n}");
+  const mixed = await setUp("if (x) {\n  a();\n}\n");
+  assert.equal((await mixed.completer.complete(ask("if (x) {|\nb\n\r\n")))?.insertText, "\n  a();\n}");
+});
+
+test("a block written with tabs ends where the editor's tab size says that it does", async () => {
+  const known = "    if (x) {\n\ta();\n}\n";
+  const narrow = await setUp(known);
+  const asked = ask("    if (x) {|");
+  assert.equal(await narrow.completer.complete({ ...asked, tabSize: 4 }), undefined);
+  const wide = await setUp(known);
+  assert.equal((await wide.completer.complete({ ...asked, tabSize: 8 }))?.insertText, "\n\ta();");
+});
+
+test("inside of a character the completion begins before it, and its range too", async () => {
+  const { completer } = await setUp("x = compute(1);\n");
+  const text = "x = e\u0301";
+  const document = { ...ask("|").document, text };
+  const answer = await completer.complete({ ...ask("|", { manual: true }), document, offset: 5 });
+  assert.deepEqual([answer?.insertText, answer?.replaceStart, answer?.replaceEnd], ["compute(1);", 4, 4]);
 });
 
 test("a failing engine fails one request, not the next", async () => {

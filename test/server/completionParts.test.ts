@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_SETTINGS, validateSettings } from "../../protocol/settings.ts";
+import { wholeCharacterOffset } from "../../server/completion/characters.ts";
 import { prefixStart, suffixOf } from "../../server/completion/context.ts";
-import { mayContinue, shapeOf } from "../../server/completion/lines.ts";
+import { lineEndOf } from "../../server/completion/lineEnds.ts";
+import { indentationOf, mayContinue, shapeOf } from "../../server/completion/lines.ts";
 import { AdaptivePause, pause } from "../../server/completion/pause.ts";
 import { surroundingsOf } from "../../server/completion/request.ts";
 import { ShownCompletions } from "../../server/completion/shown.ts";
 import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
+import { guessTabSize } from "../../server/completion/tabSize.ts";
 import { reasonNotToAsk } from "../../server/completion/worthAsking.ts";
 
 const open = (text: string, relativePath = "a.ts", editedLine: number | undefined = 0) => ({
@@ -68,17 +71,90 @@ test("secrets are not completed, even by key", () => {
 
 test("the cursor never cuts a surrogate pair, and CRLF is read as LF", () => {
   const document = open("a\r\n🙂b");
-  assert.deepEqual(surroundingsOf({ document, offset: 4, manual: false, others: [] }), {
-    before: "a\n",
-    after: "🙂b",
-  });
+  const { before, after } = surroundingsOf({ document, offset: 4, manual: false, others: [] });
+  assert.deepEqual([before, after], ["a\n", "🙂b"]);
 });
 
 test("a selected suggestion counts as typed", () => {
   const document = open("foo.ba;");
   const selected = { text: "bar", startOffset: 4, endOffset: 6 };
-  const around = surroundingsOf({ document, offset: 6, manual: false, selected, others: [] });
-  assert.deepEqual(around, { before: "foo.bar", after: ";" });
+  const { before, after } = surroundingsOf({ document, offset: 6, manual: false, selected, others: [] });
+  assert.deepEqual([before, after], ["foo.bar", ";"]);
+});
+
+const characterCases: readonly [name: string, text: string][] = [
+  ["a surrogate pair", "\u{1f642}"],
+  ["a letter with an accent of its own", "e\u0301"],
+  ["a family of emoji joined by ZWJ", "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}"],
+  ["an emoji with a variation selector", "\u2764\ufe0f"],
+  ["an emoji with a skin tone", "\u{1f44d}\u{1f3fd}"],
+  ["a flag", "\u{1f1e8}\u{1f1ed}"],
+  ["a keycap", "1\ufe0f\u20e3"],
+  ["a Hangul syllable in parts", "\u1112\u1161\u11ab"],
+  ["a Devanagari letter with its vowel", "\u0915\u0940"],
+  ["a line's end", "\r\n"],
+];
+for (const [name, character] of characterCases) {
+  test(`an offset inside of ${name} is moved before it, one at its edge stays`, () => {
+    for (const [left, right] of [
+      ["const x = '", "';"],
+      ["", ""],
+      ["\u{1f1e8}\u{1f1ed}\u{1f642}", "\u{1f1e8}\u{1f1ed}"],
+      [`${character}${character}`, "z"],
+    ] as const) {
+      const text = left + character + right;
+      for (let offset = left.length; offset < left.length + character.length; offset++)
+        assert.equal(wholeCharacterOffset(text, offset), left.length, JSON.stringify(text));
+      const end = left.length + character.length;
+      assert.equal(wholeCharacterOffset(text, end), end, JSON.stringify(text));
+    }
+  });
+}
+
+test("any offset of any text is a place in it, and looked up in bounded time", () => {
+  for (const text of ["", "\u0301", "a".repeat(100), `e${"\u0301".repeat(100_000)}`]) {
+    for (const offset of [-1, 0, 1, 50, text.length, text.length + 9]) {
+      const whole = wholeCharacterOffset(text, offset);
+      assert.ok(whole >= 0 && whole <= text.length && whole <= Math.max(offset, 0));
+    }
+  }
+});
+
+const lineEndCases: readonly [text: string, expected: string][] = [
+  ["", "\n"],
+  ["one line", "\n"],
+  ["a\nb\nc\r\n", "\n"],
+  ["a\r\nb\r\nc\n", "\r\n"],
+  ["a\r\nb", "\r\n"],
+  ["a\r\nb\n", "\n"],
+];
+for (const [text, expected] of lineEndCases) {
+  test(`the line end of ${JSON.stringify(text)} is ${JSON.stringify(expected)}`, () => {
+    assert.equal(lineEndOf(text), expected);
+  });
+}
+
+const tabCases: readonly [name: string, text: string, expected: number][] = [
+  ["spaces alone", "a {\n  b\n    c\n}\n", 4],
+  ["tabs alone", "a {\n\tb\n\t\tc\n}\n", 4],
+  ["tabs and a comment's stars", "a {\n\t/*\n\t * b\n\t */\n}\n", 4],
+  ["eight spaces written as a tab", "a\n  {\n    b\n      {\n\tc\n\t  {\n", 8],
+  ["an argument list aligned by spaces", "a(b,\n\t          c)\n", 4],
+];
+for (const [name, text, expected] of tabCases) {
+  test(`a tab has ${expected} columns beside ${name}`, () => {
+    assert.equal(guessTabSize(text), expected);
+  });
+}
+
+test("the editor's tab size counts before the guess, and a tab ends at the next stop", () => {
+  const request = { document: open("a\n\tb"), offset: 3, manual: false, others: [] };
+  assert.equal(surroundingsOf(request).tabSize, 4);
+  assert.equal(surroundingsOf({ ...request, tabSize: 2 }).tabSize, 2);
+  assert.deepEqual(
+    ["\tx", "  \tx", "    x", "\t\tx"].map((line) => indentationOf(line, 8)),
+    [8, 8, 4, 16],
+  );
 });
 
 test("shape: one line by default, a block after its opener, statements by key", () => {
