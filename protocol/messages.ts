@@ -60,7 +60,10 @@ export interface CompletionFigures {
 
 /** The single argument of ACCEPTED_COMMAND. */
 export interface Accepted {
+  /** Of the request that it answers. */
   readonly id: number;
+  /** Which of the items: 0 is the first, the likeliest. */
+  readonly alternative: number;
   readonly characters: number;
 }
 

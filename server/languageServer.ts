@@ -19,6 +19,7 @@ import type { TextDocument } from "vscode-languageserver-textdocument";
 import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import {
   ACCEPTED_COMMAND,
+  type Accepted,
   CURSOR_RESTS_NOTIFICATION,
   type EditorFacts,
   type InitializationOptions,
@@ -192,10 +193,11 @@ export class LanguageServer {
     const subscription = token.onCancellationRequested(() => controller.abort());
     try {
       const request = this.#requestOf(params, document);
-      const answer = await this.#stateline.complete(request, controller.signal);
+      const answers = await this.#stateline.complete(request, controller.signal);
       // Positions are of the text that was asked about: a change since then makes the answer worthless.
       const changed = this.#documents.get(document.uri)?.getText() !== request.document.text;
-      return answer && !changed ? [itemOf(answer, document)] : null;
+      if (changed || answers.length === 0) return null;
+      return answers.map((answer) => itemOf(answer, document));
     } finally {
       subscription.dispose();
     }
@@ -246,7 +248,7 @@ export class LanguageServer {
   #execute({ command, arguments: [accepted] = [] }: ExecuteCommandParams): null {
     if (command !== ACCEPTED_COMMAND) return null;
     this.#log.info(
-      `Accepted: completion ${Number(accepted?.id)}, ${Number(accepted?.characters)} characters.`,
+      `Accepted: completion ${Number(accepted?.id)}, alternative ${Number(accepted?.alternative)}, ${Number(accepted?.characters)} characters.`,
     );
     return null;
   }
@@ -277,15 +279,12 @@ function isTabSize(value: unknown): value is number {
 }
 
 function itemOf(answer: CompletionAnswer, document: TextDocument): InlineCompletionItem {
-  const { id, insertText, replaceStart, replaceEnd } = answer;
+  const { id, alternative, insertText, replaceStart, replaceEnd } = answer;
+  const accepted: Accepted = { id, alternative, characters: insertText.length };
   return {
     insertText,
     filterText: insertText,
     range: { start: document.positionAt(replaceStart), end: document.positionAt(replaceEnd) },
-    command: {
-      title: "Accepted",
-      command: ACCEPTED_COMMAND,
-      arguments: [{ id, characters: insertText.length }],
-    },
+    command: { title: "Accepted", command: ACCEPTED_COMMAND, arguments: [accepted] },
   };
 }

@@ -124,14 +124,15 @@ export class Stateline {
     this.#serving?.memory.noteChange(path);
   }
 
-  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
+  /** The likeliest first. */
+  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
-    const answer = await completer?.complete(request, signal);
+    const answers = (await completer?.complete(request, signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
       this.#notedFigures = completer.lastFigures;
       this.#meter.noteCompletion(completer.lastFigures);
     }
-    return answer;
+    return answers;
   }
 
   async readAhead(request: CompletionRequest): Promise<void> {

@@ -78,7 +78,7 @@ async function ask(stateline: Stateline, place: Place, way: Way): Promise<Pick<A
     others: [],
   });
   if (way === "rested") await stateline.readAhead(requestAt(before.slice(0, before.lastIndexOf("\n") + 1)));
-  const answer = await stateline.complete(requestAt(before));
+  const [answer] = await stateline.complete(requestAt(before));
   return {
     answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
     ms: stateline.lastCompletion?.msTotal ?? Number.NaN,

@@ -112,7 +112,7 @@ function terminalLog(verbose: boolean): Log {
 
 async function completeAt(stateline: Stateline, root: string, { path, text, offset }: Place): Promise<void> {
   const document = documentOf(pathInside(root, resolve(path)) ?? path, text);
-  const answer = await stateline.complete({ document, offset, manual: true, others: [] });
+  const [answer] = await stateline.complete({ document, offset, manual: true, others: [] });
   const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
   process.stdout.write(`${shown(text.slice(lineStart, offset), answer)}\n`);
   process.stdout.write(`${figuresLine(stateline)}\n`);
@@ -133,7 +133,12 @@ async function converse(stateline: Stateline): Promise<void> {
     before = line === "" ? "" : before + line.replaceAll("\\n", "\n");
     if (line !== "") {
       const document = documentOf("scratch.ts", before);
-      const answer = await stateline.complete({ document, offset: before.length, manual: true, others: [] });
+      const [answer] = await stateline.complete({
+        document,
+        offset: before.length,
+        manual: true,
+        others: [],
+      });
       process.stdout.write(`${shown(before, answer)}\n${figuresLine(stateline)}\n`);
       before += answer?.insertText ?? "";
     }

@@ -8,18 +8,19 @@ import type { Log } from "../log.ts";
 import type { SyntaxTrees } from "../syntax/trees.ts";
 import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
-import { Finish, type Finished } from "./finish.ts";
-import { type Generation, generateLines } from "./generate.ts";
+import { Finish } from "./finish.ts";
+import { generateLines } from "./generate.ts";
 import { chooseHealing, logSoftmax, NO_HEALING } from "./healing.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
+import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
-import { ShownCompletions } from "./shown.ts";
+import { type Place, ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 
@@ -69,8 +70,11 @@ export class Completer {
     return this.#lastFigures;
   }
 
-  /** undefined: there is nothing to offer, or nobody wants it any more. A newer request for the document cancels this one. */
-  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<CompletionAnswer | undefined> {
+  /**
+   * The likeliest first. Empty: there is nothing to offer, or nobody wants it any more. A newer request for the document
+   * cancels this one.
+   */
+  async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     this.#readingAhead.abort();
     const { uri } = request.document;
     const controller = new AbortController();
@@ -88,7 +92,7 @@ export class Completer {
         signal: controller.signal,
       });
     } catch (cause) {
-      if (cause instanceof Cancelled) return undefined;
+      if (cause instanceof Cancelled) return [];
       throw cause;
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -124,20 +128,27 @@ export class Completer {
     void this.#turn.finally(() => this.#caches.dispose());
   }
 
-  async #attempt(attempt: Attempt): Promise<CompletionAnswer | undefined> {
+  async #attempt(attempt: Attempt): Promise<readonly CompletionAnswer[]> {
     const { request, around, signal } = attempt;
     const { document, manual } = request;
     const settings = this.#context.settings();
     const reason = this.#reasonNotToAsk(request, around);
-    if (reason) return this.#offer(attempt, { nothing: reason }, {});
+    if (reason) return this.#offer(attempt, { joins: [], nothing: reason }, {});
     this.#context.syntax.follow({ ...document, text: around.before + around.after });
     using finish = new Finish(document, around, this.#context.syntax);
-    const rest = this.#shown.remainder(document.uri, around);
-    if (rest !== undefined) return this.#offer(attempt, await finish.join(rest), {});
+    const rest = this.#shown.remainders(this.#placeOf(attempt, settings));
+    const joins = await Promise.all(rest.map((text) => finish.join(text)));
+    if (joins.length > 0) return this.#offer(attempt, { joins }, {});
     if (!manual && !settings.inComments && (await finish.isInComment()))
-      return this.#offer(attempt, { nothing: "the cursor is in a comment" }, {});
+      return this.#offer(attempt, { joins, nothing: "the cursor is in a comment" }, {});
     if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
     return await this.#inTurn(() => this.#compute(attempt, settings, finish));
+  }
+
+  #placeOf({ request, around }: Attempt, settings: Settings): Place {
+    const { document, manual, others } = request;
+    const { state } = this.#context.root();
+    return { uri: document.uri, around, manual, basis: { state, settings, others } };
   }
 
   #reasonNotToAsk({ document, manual }: CompletionRequest, around: Surroundings): string | undefined {
@@ -147,15 +158,12 @@ export class Completer {
     return reasonNotToAsk(question, this.#context.settings());
   }
 
-  async #compute(
-    attempt: Attempt,
-    settings: Settings,
-    finish: Finish,
-  ): Promise<CompletionAnswer | undefined> {
+  async #compute(attempt: Attempt, settings: Settings, finish: Finish): Promise<readonly CompletionAnswer[]> {
     const { request, around, signal } = attempt;
     const { model, tokenizer } = this.#context;
     throwIfCancelled(signal);
     const begunMs = performance.now();
+    const place = this.#placeOf(attempt, settings);
     const context = this.#contexts.build(request.document, around, request.others);
     const shape = (text: string) => shapeOf(around, request.manual, text);
     const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
@@ -177,13 +185,13 @@ export class Completer {
       msDecoding: performance.now() - advancedMs,
       contextTokens: state.tokenCount,
     };
-    const reason = reasonForNothing(generation);
-    if (reason) return this.#offer(attempt, { nothing: reason }, figures);
-    const { text, isOpen, isCut } = generation;
-    const finished = await finish.finish({ text, isOpen, isCut, shape: shape(text) });
+    const offers = await offersOf(generation, finish, shape);
     throwIfCancelled(signal);
-    if ("text" in finished) this.#shown.add({ uri: request.document.uri, ...around, text: finished.text });
-    return this.#offer(attempt, finished, figures);
+    this.#shown.add(
+      place,
+      offers.joins.map(({ text }) => text),
+    );
+    return this.#offer(attempt, offers, figures);
   }
 
   /** To the cursor, or before the tokens that are healed. */
@@ -205,9 +213,9 @@ export class Completer {
 
   #offer(
     attempt: Attempt,
-    finished: Finished,
+    { joins, nothing }: Offers,
     figures: Partial<CompletionFigures>,
-  ): CompletionAnswer | undefined {
+  ): readonly CompletionAnswer[] {
     const msTotal = performance.now() - attempt.startedMs;
     this.#lastFigures = {
       tokensAdvanced: 0,
@@ -215,23 +223,13 @@ export class Completer {
       msToFirstToken: msTotal,
       contextTokens: 0,
       ...figures,
-      ...("nothing" in finished && finished),
+      ...(nothing !== undefined && { nothing }),
       msTotal,
-      characters: "text" in finished ? finished.text.length : 0,
+      characters: joins[0]?.text.length ?? 0,
     };
     this.#context.log.debug(describe(this.#lastFigures));
-    return "text" in finished ? this.#answer(attempt, finished) : undefined;
-  }
-
-  #answer({ request }: Attempt, { text, replaced }: Join): CompletionAnswer {
-    const { document, selected } = request;
-    const { start, end } = replacedBy(request);
-    return {
-      id: this.#nextId++,
-      insertText: (selected?.text ?? "") + text.replaceAll("\n", lineEndOf(document.text)),
-      replaceStart: start,
-      replaceEnd: wholeCharacterOffset(document.text, end + replaced),
-    };
+    const id = this.#nextId++;
+    return joins.map((join, alternative) => ({ id, alternative, ...inDocument(attempt, join) }));
   }
 
   async #inTurn<Result>(job: () => Promise<Result>): Promise<Result> {
@@ -241,9 +239,15 @@ export class Completer {
   }
 }
 
-function reasonForNothing({ text, isCut }: Generation): string | undefined {
-  if (text.trim() !== "") return undefined;
-  return isCut ? "too unsure" : "the line is complete";
+/** In the document's own offsets and line ends. */
+function inDocument({ request }: Attempt, join: Join): Omit<CompletionAnswer, "id" | "alternative"> {
+  const { document, selected } = request;
+  const { start, end } = replacedBy(request);
+  return {
+    insertText: (selected?.text ?? "") + join.text.replaceAll("\n", lineEndOf(document.text)),
+    replaceStart: start,
+    replaceEnd: wholeCharacterOffset(document.text, end + join.replaced),
+  };
 }
 
 function wantsMore(

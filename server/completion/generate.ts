@@ -21,6 +21,8 @@ export interface Generation {
   readonly isCut: boolean;
   /** Whether its last line became too long, so that nobody knows how it would have ended. */
   readonly isOpen: boolean;
+  /** Other texts of the first line, the likeliest first; only where whole lines are searched for. */
+  readonly alternatives?: readonly string[];
   /** Of performance.now(), when the first line was there. */
   readonly firstLineAtMs: number;
 }

@@ -27,8 +27,11 @@ export interface CompletionRequest {
   readonly others: readonly OpenDocument[];
 }
 
+/** One of the answers to a request, which have the same id. */
 export interface CompletionAnswer {
   readonly id: number;
+  /** 0 is the likeliest. */
+  readonly alternative: number;
   readonly insertText: string;
   readonly replaceStart: number;
   readonly replaceEnd: number;

@@ -1,33 +1,68 @@
-/** Completions that were shown, so that typing through one, or back again, costs nothing. */
+/**
+ * Completions that were shown, so that typing through one, or back again, costs nothing. They hold only while what they rest
+ * on is the same, and a request by key is answered from what was asked for by key: what is shown while typing may be cut.
+ */
+import type { Settings } from "../../protocol/settings.ts";
+import type { State } from "../engine/engine.ts";
 import { hasOnlyClosers } from "./closers.ts";
-import { lineAfter, type Surroundings } from "./request.ts";
+import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
 
 const MOST_SHOWN = 16;
 
-interface Shown extends Surroundings {
+/** What a completion rests on besides its own document. */
+export interface Basis {
+  /** The repository's. */
+  readonly state: State;
+  readonly settings: Settings;
+  readonly others: readonly OpenDocument[];
+}
+
+export interface Place {
   readonly uri: string;
-  readonly text: string;
+  readonly around: Surroundings;
+  readonly manual: boolean;
+  readonly basis: Basis;
+}
+
+interface Shown extends Place {
+  /** The likeliest first. */
+  readonly texts: readonly string[];
 }
 
 export class ShownCompletions {
   /** The latest first. */
-  #shown: Shown[] = [];
+  #shown: readonly Shown[] = [];
 
-  add(shown: Shown): void {
-    this.#shown = [shown, ...this.#shown].slice(0, MOST_SHOWN);
+  add(place: Place, texts: readonly string[]): void {
+    if (texts.length > 0) this.#shown = [{ ...place, texts }, ...this.#shown].slice(0, MOST_SHOWN);
   }
 
-  /** What is left of a completion whose beginning has been typed since; undefined when there is none. */
-  remainder(uri: string, around: Surroundings): string | undefined {
+  /** What is left of completions whose beginning has been typed since; nothing when there is none. */
+  remainders({ uri, around, manual, basis }: Place): readonly string[] {
+    this.#shown = this.#shown.filter((shown) => shown.uri !== uri || isSame(shown.basis, basis));
     for (const shown of this.#shown) {
-      if (shown.uri !== uri || around.before.length < shown.before.length) continue;
-      if (!around.before.startsWith(shown.before) || !sameSuffix(shown.after, around.after)) continue;
-      const typed = around.before.slice(shown.before.length);
-      if (shown.text.length > typed.length && shown.text.startsWith(typed))
-        return shown.text.slice(typed.length);
+      if (shown.uri !== uri || (manual && !shown.manual)) continue;
+      const { before, after } = shown.around;
+      if (!around.before.startsWith(before) || !sameSuffix(after, around.after)) continue;
+      const typed = around.before.slice(before.length);
+      const left = shown.texts.filter((text) => text.length > typed.length && text.startsWith(typed));
+      if (left.length > 0) return left.map((text) => text.slice(typed.length));
     }
-    return undefined;
+    return [];
   }
+}
+
+function isSame(a: Basis, b: Basis): boolean {
+  if (a === b) return true;
+  if (a.state !== b.state || JSON.stringify(a.settings) !== JSON.stringify(b.settings)) return false;
+  return sameTexts(a.others, b.others);
+}
+
+/** Whatever the order, which changes with each visit. */
+export function sameTexts(a: readonly OpenDocument[], b: readonly OpenDocument[]): boolean {
+  if (a.length !== b.length) return false;
+  const texts = new Map(a.map(({ uri, text }) => [uri, text]));
+  return b.every(({ uri, text }) => texts.get(uri) === text);
 }
 
 /** An editor adds or overtypes closers to the right of the cursor; everything else must be as it was. */

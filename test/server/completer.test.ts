@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DEFAULT_SETTINGS, type Settings } from "../../protocol/settings.ts";
 import { Completer } from "../../server/completion/completer.ts";
-import type { CompletionRequest } from "../../server/completion/request.ts";
+import type { CompletionRequest, OpenDocument } from "../../server/completion/request.ts";
 import { GRAMMARS_PATH } from "../../server/installation.ts";
 import { SyntaxTrees } from "../../server/syntax/trees.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";
@@ -16,7 +16,7 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
   const tokenizer = await fakeTokenizer();
   const model = new FakeModel(tokenizer);
   model.script = (text) => (known.startsWith(text) ? known.slice(text.length) : "");
-  const state = model.initialState(6);
+  let state = model.initialState(6);
   const completer = new Completer({
     model,
     tokenizer,
@@ -25,7 +25,10 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,
   });
-  return { model, completer, tokenizer };
+  const newState = () => {
+    state = model.initialState(6);
+  };
+  return { model, completer, tokenizer, newState };
 }
 
 /** The cursor is at "|". */
@@ -44,8 +47,14 @@ function ask(marked: string, options: Partial<CompletionRequest> = {}): Completi
 
 test("a line is completed to its end", async () => {
   const { completer } = await setUp("const value = compute(1);\nnext();\n");
-  const answer = await completer.complete(ask("const value = |"));
-  assert.deepEqual(answer, { id: 1, insertText: "compute(1);", replaceStart: 14, replaceEnd: 14 });
+  const [answer] = await completer.complete(ask("const value = |"));
+  assert.deepEqual(answer, {
+    id: 1,
+    alternative: 0,
+    insertText: "compute(1);",
+    replaceStart: 14,
+    replaceEnd: 14,
+  });
 });
 
 test("a line asked for by key is searched for with several hypotheses, a typed one is decoded greedily", async () => {
@@ -57,14 +66,14 @@ test("a line asked for by key is searched for with several hypotheses, a typed o
 
 test("a word that is being typed is healed", async () => {
   const { completer } = await setUp("returned;\n");
-  assert.equal((await completer.complete(ask("retu|")))?.insertText, "rned;");
+  assert.equal((await completer.complete(ask("retu|")))[0]?.insertText, "rned;");
 });
 
 test("a word is healed back to where its whole is one token", async () => {
   const { completer } = await setUp("compute(1);\n");
-  assert.equal((await completer.complete(ask("comput|")))?.insertText, "e(1);");
+  assert.equal((await completer.complete(ask("comput|")))[0]?.insertText, "e(1);");
   const other = await setUp("computation;\n");
-  assert.equal((await other.completer.complete(ask("comput|")))?.insertText, "ation;");
+  assert.equal((await other.completer.complete(ask("comput|")))[0]?.insertText, "ation;");
 });
 
 test("each line recalls what leads to it: the context, less what is healed, and the lines before", async () => {
@@ -92,7 +101,7 @@ test("a word is healed after deleting too, where fewer states are left", async (
 
 test("closers that the editor put there are replaced when they are written again", async () => {
   const { completer } = await setUp("call(first, second);\n");
-  const answer = await completer.complete(ask("call(first|);"));
+  const [answer] = await completer.complete(ask("call(first|);"));
   assert.equal(answer?.insertText, ", second);");
   assert.deepEqual([answer?.replaceStart, answer?.replaceEnd], [10, 12]);
 });
@@ -100,19 +109,19 @@ test("closers that the editor put there are replaced when they are written again
 test("a block is completed to its closer, not beyond, and not beyond maxLines", async () => {
   const known = "if (x) {\n  a();\n  b();\n}\nmore();\n";
   const { completer } = await setUp(known);
-  assert.equal((await completer.complete(ask("if (x) {|")))?.insertText, "\n  a();\n  b();\n}");
+  assert.equal((await completer.complete(ask("if (x) {|")))[0]?.insertText, "\n  a();\n  b();\n}");
   const short = await setUp(known, { maxLines: 2 });
-  assert.equal((await short.completer.complete(ask("if (x) {|")))?.insertText, "\n  a();");
+  assert.equal((await short.completer.complete(ask("if (x) {|")))[0]?.insertText, "\n  a();");
 });
 
 test("below a complete line the next statements are offered by key, and nothing while typing", async () => {
   const known = "  first();\n  second();\n  third();\n\n  fourth();\n";
   const { completer } = await setUp(known);
-  assert.equal(await completer.complete(ask("  first();|")), undefined);
+  assert.deepEqual(await completer.complete(ask("  first();|")), []);
   assert.match(completer.lastFigures?.nothing ?? "", /complete/);
-  const answer = await completer.complete(ask("  first();|\n\n  fourth();\n", { manual: true }));
+  const [answer] = await completer.complete(ask("  first();|\n\n  fourth();\n", { manual: true }));
   assert.equal(answer?.insertText, "\n  second();\n  third();");
-  assert.equal(await completer.complete(ask("  first();|\n  second();\n", { manual: true })), undefined);
+  assert.deepEqual(await completer.complete(ask("  first();|\n  second();\n", { manual: true })), []);
 });
 
 test("a further character advances at most five tokens, ten deleted ones at most 64", async () => {
@@ -155,11 +164,60 @@ test("typing through what was shown asks the engine nothing", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
   await completer.complete(ask("const value = |"));
   const before = model.advanced.length;
-  assert.equal((await completer.complete(ask("const value = com|")))?.insertText, "pute(1);");
+  assert.equal((await completer.complete(ask("const value = com|")))[0]?.insertText, "pute(1);");
   assert.equal(model.advanced.length, before);
   assert.equal(completer.lastFigures?.tokensAdvanced, 0);
   assert.equal(completer.lastFigures?.tokensDecoded, 0);
 });
+
+test("by key a completion that was cut while typing is asked for anew, and comes whole", async () => {
+  const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
+  model.logProb = -0.04;
+  const [typed] = await completer.complete(ask("const value = |"));
+  assert.equal(typed?.insertText, "computeSomething(withThese,");
+  const [byKey] = await completer.complete(ask("const value = |", { manual: true }));
+  assert.equal(byKey?.insertText, "computeSomething(withThese, arguments);");
+  const [along] = await completer.complete(ask("const value = com|"));
+  assert.equal(along?.insertText, "puteSomething(withThese, arguments);");
+  const [keyAlong] = await completer.complete(ask("const value = comp|", { manual: true }));
+  assert.equal(keyAlong?.insertText, "uteSomething(withThese, arguments);");
+  assert.equal(model.beams.length, 2);
+});
+
+const CHANGES: readonly [what: string, change: (world: World) => void, expires: boolean][] = [
+  ["nothing", () => undefined, false],
+  ["the order of the other documents", (world) => world.others.reverse(), false],
+  ["an edit in another document", (world) => world.others.splice(0, 1, other("b", "let b = 2;")), true],
+  ["another document that is opened", (world) => world.others.push(other("d", "let d;")), true],
+  ["another document that is closed", (world) => world.others.pop(), true],
+  ["a new state of the repository", (world) => world.newState(), true],
+  ["fewer lines allowed", (world) => Object.assign(world.settings, { maxLines: 1 }), true],
+  ["another hybrid ratio", (world) => Object.assign(world.settings, { hybridRatio: 0.5 }), true],
+];
+
+interface World {
+  readonly others: OpenDocument[];
+  readonly settings: Partial<Settings>;
+  readonly newState: () => void;
+}
+
+function other(name: string, text: string): OpenDocument {
+  return { ...ask("|").document, uri: `file:///${name}.ts`, relativePath: `${name}.ts`, text };
+}
+
+for (const [what, change, expires] of CHANGES) {
+  test(`what was shown ${expires ? "expires with" : "outlives"} ${what}`, async () => {
+    const settings: Partial<Settings> = {};
+    const { completer, model, newState } = await setUp("const value = compute(1);\n", settings);
+    const world: World = { others: [other("b", "let b = 1;"), other("c", "let c;")], settings, newState };
+    await completer.complete(ask("const value = |", { others: [...world.others] }));
+    assert.equal(model.beams.length, 1);
+    change(world);
+    const [along] = await completer.complete(ask("const value = com|", { others: [...world.others] }));
+    assert.equal(along?.insertText, "pute(1);");
+    assert.equal(model.beams.length, expires ? 2 : 1);
+  });
+}
 
 test("a newer request for the document cancels the older; another document's does not", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
@@ -174,18 +232,18 @@ test("a newer request for the document cancels the older; another document's doe
   });
   const newer = completer.complete(ask("const value|"));
   release();
-  assert.equal(await older, undefined);
-  assert.equal((await newer)?.insertText, " = compute(1);");
-  assert.equal((await other)?.insertText, "compute(1);");
+  assert.deepEqual(await older, []);
+  assert.equal((await newer)[0]?.insertText, " = compute(1);");
+  assert.equal((await other)[0]?.insertText, "compute(1);");
 });
 
 test("a cancelled request gives nothing, before and while it runs", async () => {
   const { completer } = await setUp("const value = compute(1);\n");
-  assert.equal(await completer.complete(ask("const |"), AbortSignal.abort()), undefined);
+  assert.deepEqual(await completer.complete(ask("const |"), AbortSignal.abort()), []);
   const controller = new AbortController();
   const running = completer.complete(ask("const |"), controller.signal);
   controller.abort();
-  assert.equal(await running, undefined);
+  assert.deepEqual(await running, []);
 });
 
 test("where the cursor rests is read ahead of the first keystroke, also inside a line", async () => {
@@ -219,10 +277,10 @@ test("a request ends reading ahead, and goes on where that was", async () => {
 test("an unsure completion is only offered by key", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
   model.logProb = -3;
-  assert.equal(await completer.complete(ask("const value = |")), undefined);
+  assert.deepEqual(await completer.complete(ask("const value = |")), []);
   assert.match(completer.lastFigures?.nothing ?? "", /unsure/);
   assert.equal(
-    (await completer.complete(ask("const value = |", { manual: true })))?.insertText,
+    (await completer.complete(ask("const value = |", { manual: true })))[0]?.insertText,
     "compute(1);",
   );
 });
@@ -230,9 +288,15 @@ test("an unsure completion is only offered by key", async () => {
 test("a line is offered as far as it is likely, to the end of a word", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
   model.logProb = -0.04;
-  assert.equal((await completer.complete(ask("const value = |")))?.insertText, "computeSomething(withThese,");
+  assert.equal(
+    (await completer.complete(ask("const value = |")))[0]?.insertText,
+    "computeSomething(withThese,",
+  );
   const byKey = ask("const value = |", { manual: true });
-  const whole = await completer.complete({ ...byKey, document: { ...byKey.document, uri: "file:///b.ts" } });
+  const [whole] = await completer.complete({
+    ...byKey,
+    document: { ...byKey.document, uri: "file:///b.ts" },
+  });
   assert.equal(whole?.insertText, "computeSomething(withThese, arguments);");
 });
 
@@ -241,37 +305,43 @@ test("a further line is offered whole or not at all", async () => {
     "if (x) {\n  a();\n  b(with, quite, many, arguments, indeed);\n}\n",
   );
   model.logProb = -0.1;
-  assert.equal((await completer.complete(ask("if (x) {|")))?.insertText, "\n  a();");
+  assert.equal((await completer.complete(ask("if (x) {|")))[0]?.insertText, "\n  a();");
 });
 
 test("a selected suggestion is continued, and its range replaced", async () => {
   const { completer } = await setUp("value.returned(1);\n");
   const selected = { text: "returned", startOffset: 6, endOffset: 8 };
-  const answer = await completer.complete(ask("value.re|", { selected }));
-  assert.deepEqual(answer, { id: 1, insertText: "returned(1);", replaceStart: 6, replaceEnd: 8 });
+  const [answer] = await completer.complete(ask("value.re|", { selected }));
+  assert.deepEqual(answer, {
+    id: 1,
+    alternative: 0,
+    insertText: "returned(1);",
+    replaceStart: 6,
+    replaceEnd: 8,
+  });
 });
 
 test("most of the document's line ends are the completion's", async () => {
   const { completer } = await setUp("if (x) {\n  a();\n}\n");
-  assert.equal((await completer.complete(ask("if (x) {|\r\n")))?.insertText, "\r\n  a();\r\n}");
+  assert.equal((await completer.complete(ask("if (x) {|\r\n")))[0]?.insertText, "\r\n  a();\r\n}");
   const mixed = await setUp("if (x) {\n  a();\n}\n");
-  assert.equal((await mixed.completer.complete(ask("if (x) {|\nb\n\r\n")))?.insertText, "\n  a();\n}");
+  assert.equal((await mixed.completer.complete(ask("if (x) {|\nb\n\r\n")))[0]?.insertText, "\n  a();\n}");
 });
 
 test("a block written with tabs ends where the editor's tab size says that it does", async () => {
   const known = "    if (x) {\n\ta();\n}\n";
   const narrow = await setUp(known);
   const asked = ask("    if (x) {|");
-  assert.equal(await narrow.completer.complete({ ...asked, tabSize: 4 }), undefined);
+  assert.deepEqual(await narrow.completer.complete({ ...asked, tabSize: 4 }), []);
   const wide = await setUp(known);
-  assert.equal((await wide.completer.complete({ ...asked, tabSize: 8 }))?.insertText, "\n\ta();");
+  assert.equal((await wide.completer.complete({ ...asked, tabSize: 8 }))[0]?.insertText, "\n\ta();");
 });
 
 test("inside of a character the completion begins before it, and its range too", async () => {
   const { completer } = await setUp("x = compute(1);\n");
   const text = "x = e\u0301";
   const document = { ...ask("|").document, text };
-  const answer = await completer.complete({ ...ask("|", { manual: true }), document, offset: 5 });
+  const [answer] = await completer.complete({ ...ask("|", { manual: true }), document, offset: 5 });
   assert.deepEqual([answer?.insertText, answer?.replaceStart, answer?.replaceEnd], ["compute(1);", 4, 4]);
 });
 
@@ -283,7 +353,7 @@ test("a failing engine fails one request, not the next", async () => {
   };
   await assert.rejects(completer.complete(ask("const value = |")), /out of memory/);
   model.generate = generate;
-  assert.equal((await completer.complete(ask("const value = |")))?.insertText, "compute(1);");
+  assert.equal((await completer.complete(ask("const value = |")))[0]?.insertText, "compute(1);");
 });
 
 test("no state is left over", async () => {

@@ -7,7 +7,6 @@ import { lineEndOf } from "../../server/completion/lineEnds.ts";
 import { indentationOf, mayContinue, shapeOf } from "../../server/completion/lines.ts";
 import { AdaptivePause, pause } from "../../server/completion/pause.ts";
 import { surroundingsOf } from "../../server/completion/request.ts";
-import { ShownCompletions } from "../../server/completion/shown.ts";
 import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
 import { guessTabSize } from "../../server/completion/tabSize.ts";
 import { reasonNotToAsk } from "../../server/completion/worthAsking.ts";
@@ -187,18 +186,6 @@ test("a block goes on until it is left, statements until a blank line, both at m
   assert.equal(mayContinue(block, ["if (x) {", "}"], 8), false);
   assert.equal(mayContinue(block, ["if (x) {", "  a"], 2), false);
   assert.equal(mayContinue({ kind: "statements", indentation: 0 }, ["a", ""], 8), false);
-});
-
-test("typing through a shown completion, and back, needs no engine", () => {
-  const shown = new ShownCompletions();
-  shown.add({ uri: "u", before: "const x = ", after: "\n}", text: "foo(1)" });
-  assert.equal(shown.remainder("u", { before: "const x = fo", after: "\n}" }), "o(1)");
-  assert.equal(shown.remainder("u", { before: "const x = ", after: "\n}" }), "foo(1)");
-  assert.equal(shown.remainder("u", { before: "const x = foo(", after: ")\n}" }), "1)");
-  assert.equal(shown.remainder("u", { before: "const x = fa", after: "\n}" }), undefined);
-  assert.equal(shown.remainder("u", { before: "const x = foo(1)", after: "\n}" }), undefined);
-  assert.equal(shown.remainder("u", { before: "const x = fo", after: "\n  y\n}" }), undefined);
-  assert.equal(shown.remainder("v", { before: "const x = fo", after: "\n}" }), undefined);
 });
 
 test("the prefix begins where it began one keystroke before, but for once in a block", () => {
