@@ -40,7 +40,7 @@ export class ContextBuilder {
   build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[]): Context {
     const { fimPrefix, fimSuffix, fimMiddle } = this.#tokenizer.special;
     const start = prefixStart(around.before);
-    const snippets = this.#snippets.choose(`${document.uri}#${start}`, document, others);
+    const snippets = this.#snippets.choose(start, document, others);
     const tokens: number[] = [];
     for (const { relativePath, text } of snippets) {
       tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));

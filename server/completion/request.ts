@@ -13,6 +13,13 @@ export interface OpenDocument {
   readonly editedLine: number | undefined;
 }
 
+/** Whether no document was edited, opened or closed between two lists; the order changes with each visit and says nothing. */
+export function sameTexts(a: readonly OpenDocument[], b: readonly OpenDocument[]): boolean {
+  if (a.length !== b.length) return false;
+  const texts = new Map(a.map(({ uri, text }) => [uri, text]));
+  return b.every(({ uri, text }) => texts.get(uri) === text);
+}
+
 export interface CompletionRequest {
   readonly document: OpenDocument;
   /** UTF-16 offset of the cursor. */

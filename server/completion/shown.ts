@@ -5,7 +5,7 @@
 import type { Settings } from "../../protocol/settings.ts";
 import type { State } from "../engine/engine.ts";
 import { hasOnlyClosers } from "./closers.ts";
-import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
+import { lineAfter, type OpenDocument, type Surroundings, sameTexts } from "./request.ts";
 
 const MOST_SHOWN = 16;
 
@@ -56,13 +56,6 @@ function isSame(a: Basis, b: Basis): boolean {
   if (a === b) return true;
   if (a.state !== b.state || JSON.stringify(a.settings) !== JSON.stringify(b.settings)) return false;
   return sameTexts(a.others, b.others);
-}
-
-/** Whatever the order, which changes with each visit. */
-export function sameTexts(a: readonly OpenDocument[], b: readonly OpenDocument[]): boolean {
-  if (a.length !== b.length) return false;
-  const texts = new Map(a.map(({ uri, text }) => [uri, text]));
-  return b.every(({ uri, text }) => texts.get(uri) === text);
 }
 
 /** An editor adds or overtypes closers to the right of the cursor; everything else must be as it was. */

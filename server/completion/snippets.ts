@@ -1,60 +1,66 @@
-/** What other open documents tell about this one. Chosen anew only when the place changes, so that a keystroke changes nothing. */
-import { posix } from "node:path";
+/** What other open documents tell about this one. */
 import { isSecret } from "../repository/fileRules.ts";
-import type { OpenDocument } from "./request.ts";
+import { importedBy } from "./imports.ts";
+import { type OpenDocument, sameTexts } from "./request.ts";
 
 const MOST_SNIPPETS = 2;
 const SNIPPET_CHARACTERS = 900;
 const LINES_BEFORE_EDIT = 12;
-const MOST_PLACES = 32;
+const MOST_CHOICES = 32;
 
 export interface Snippet {
   readonly relativePath: string;
   readonly text: string;
 }
 
-export class SnippetChoice {
-  /** By place: a document and the block in it where the prefix begins. */
-  readonly #chosen = new Map<string, readonly Snippet[]>();
+interface Choice {
+  readonly start: number;
+  readonly others: readonly OpenDocument[];
+  readonly snippets: readonly Snippet[];
+}
 
-  choose(place: string, document: OpenDocument, others: readonly OpenDocument[]): readonly Snippet[] {
-    const known = this.#chosen.get(place);
-    if (known) return known;
-    const chosen = chooseSnippets(document, others);
-    this.#chosen.set(place, chosen);
-    for (const oldest of this.#chosen.keys()) {
-      if (this.#chosen.size <= MOST_PLACES) break;
-      this.#chosen.delete(oldest);
+/**
+ * Chosen anew when the prefix begins elsewhere, and on coming back from another document if the others' texts have changed
+ * since; between two keystrokes in a document nothing changes, or all that comes after the snippets would be read again.
+ */
+export class SnippetChoice {
+  /** By document, the oldest first. */
+  readonly #choices = new Map<string, Choice>();
+  #latest = "";
+
+  /** `start`: the offset at which the prefix begins. */
+  choose(start: number, document: OpenDocument, others: readonly OpenDocument[]): readonly Snippet[] {
+    const { uri } = document;
+    const cameBack = this.#latest !== uri;
+    this.#latest = uri;
+    const known = this.#choices.get(uri);
+    if (known?.start === start && !(cameBack && !sameTexts(known.others, others))) return known.snippets;
+    const snippets = chooseSnippets(document, others);
+    this.#choices.delete(uri);
+    this.#choices.set(uri, { start, others, snippets });
+    for (const oldest of this.#choices.keys()) {
+      if (this.#choices.size <= MOST_CHOICES) break;
+      this.#choices.delete(oldest);
     }
-    return chosen;
+    return snippets;
   }
 }
 
 /** Documents that this one imports come last, closest to it; documents of other languages only if it imports them. */
 export function chooseSnippets(document: OpenDocument, others: readonly OpenDocument[]): Snippet[] {
-  const imports = importLines(document.text);
-  const isImported = (other: OpenDocument) => imports.includes(posix.parse(other.relativePath).name);
+  const imports = importedBy(document);
   return others
-    .filter((other) => other.uri !== document.uri && !isSecret(other.relativePath))
+    .filter(({ uri, relativePath }) => uri !== document.uri && !isSecret(relativePath))
+    .map((other) => ({ other, isImported: imports(other.relativePath) }))
     .filter(
-      (other) =>
-        isImported(other) || (other.languageId === document.languageId && other.editedLine !== undefined),
+      ({ other, isImported }) =>
+        isImported || (other.languageId === document.languageId && other.editedLine !== undefined),
     )
-    .sort((a, b) => Number(isImported(b)) - Number(isImported(a)))
+    .sort((a, b) => Number(b.isImported) - Number(a.isImported))
     .slice(0, MOST_SNIPPETS)
     .reverse()
-    .map((other) => ({ relativePath: other.relativePath, text: excerpt(other) }))
+    .map(({ other }) => ({ relativePath: other.relativePath, text: excerpt(other) }))
     .filter((snippet) => snippet.text.trim() !== "");
-}
-
-function importLines(text: string): string {
-  return text
-    .slice(0, 8000)
-    .split("\n")
-    .filter((line) =>
-      /^\s*(import|from|use|using|#include|require|const .*require\(|export .* from)\b/.test(line),
-    )
-    .join("\n");
 }
 
 function excerpt(document: OpenDocument): string {

@@ -7,7 +7,6 @@ import { lineEndOf } from "../../server/completion/lineEnds.ts";
 import { indentationOf, mayContinue, shapeOf } from "../../server/completion/lines.ts";
 import { AdaptivePause, pause } from "../../server/completion/pause.ts";
 import { surroundingsOf } from "../../server/completion/request.ts";
-import { chooseSnippets, SnippetChoice } from "../../server/completion/snippets.ts";
 import { guessTabSize } from "../../server/completion/tabSize.ts";
 import { reasonNotToAsk } from "../../server/completion/worthAsking.ts";
 
@@ -205,28 +204,6 @@ test("the suffix leaves out what the editor closed, and is short", () => {
   assert.equal(suffixOf(""), "");
   assert.ok(suffixOf(`${"\nline".repeat(500)}`).length <= 1200);
   assert.ok(suffixOf("y".repeat(5000)).length <= 1200);
-});
-
-test("snippets: imported documents, then edited ones of the language; secrets never", () => {
-  const document = open('import { a } from "./other";\n');
-  const others = [
-    open("const edited = 1;\n", "edited.ts"),
-    open("const other = 1;\n", "other.ts"),
-    open("SECRET=1\n", ".env"),
-    { ...open("unseen = 1\n", "unseen.ts"), editedLine: undefined },
-  ];
-  assert.deepEqual(
-    chooseSnippets(document, others).map(({ relativePath }) => relativePath),
-    ["edited.ts", "other.ts"],
-  );
-});
-
-test("snippets do not change while the place stays", () => {
-  const choice = new SnippetChoice();
-  const document = open("x");
-  const first = choice.choose("place", document, [open("a\n", "b.ts")]);
-  assert.equal(choice.choose("place", document, [open("changed\n", "b.ts")]), first);
-  assert.notEqual(choice.choose("elsewhere", document, [open("changed\n", "b.ts")]), first);
 });
 
 test("the pause follows the latency within its bounds", () => {
