@@ -35,8 +35,8 @@ export function factsOf({ capabilities }: InitializeParams, options: Initializat
 }
 
 export function foldersOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
-  if (workspaceFolders) return pathsOf(workspaceFolders.map(({ uri }) => uri));
-  return rootUri ? pathsOf([rootUri]) : [];
+  if (workspaceFolders) return workspaceFolders.map(({ uri }) => uri);
+  return rootUri ? [rootUri] : [];
 }
 
 export function pathsOf(uris: readonly string[]): string[] {

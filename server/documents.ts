@@ -1,16 +1,29 @@
 /** The documents that the editor has open: their text, where each was edited last, and the order of use. */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type TextDocumentContentChangeEvent, TextDocuments } from "vscode-languageserver/node";
+import {
+  type Connection,
+  NotebookDocuments,
+  type TextDocumentContentChangeEvent,
+  TextDocuments,
+} from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { OpenDocument } from "./completion/request.ts";
+import { cellPath, cellsAround } from "./notebooks.ts";
 import { pathInside } from "./repository/sources.ts";
 
 export class OpenDocuments {
+  /** Cells of notebooks too. */
   readonly all = new TextDocuments(this.#configuration());
+  readonly #notebooks = new NotebookDocuments(this.all);
   readonly #editedLine = new Map<string, number>();
   /** The most recently used last. */
   readonly #recent = new Set<string>();
+
+  listen(connection: Connection): void {
+    this.all.listen(connection);
+    this.#notebooks.listen(connection);
+  }
 
   get(uri: string): TextDocument | undefined {
     return this.all.get(uri);
@@ -26,24 +39,38 @@ export class OpenDocuments {
     this.#editedLine.delete(uri);
   }
 
-  describe(document: TextDocument, folders: readonly string[]): OpenDocument {
-    return {
-      uri: document.uri,
-      relativePath: shownPath(document.uri, folders),
-      languageId: document.languageId,
-      text: document.getText(),
-      editedLine: this.#editedLine.get(document.uri),
-    };
+  /** `roots`: paths of the workspace's folders, or URIs of those that are on no disk. */
+  describe(document: TextDocument, roots: readonly string[]): OpenDocument {
+    const notebook = this.#notebooks.findNotebookDocumentForCell(document.uri);
+    const described = this.#describeAlone(document, roots);
+    if (!notebook) return described;
+    return { ...described, notebook: cellsAround(document, notebook, this.#notebooks) };
   }
 
-  /** All but one, the most recently used first. */
-  others(uri: string, folders: readonly string[]): OpenDocument[] {
+  /** All but one and the cells around it, the most recently used first. */
+  others(uri: string, roots: readonly string[]): OpenDocument[] {
+    const notebook = this.#notebooks.findNotebookDocumentForCell(uri);
+    const isAround = (other: string) =>
+      notebook !== undefined && this.#notebooks.findNotebookDocumentForCell(other) === notebook;
     return [...this.#recent]
       .reverse()
-      .filter((other) => other !== uri)
+      .filter((other) => other !== uri && !isAround(other))
       .map((other) => this.all.get(other))
       .filter((document) => document !== undefined)
-      .map((document) => this.describe(document, folders));
+      .map((document) => this.#describeAlone(document, roots));
+  }
+
+  #describeAlone(document: TextDocument, roots: readonly string[]): OpenDocument {
+    const { uri, languageId } = document;
+    const notebook = this.#notebooks.findNotebookDocumentForCell(uri);
+    const relativePath = shownPath(notebook?.uri ?? uri, roots);
+    return {
+      uri,
+      relativePath: notebook ? cellPath(relativePath, languageId) : relativePath,
+      languageId,
+      text: document.getText(),
+      editedLine: this.#editedLine.get(uri),
+    };
   }
 
   #configuration() {
@@ -70,12 +97,25 @@ export function filePathOf(uri: string): string | undefined {
   }
 }
 
-function shownPath(uri: string, folders: readonly string[]): string {
+function shownPath(uri: string, roots: readonly string[]): string {
   const path = filePathOf(uri);
-  if (path === undefined) return uri.slice(uri.lastIndexOf("/") + 1) || "untitled";
-  for (const folder of folders) {
-    const inside = pathInside(folder, path);
+  if (path === undefined) return pathInUri(uri, roots);
+  for (const root of roots) {
+    const inside = pathInside(root, path);
     if (inside !== undefined) return inside;
   }
   return basename(path);
+}
+
+/** Of a document that is on no disk: inside of a virtual folder, or its name alone. */
+function pathInUri(uri: string, roots: readonly string[]): string {
+  const bare = uri.replace(/[?#].*$/s, "");
+  const root = roots.find((each) => bare.startsWith(`${each}/`));
+  const path = root === undefined ? bare.slice(1 + bare.search(/[/:][^/:]*$/)) : bare.slice(root.length + 1);
+  try {
+    return decodeURIComponent(path) || "untitled";
+  } catch {
+    // A lone percent sign.
+    return path;
+  }
 }

@@ -47,7 +47,10 @@ export class LanguageServer {
   readonly #log: Log;
   readonly #progress: ReadingProgress;
   #client: ClientFacts = NO_CLIENT;
+  /** Paths of the workspace's folders. */
   #folders: readonly string[] = [];
+  /** The same, and URIs of the folders that are on no disk. */
+  #roots: readonly string[] = [];
   /** What the client sent last, for clients that are not asked. */
   #pushedSettings: unknown;
   readonly #toldProblems = new Set<string>();
@@ -86,7 +89,7 @@ export class LanguageServer {
     all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
     all.onDidSave(({ document }) => this.#noteFile(document.uri));
     all.onDidClose(({ document }) => this.#documents.noteClosed(document.uri));
-    all.listen(connection);
+    this.#documents.listen(connection);
     connection.listen();
   }
 
@@ -102,7 +105,7 @@ export class LanguageServer {
     const options = (params.initializationOptions ?? {}) as InitializationOptions;
     this.#client = factsOf(params, options);
     this.#pushedSettings = options.settings;
-    this.#folders = foldersOf(params);
+    this.#takeFolders(foldersOf(params));
     return {
       serverInfo: { name: "Stateline", version: packageVersion() },
       capabilities: {
@@ -111,6 +114,7 @@ export class LanguageServer {
           change: TextDocumentSyncKind.Incremental,
           save: { includeText: false },
         },
+        notebookDocumentSync: { notebookSelector: [{ notebook: "*" }] },
         inlineCompletionProvider: true,
         executeCommandProvider: { commands: [ACCEPTED_COMMAND] },
         workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
@@ -152,8 +156,13 @@ export class LanguageServer {
 
   async #foldersChanged(): Promise<void> {
     const folders = await this.#connection.workspace.getWorkspaceFolders();
-    this.#folders = pathsOf((folders ?? []).map(({ uri }) => uri));
+    this.#takeFolders((folders ?? []).map(({ uri }) => uri));
     await this.#stateline?.configure(await this.#readSettings(), this.#folders);
+  }
+
+  #takeFolders(uris: readonly string[]): void {
+    this.#folders = pathsOf(uris);
+    this.#roots = uris.map((uri) => filePathOf(uri) ?? uri);
   }
 
   async #configurationChanged(pushed: unknown): Promise<void> {
@@ -223,10 +232,10 @@ export class LanguageServer {
   ): CompletionRequest {
     const selected = context?.selectedCompletionInfo;
     return {
-      document: this.#documents.describe(document, this.#folders),
+      document: this.#documents.describe(document, this.#roots),
       offset: document.offsetAt(position),
       manual: context?.triggerKind === InlineCompletionTriggerKind.Invoked,
-      others: this.#documents.others(document.uri, this.#folders),
+      others: this.#documents.others(document.uri, this.#roots),
       ...(isTabSize(tabSize) && { tabSize }),
       ...(selected && {
         selected: {

@@ -19,7 +19,7 @@ import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
-import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
+import { homeOf, lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
 import { type Place, ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
@@ -115,7 +115,7 @@ export class Completer {
         // Whatever is on the line: a person may well begin another one here.
         if (this.#reasonNotToAsk({ ...request, manual: true }, around)) return;
         const { tokens } = this.#contexts.build(request.document, around, request.others);
-        await this.#caches.of(request.document.uri).advance(this.#context.root, tokens, signal);
+        await this.#caches.of(homeOf(request.document)).advance(this.#context.root, tokens, signal);
       });
     } catch (cause) {
       if (!(cause instanceof Cancelled)) throw cause;
@@ -166,7 +166,7 @@ export class Completer {
     const place = this.#placeOf(attempt, settings);
     const context = this.#contexts.build(request.document, around, request.others);
     const shape = (text: string) => shapeOf(around, request.manual, text);
-    const { state, tokensAdvanced, healing } = await this.#advance(request.document.uri, context, signal);
+    const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
     const advancedMs = performance.now();
     const generation = await generateLines(model, tokenizer, state, {
       healing,
@@ -195,9 +195,9 @@ export class Completer {
   }
 
   /** To the cursor, or before the tokens that are healed. */
-  async #advance(uri: string, { tokens, healings }: Context, signal: AbortSignal) {
+  async #advance(home: string, { tokens, healings }: Context, signal: AbortSignal) {
     const { model, root } = this.#context;
-    const cache = this.#caches.of(uri);
+    const cache = this.#caches.of(home);
     if (healings.length === 0) return { ...(await cache.advance(root, tokens, signal)), healing: NO_HEALING };
     const { tokensAdvanced } = await cache.advance(root, tokens.slice(0, -1), signal);
     // After text was deleted, not every state before the last is there; what it would heal is then not looked at.

@@ -1,4 +1,4 @@
-/** A prefix cache for each of the documents used last, so that going to and fro between two of them is free. */
+/** A prefix cache for each of the documents (or notebooks) used last, so that going to and fro between two of them is free. */
 import type { Model } from "../engine/engine.ts";
 import { PrefixCache } from "./prefixCache.ts";
 
@@ -14,10 +14,10 @@ export class PrefixCaches {
     this.#model = model;
   }
 
-  of(uri: string): PrefixCache {
-    const cache = this.#caches.get(uri) ?? new PrefixCache(this.#model);
-    this.#caches.delete(uri);
-    this.#caches.set(uri, cache);
+  of(home: string): PrefixCache {
+    const cache = this.#caches.get(home) ?? new PrefixCache(this.#model);
+    this.#caches.delete(home);
+    this.#caches.set(home, cache);
     for (const [oldest, unused] of this.#caches) {
       if (this.#caches.size <= MOST_DOCUMENTS) break;
       this.#caches.delete(oldest);

@@ -11,6 +11,13 @@ export interface OpenDocument {
   readonly text: string;
   /** Where it was last edited, a line number; undefined when it was only opened. */
   readonly editedLine: number | undefined;
+  /** Of a notebook's cell: what stands in the cells of its language before and after it. */
+  readonly notebook?: { readonly uri: string; readonly before: string; readonly after: string };
+}
+
+/** What a document shares with the other cells of its notebook. */
+export function homeOf({ uri, notebook }: OpenDocument): string {
+  return notebook?.uri ?? uri;
 }
 
 /** Whether no document was edited, opened or closed between two lists; the order changes with each visit and says nothing. */
@@ -54,11 +61,11 @@ export interface Surroundings {
 
 /** Takes the selected suggestion for typed. */
 export function surroundingsOf(request: CompletionRequest): Surroundings {
-  const { text } = request.document;
+  const { text, notebook } = request.document;
   const { start, end } = replacedBy(request);
   return {
-    before: lineFeedsOnly(text.slice(0, start) + (request.selected?.text ?? "")),
-    after: lineFeedsOnly(text.slice(end)),
+    before: lineFeedsOnly((notebook?.before ?? "") + text.slice(0, start) + (request.selected?.text ?? "")),
+    after: lineFeedsOnly(text.slice(end) + (notebook?.after ?? "")),
     tabSize: request.tabSize ?? guessTabSize(text),
   };
 }

@@ -1,7 +1,7 @@
 /** What other open documents tell about this one. */
 import { isSecret } from "../repository/fileRules.ts";
 import { importedBy } from "./imports.ts";
-import { type OpenDocument, sameTexts } from "./request.ts";
+import { homeOf, type OpenDocument, sameTexts } from "./request.ts";
 
 const MOST_SNIPPETS = 2;
 const SNIPPET_CHARACTERS = 900;
@@ -24,20 +24,20 @@ interface Choice {
  * since; between two keystrokes in a document nothing changes, or all that comes after the snippets would be read again.
  */
 export class SnippetChoice {
-  /** By document, the oldest first. */
+  /** By document or notebook, the oldest first. */
   readonly #choices = new Map<string, Choice>();
   #latest = "";
 
   /** `start`: the offset at which the prefix begins. */
   choose(start: number, document: OpenDocument, others: readonly OpenDocument[]): readonly Snippet[] {
-    const { uri } = document;
-    const cameBack = this.#latest !== uri;
-    this.#latest = uri;
-    const known = this.#choices.get(uri);
+    const home = homeOf(document);
+    const cameBack = this.#latest !== home;
+    this.#latest = home;
+    const known = this.#choices.get(home);
     if (known?.start === start && !(cameBack && !sameTexts(known.others, others))) return known.snippets;
     const snippets = chooseSnippets(document, others);
-    this.#choices.delete(uri);
-    this.#choices.set(uri, { start, others, snippets });
+    this.#choices.delete(home);
+    this.#choices.set(home, { start, others, snippets });
     for (const oldest of this.#choices.keys()) {
       if (this.#choices.size <= MOST_CHOICES) break;
       this.#choices.delete(oldest);
@@ -48,7 +48,7 @@ export class SnippetChoice {
 
 /** Documents that this one imports come last, closest to it; documents of other languages only if it imports them. */
 export function chooseSnippets(document: OpenDocument, others: readonly OpenDocument[]): Snippet[] {
-  const imports = importedBy(document);
+  const imports = importedBy({ ...document, text: (document.notebook?.before ?? "") + document.text });
   return others
     .filter(({ uri, relativePath }) => uri !== document.uri && !isSecret(relativePath))
     .map((other) => ({ other, isImported: imports(other.relativePath) }))
