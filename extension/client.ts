@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import {
   CloseAction,
+  type DocumentSelector,
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
@@ -192,7 +193,7 @@ export class Client implements vscode.Disposable {
       transport: TransportKind.ipc,
     };
     const options: LanguageClientOptions = {
-      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      documentSelector: servedDocuments(),
       outputChannel: log,
       initializationOptions: (): InitializationOptions => ({
         storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
@@ -210,6 +211,13 @@ export class Client implements vscode.Disposable {
     };
     return new QuietLanguageClient("stateline", "Stateline", server, options);
   }
+}
+
+/** What a person edits: files, also those of folders that are on no disk, new documents, and cells of notebooks. */
+function servedDocuments(): DocumentSelector {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const schemes = new Set(["file", "untitled", ...folders.map(({ uri }) => uri.scheme)]);
+  return [...[...schemes].map((scheme) => ({ scheme })), { notebook: "*" }];
 }
 
 /** Its errors go to the log alone: the person hears of a server only when it is given up, and then once. */

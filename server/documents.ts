@@ -75,7 +75,13 @@ export class OpenDocuments {
 
   #configuration() {
     return {
-      create: TextDocument.create,
+      create: (uri: string, languageId: string, version: number, text: string) => {
+        // A client may send anything.
+        if (![uri, languageId, text].every((value) => typeof value === "string")) {
+          throw new TypeError("A document was opened without its URI, language or text; it is not served.");
+        }
+        return TextDocument.create(uri, languageId, version, text);
+      },
       update: (document: TextDocument, changes: TextDocumentContentChangeEvent[], version: number) => {
         const last = changes.at(-1);
         if (last && "range" in last) this.#editedLine.set(document.uri, last.range.start.line);

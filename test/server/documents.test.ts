@@ -7,24 +7,107 @@ type Handler = (params: unknown) => void;
 /** The documents with the handlers that a connection would call. */
 function setUp() {
   const handlers: Record<string, Handler> = {};
-  const connection = new Proxy(
+  const connection: object = new Proxy(
     {},
     {
-      get: (_, name: string) => (handler: Handler) => {
-        handlers[name] = handler;
-        return { dispose: () => undefined };
-      },
+      get: (_, name: string) =>
+        name === "notebooks" || name === "synchronization"
+          ? connection
+          : (handler: Handler) => {
+              handlers[name] = handler;
+              return { dispose: () => undefined };
+            },
     },
   );
   const documents = new OpenDocuments();
-  documents.all.listen(connection as Parameters<typeof documents.all.listen>[0]);
+  documents.listen(connection as Parameters<typeof documents.listen>[0]);
   let version = 1;
   const open = (uri: string, text: string) =>
     handlers.onDidOpenTextDocument?.({ textDocument: { uri, languageId: "typescript", version, text } });
   const change = (uri: string, contentChanges: unknown[]) =>
     handlers.onDidChangeTextDocument?.({ textDocument: { uri, version: ++version }, contentChanges });
-  return { documents, open, change };
+  const openNotebook = (uri: string, cells: readonly (readonly [languageId: string, text: string])[]) =>
+    handlers.onDidOpenNotebookDocument?.({
+      notebookDocument: { uri, version, cells: cells.map((_, i) => ({ kind: 2, document: `cell:${i}` })) },
+      cellTextDocuments: cells.map(([languageId, text], i) => ({
+        uri: `cell:${i}`,
+        languageId,
+        version,
+        text,
+      })),
+    });
+  return { documents, open, change, openNotebook };
 }
+
+const ROOTS = ["/r", "vscode-vfs://github/owner/shop"];
+const PATHS: readonly [uri: string, shown: string][] = [
+  ["file:///r/src/a%20b.ts", "src/a b.ts"],
+  ["file:///elsewhere/a.ts", "a.ts"],
+  ["vscode-vfs://github/owner/shop/src/a%20b.ts", "src/a b.ts"],
+  ["vscode-vfs://github/owner/shop2/a.ts", "a.ts"],
+  ["memfs:/x/a.ts?version=1/2#part", "a.ts"],
+  ["memfs:/x/100%.ts", "100%.ts"],
+  ["untitled:Untitled-1", "Untitled-1"],
+  ["untitled:", "untitled"],
+  ["nonsense", "nonsense"],
+];
+for (const [uri, shown] of PATHS) {
+  test(`${uri} is shown as ${shown}`, () => {
+    const { documents, open } = setUp();
+    open(uri, "x");
+    const document = documents.get(uri);
+    assert.ok(document);
+    assert.equal(documents.describe(document, ROOTS).relativePath, shown);
+  });
+}
+
+test("a document without URI, language or text is refused", () => {
+  const { documents, open } = setUp();
+  for (const [uri, text] of [
+    [undefined, "x"],
+    ["file:///a.ts", 3],
+    [{}, "x"],
+  ])
+    assert.throws(() => open(uri as string, text as string), /is not served/);
+  assert.deepEqual(documents.others("file:///b.ts", ROOTS), []);
+});
+
+test("a cell has the cells of its language around it, and a path in that language", async () => {
+  const { documents, open, openNotebook } = setUp();
+  const cells = ["a = 1\n", "", "b = 2", "c = 3\n\n"].map((text) => ["python", text] as const);
+  await openNotebook("file:///r/analysis/n.v2.ipynb", [
+    ["markdown", "# Prose"],
+    ...cells,
+    ["sql", "SELECT 1"],
+  ]);
+  open("file:///r/a.py", "x");
+  const described = (i: number) => {
+    const document = documents.get(`cell:${i}`);
+    assert.ok(document);
+    return documents.describe(document, ROOTS);
+  };
+  const uri = "file:///r/analysis/n.v2.ipynb";
+  assert.deepEqual(described(3).notebook, { uri, before: "a = 1\n\n", after: "\n\nc = 3" });
+  assert.deepEqual(described(0).notebook, { uri, before: "", after: "" });
+  assert.deepEqual(
+    [0, 1, 5].map((i) => described(i).relativePath),
+    ["analysis/n.v2.md", "analysis/n.v2.py", "analysis/n.v2.sql"],
+  );
+  assert.deepEqual(
+    documents.others("cell:1", ROOTS).map((other) => other.uri),
+    [],
+  );
+  documents.noteUse("file:///r/a.py");
+  documents.noteUse("cell:2");
+  assert.deepEqual(
+    documents.others("cell:1", ROOTS).map((other) => other.uri),
+    ["file:///r/a.py"],
+  );
+  assert.deepEqual(
+    documents.others("file:///r/a.py", ROOTS).map((other) => other.relativePath),
+    ["analysis/n.v2.py"],
+  );
+});
 
 const range = (startLine: number, startCharacter: number, endLine: number, endCharacter: number) => ({
   start: { line: startLine, character: startCharacter },
