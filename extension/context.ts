@@ -87,6 +87,16 @@ export class Context {
     apply();
   }
 
+  /** Which documents are served is said when the server starts: a folder on another kind of file system is new to it. */
+  followFolders(): void {
+    this.pushCleanup(
+      vscode.workspace.onDidChangeWorkspaceFolders(({ added }) => {
+        const isVirtual = added.some(({ uri }) => uri.scheme !== "file");
+        if (isVirtual && this.client.life.kind === "running") void this.client.restart();
+      }),
+    );
+  }
+
   stop(): Promise<void> {
     return this.client.stop();
   }

@@ -36,6 +36,7 @@ export function activate(extension: ExtensionContext): ExtensionApi {
   context.registerCommand("stateline.openKeys", openKeys);
   context.registerCommand("stateline.openWalkthrough", openWalkthrough);
   context.followSettings();
+  context.followFolders();
   deactivateContext = () => context.stop();
   return context.api();
 }
