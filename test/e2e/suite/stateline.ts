@@ -74,6 +74,25 @@ export function defineTests(): void {
       );
     });
 
+    test("completes a notebook's cell by what the cells before it say", async () => {
+      await ready(api);
+      const cellOf = (text: string) =>
+        new vscode.NotebookCellData(vscode.NotebookCellKind.Code, text, "python");
+      const notebook = await vscode.workspace.openNotebookDocument(
+        "jupyter-notebook",
+        new vscode.NotebookData([cellOf("quuxified_totals = load_zebra_table(path)"), cellOf("")]),
+      );
+      await vscode.window.showNotebookDocument(notebook, { selections: [new vscode.NotebookRange(1, 2)] });
+      const { document } = notebook.cellAt(1);
+      const { shown } = api.counts();
+      await vscode.commands.executeCommand("notebook.cell.edit");
+      await vscode.commands.executeCommand("type", { text: "describe(quuxified_" });
+      await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+      await until("a completion is offered", api.onDidChange, () => api.counts().shown > shown);
+      await accept(document);
+      assert.match(document.getText(), /^describe\(quuxified_totals\b/);
+    });
+
     test("tells what the last completion cost", async () => {
       await offered(api);
       const figures = await api.lastCompletion();
