@@ -57,20 +57,20 @@ const BEGINNINGS = [
   "    for (const ",
 ];
 
+/** How many further lines come is a matter of time. */
+function firstLines(items: readonly Item[]): readonly (string | undefined)[] {
+  return items.map((item) => item.insertText.split("\n", 1)[0]);
+}
+
 test("by key the answer is the one of a document where nothing was shown before", async () => {
   let cut = 0;
-  for (const beginning of BEGINNINGS) {
+  for (const beginning of [...BEGINNINGS, "    account.total = ", "    const name = account.", "    total"]) {
     const text = TEXT + beginning;
-    const fresh = await ask(await open(text), endOf(text), true);
+    const fresh = firstLines(await ask(await open(text), endOf(text), true));
     const uri = await open(text);
-    const [typed] = await ask(uri, endOf(text));
-    const byKey = await ask(uri, endOf(text), true);
-    assert.deepEqual(
-      byKey.map((item) => item.insertText),
-      fresh.map((item) => item.insertText),
-      beginning,
-    );
-    if (typed && byKey[0] && typed.insertText.length < byKey[0].insertText.length) cut++;
+    const [typed] = firstLines(await ask(uri, endOf(text)));
+    assert.deepEqual(firstLines(await ask(uri, endOf(text), true)), fresh, beginning);
+    if (typed !== undefined && typed !== fresh[0]) cut++;
   }
   assert.ok(cut > 0, "nothing was cut while typing in any of these places");
 });
