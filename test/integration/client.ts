@@ -228,6 +228,12 @@ export class Client {
 const INVOKED = 1;
 const AUTOMATIC = 2;
 
-function workspaceFolder(path: string) {
-  return { uri: pathToFileURL(path).href, name: basename(path) };
+/** A path, or the URI of a folder that is on no disk. */
+function workspaceFolder(folder: string) {
+  return { uri: folder.includes("://") ? folder : pathToFileURL(folder).href, name: basename(folder) };
+}
+
+export function endOf(text: string): Position {
+  const lines = text.split("\n");
+  return { line: lines.length - 1, character: lines.at(-1)?.length ?? 0 };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { Client, type Position } from "./client.ts";
+import { Client, endOf } from "./client.ts";
 import { program, remove, temporaryFolder, write } from "./repository.ts";
 
 /** Long enough to read that the reading is seen: statuses are sent at intervals. */
@@ -24,11 +24,6 @@ async function openDocument(text: string, languageId = "typescript"): Promise<st
   const uri = pathToFileURL(join(root, `src/open${documents++}.ts`)).href;
   await client.open(uri, text, languageId);
   return uri;
-}
-
-function endOf(text: string): Position {
-  const lines = text.split("\n");
-  return { line: lines.length - 1, character: lines.at(-1)?.length ?? 0 };
 }
 
 const TEXT = `import { createAccount0 } from "./module0/file0.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { Client, type Position } from "./client.ts";
+import { Client, endOf } from "./client.ts";
 import { program, remove, temporaryFolder } from "./repository.ts";
 
 const root = temporaryFolder(program(4));
@@ -51,11 +51,6 @@ async function change(notebook: string, version: number, cells: object): Promise
     notebookDocument: { uri: notebook, version },
     change: { cells },
   });
-}
-
-function endOf(text: string): Position {
-  const lines = text.split("\n");
-  return { line: lines.length - 1, character: lines.at(-1)?.length ?? 0 };
 }
 
 /** Of the item that is offered first, by key. */

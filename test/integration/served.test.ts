@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { Client, type Item, type Position } from "./client.ts";
+import { Client, endOf, type Item, type Position } from "./client.ts";
 import { program, remove, temporaryFolder, write } from "./repository.ts";
 
 const root = temporaryFolder(program(6));
 const storagePath = temporaryFolder();
-const VIRTUAL = "vscode-vfs://github/owner/shop";
 let client: Client;
 
 before(async () => {
@@ -31,11 +30,6 @@ afterEach(async () => {
     await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
   opened.clear();
 });
-
-function endOf(text: string): Position {
-  const lines = text.split("\n");
-  return { line: lines.length - 1, character: lines.at(-1)?.length ?? 0 };
-}
 
 async function ask(uri: string, at: Position, manual = false): Promise<readonly Item[]> {
   return (await client.complete(uri, at, { manual })) ?? [];
@@ -151,19 +145,28 @@ test("several answers differ, and each says which it is when it is accepted", as
   }
 });
 
-test("documents of any scheme are served, those of secrets are not", async () => {
-  for (const name of [
-    "untitled:Untitled-1",
-    `${VIRTUAL}/src/a.ts`,
-    "memfs:/shop/b%20c.ts",
-    "memfs:/odd%.ts",
-  ]) {
+test("documents of any scheme are served", async () => {
+  for (const uri of ["untitled:Untitled-1", "memfs:/shop/b%20c.ts", "memfs:/odd%.ts", "odd"]) {
     const text = `${TEXT}    store.`;
-    await ask(await open(text, name), endOf(text), true);
-    assert.ok((await decoded()) > 0, name);
+    await ask(await open(text, uri), endOf(text), true);
+    assert.ok((await decoded()) > 0, uri);
   }
-  await ask(await open("KEY=", `${VIRTUAL}/.env`), endOf("KEY="), true);
-  assert.match((await client.figures()).nothing ?? "", /secrets/);
+});
+
+test("in a virtual workspace the open documents are served, and those that may hold secrets are not", async (t) => {
+  const folder = "vscode-vfs://github/owner/shop";
+  const virtual = await Client.startReady({ folders: [folder], storagePath });
+  t.after(() => virtual.stop());
+  assert.equal((await virtual.requestStatus()).tokensRead, 0);
+  const names = "export const quuxifiedTotals = loadZebraTable();\n";
+  await virtual.open(`${folder}/src/names.ts`, names);
+  const text = 'import { quuxifiedTotals } from "./names";\n\nshow(quuxified';
+  await virtual.open(`${folder}/src/a.ts`, text);
+  const [item] = (await virtual.complete(`${folder}/src/a.ts`, endOf(text), { manual: true })) ?? [];
+  assert.match(item?.insertText ?? "", /^Totals\b/);
+  await virtual.open(`${folder}/.env`, "KEY=");
+  assert.equal(await virtual.complete(`${folder}/.env`, endOf("KEY="), { manual: true }), null);
+  assert.match((await virtual.figures()).nothing ?? "", /secrets/);
 });
 
 test("inside of a character the item's range begins before it", async () => {
