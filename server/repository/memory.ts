@@ -149,6 +149,7 @@ export class RepositoryMemory {
     const { signal } = this.#abort;
     void this.#enqueue(async () => {
       if (this.#known.has(path)) await this.#append(path, signal);
+      this.#context.log.debug(`Closed: ${path} is recalled from disk.`);
     });
   }
 
