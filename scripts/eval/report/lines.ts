@@ -6,6 +6,9 @@ import { KINDS } from "../places.ts";
 import { code, interval, percent, plain } from "./format.ts";
 import type { LineResults, LineRun } from "./results.ts";
 
+const SAVED =
+  "Several lines may be answered, of which the first is compared. The line that is asked for is not on disk; or, where that is said, saved as far as the cursor, as automatic saving leaves it. Its document is open.";
+
 export function linesText({ results, device }: LineResults): string {
   const rows = results.flatMap((run) =>
     run.figures
@@ -55,6 +58,7 @@ export function linesText({ results, device }: LineResults): string {
       ],
       rows,
     ),
+    results.some(({ asked }) => asked === "saved") ? SAVED : "",
     `Timed on ${device}. With the repository, by language:`,
     table(
       ["language", "places", "exact, identifier", "exact, anywhere", "saved, identifier", "saved, anywhere"],
@@ -73,7 +77,9 @@ export function linesText({ results, device }: LineResults): string {
     ),
     "With the repository, the first wrong answer before an identifier in each language, whatever it is:",
     table(["place", "the line goes on with", "the answer"], failures(read?.answers ?? [])),
-  ].join("\n\n");
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 function readBefore({ readsRepository, asked }: Pick<LineRun, "readsRepository" | "asked">): string {
