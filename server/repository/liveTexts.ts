@@ -94,13 +94,16 @@ export class LiveTexts {
   }
 
   has(path: string): boolean {
-    return this.#documentAt(path) !== undefined;
+    return this.#at(path) !== undefined;
   }
 
-  /** The text of a document as its file is read; undefined when none is open there. */
+  /** The text of a document as its file is read, without the line with the cursor; undefined when none is open there. */
   read(path: string): ReadText | undefined {
-    const document = this.#documentAt(path);
-    return document && judged(document);
+    const live = this.#at(path);
+    if (!live) return undefined;
+    this.#follow(live);
+    const [start, end] = this.#cursorsLine(live) ?? [0, 0];
+    return judged({ ...live.document, text: live.text.slice(0, start) + live.text.slice(end) });
   }
 
   /** Whether it may stand in what another document's completion starts from. */
@@ -144,8 +147,8 @@ export class LiveTexts {
     clearTimeout(this.#timer);
   }
 
-  #documentAt(path: string): LiveDocument | undefined {
-    for (const { document } of this.#texts.values()) if (document.path === path) return document;
+  #at(path: string): LiveText | undefined {
+    for (const live of this.#texts.values()) if (live.document.path === path) return live;
     return undefined;
   }
 
@@ -215,20 +218,20 @@ export class LiveTexts {
   #arrange(): void {
     if (this.#disposed) return;
     for (const live of this.#texts.values()) {
-      const isCursors = this.#cursorIn(live);
+      const [start, end] = this.#cursorsLine(live) ?? [0, 0];
       for (const block of live.blocks) {
-        if (isCursors(block)) this.#leaveOut(block);
+        if (block.start < end && start < endOf(block)) this.#leaveOut(block);
         else if (block.tokens && block.id === undefined) block.id = this.#files.recall.append(block.tokens);
       }
     }
   }
 
-  #cursorIn({ document, text }: LiveText): (block: Block) => boolean {
-    if (this.#cursor?.uri !== document.uri) return () => false;
+  /** From its beginning to behind its line feed; undefined when the cursor is in another document. */
+  #cursorsLine({ document, text }: LiveText): readonly [number, number] | undefined {
+    if (this.#cursor?.uri !== document.uri) return undefined;
     const { lineStart } = this.#cursor;
     const feed = text.indexOf("\n", lineStart);
-    const lineEnd = feed < 0 ? text.length : feed;
-    return (block) => block.start <= lineEnd && lineStart < endOf(block);
+    return [lineStart, feed < 0 ? text.length : feed + 1];
   }
 
   #leaveOut(block: LiveBlock): void {

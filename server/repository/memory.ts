@@ -148,7 +148,8 @@ export class RepositoryMemory {
     if (path === undefined || this.#disposed) return;
     const { signal } = this.#abort;
     void this.#enqueue(async () => {
-      if (this.#known.has(path)) await this.#append(path, signal);
+      if (!this.#known.has(path) || this.live.has(path)) return;
+      await this.#append(path, signal);
       this.#context.log.debug(`Closed: ${path} is recalled from disk.`);
     });
   }

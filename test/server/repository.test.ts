@@ -364,6 +364,34 @@ test("memory: what happens to the file of an open document changes nothing of wh
   assert.deepEqual(recalled(), ["b.ts\nconst b;\n"]);
 });
 
+test("memory: the state does not read the line that is being completed when automatic saving writes it", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const { memory, settings, text } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const before = text();
+  const open = inEditor(root, "a.ts", "const a;\r\nconst half = \r\nconst b;\r\n");
+  memory.live.set(open);
+  memory.live.recallAt(open.uri, "const a;\n".length);
+  writeFileSync(open.path, open.text);
+  memory.noteChange(open.path);
+  await memory.settled();
+  assert.equal(text(), `${before}a.ts\nconst a;\nconst b;\n`);
+});
+
+test("memory: a document that is closed and opened again is not read from disk meanwhile", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const before = text();
+  const open = inEditor(root, "a.ts", "const unsaved;\n");
+  memory.live.set(open);
+  memory.noteClosed(open.uri);
+  memory.live.set(open);
+  await memory.settled();
+  assert.equal(text(), before);
+  assert.deepEqual(recalled(), ["a.ts\nconst unsaved;\n"]);
+});
+
 test("memory: live texts stand through a reading anew, one that is closed meanwhile comes from disk", async (t) => {
   const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
   const { memory, settings, recalled, model } = await memoryOf([root]);
