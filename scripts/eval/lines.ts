@@ -3,6 +3,7 @@ import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionRequest } from "../../server/completion/request.ts";
+import type { LiveDocument } from "../../server/repository/liveTexts.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { type Answer, answerTo } from "./answers.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
@@ -30,7 +31,8 @@ export async function askForLines(repository: CorpusRepository, options: LineOpt
   using written = new WrittenRepository(asOnDisk(repository, places, options.asked));
   const stateline = await start(written.folder, options);
   const { device } = stateline.status;
-  const ask = (place: Place, way: Way) => askAt(stateline, written.folder, place, way);
+  const editor = new Editor(stateline, written.folder);
+  const ask = (place: Place, way: Way) => editor.ask(place, way);
   const byKey: Answer[] = [];
   const unasked: Answer[] = [];
   try {
@@ -65,35 +67,44 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
 /** By key where the cursor came from elsewhere; the same where it rested at the line's beginning; or while typing. */
 type Way = "key" | "rested" | "typing";
 
-/** In the open document, as an editor asks; of what comes the first line. */
-async function askAt(
-  stateline: Stateline,
-  folder: string,
-  { kind, path: relativePath, before, after }: Place,
-  way: Way,
-): Promise<Pick<Answer, "answer" | "ms">> {
-  const path = join(folder, relativePath);
-  // One question must not find the other's answer as what was shown before.
-  const uri = `${pathToFileURL(path).href}?${kind}-${way}`;
-  stateline.noteDocument({ uri, path, relativePath, text: before + after });
-  await stateline.settled();
-  const requestAt = (text: string): CompletionRequest => ({
-    document: {
-      uri,
-      relativePath,
-      languageId: extname(relativePath).slice(1),
-      text: text + after,
-      editedLine: undefined,
-    },
-    offset: text.length,
-    manual: way !== "typing",
-    others: [],
-  });
-  if (way === "rested") await stateline.readAhead(requestAt(before.slice(0, before.lastIndexOf("\n") + 1)));
-  const answer = await stateline.complete(requestAt(before));
-  stateline.noteClosed(uri);
-  return {
-    answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
-    ms: stateline.lastCompletion?.msTotal ?? Number.NaN,
-  };
+/** Has one document open, the one that is asked about. */
+class Editor {
+  readonly #stateline: Stateline;
+  readonly #folder: string;
+  #open: string | undefined;
+
+  constructor(stateline: Stateline, folder: string) {
+    this.#stateline = stateline;
+    this.#folder = folder;
+  }
+
+  /** Of what is answered the first line. */
+  async ask(place: Place, way: Way): Promise<Pick<Answer, "answer" | "ms">> {
+    const { before, after } = place;
+    const path = join(this.#folder, place.path);
+    // One question must not find the other's answer as what was shown before.
+    const uri = `${pathToFileURL(path).href}?${place.kind}-${way}`;
+    await this.#show({ uri, path, relativePath: place.path, text: before + after });
+    const languageId = extname(path).slice(1);
+    const requestAt = (text: string): CompletionRequest => ({
+      document: { uri, relativePath: place.path, languageId, text: text + after, editedLine: undefined },
+      offset: text.length,
+      manual: way !== "typing",
+      others: [],
+    });
+    const line = before.lastIndexOf("\n") + 1;
+    if (way === "rested") await this.#stateline.readAhead(requestAt(before.slice(0, line)));
+    const answer = await this.#stateline.complete(requestAt(before));
+    return {
+      answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
+      ms: this.#stateline.lastCompletion?.msTotal ?? Number.NaN,
+    };
+  }
+
+  async #show(document: LiveDocument): Promise<void> {
+    this.#stateline.noteDocument(document);
+    if (this.#open !== undefined) this.#stateline.noteClosed(this.#open);
+    this.#open = document.uri;
+    await this.#stateline.settled();
+  }
 }

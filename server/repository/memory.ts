@@ -69,7 +69,7 @@ export class RepositoryMemory {
   #recall: RecallOfFiles;
   /** Of open documents: they stand for their files. */
   readonly live: LiveTexts;
-  readonly #reader: Reader;
+  readonly #reader: Required<Reader>;
   #wasRestored = false;
   /** Counts states that do not continue the one before: another reading, other settings. */
   #generation = 0;
@@ -148,8 +148,8 @@ export class RepositoryMemory {
     if (path === undefined || this.#disposed) return;
     const { signal } = this.#abort;
     void this.#enqueue(async () => {
-      if (!this.#known.has(path) || this.live.has(path)) return;
-      await this.#append(path, signal);
+      // From disk, even if the document was opened again by now.
+      if (this.#known.has(path)) await this.#append(path, signal, readText);
       this.#context.log.debug(`Closed: ${path} is recalled from disk.`);
     });
   }
@@ -310,7 +310,7 @@ export class RepositoryMemory {
     });
   }
 
-  async #append(path: string, signal: AbortSignal): Promise<void> {
+  async #append(path: string, signal: AbortSignal, textAt = this.#reader.textAt): Promise<void> {
     const { model, log } = this.#context;
     const file = await findWorkspaceFile(this.#settings.folders, path, this.#sourceOptions(signal));
     if (!file) {
@@ -319,7 +319,7 @@ export class RepositoryMemory {
       this.#recall.forget(path);
       return;
     }
-    const source = await tokenise(this.#reader, file);
+    const source = await tokenise({ ...this.#reader, textAt }, file);
     if (!source) return;
     if (this.#known.get(path)?.hash === source.hash) {
       if (!this.#recall.has(path)) this.#recall.take(path, source.tokens);
