@@ -1,7 +1,7 @@
 /**
  * The texts of open documents, which stand for their files in the exact memory as they are now, saved or not. They are kept as
- * blocks; the one with the line that is being completed is left out, or that line, found word for word as far as the cursor,
- * would say that it ends there. What is around the cursor every request sees by itself.
+ * blocks; the one with the line that is being completed is cut there, without that line: found word for word as far as the
+ * cursor, it would say that it ends there.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
@@ -36,8 +36,10 @@ export interface LiveTextsContext {
 
 interface LiveBlock extends Block {
   tokens?: Int32Array;
-  /** Its name in the recall, while it is there. */
-  id?: number | undefined;
+  /** Its texts in the recall, while it is there: two where the cursor's line cuts it. */
+  ids?: readonly number[] | undefined;
+  /** The line that is left out, counted in the block; undefined: none. */
+  lineOut?: number | undefined;
 }
 
 interface LiveText {
@@ -125,7 +127,7 @@ export class LiveTexts {
     this.#files = files;
     for (const { document, blocks } of this.#texts.values()) {
       if (document.path !== undefined) files.forget(document.path);
-      for (const block of blocks) block.id = undefined;
+      for (const block of blocks) block.ids = undefined;
     }
     this.#arrange();
   }
@@ -214,16 +216,40 @@ export class LiveTexts {
     live.blocks = kept;
   }
 
-  /** Everything is in that is tokenised, but for the block with the cursor. */
+  /** Everything is in that is tokenised, but for the line with the cursor. */
   #arrange(): void {
     if (this.#disposed) return;
     for (const live of this.#texts.values()) {
       const [start, end] = this.#cursorsLine(live) ?? [0, 0];
       for (const block of live.blocks) {
-        if (block.start < end && start < endOf(block)) this.#leaveOut(block);
-        else if (block.tokens && block.id === undefined) block.id = this.#files.recall.append(block.tokens);
+        const isCursors = block.start < end && start < endOf(block);
+        this.#take(block, isCursors ? linesBefore(block, start) : undefined);
       }
     }
+  }
+
+  #take(block: LiveBlock, lineOut: number | undefined): void {
+    if (!block.tokens || (block.ids && block.lineOut === lineOut)) return;
+    this.#leaveOut(block);
+    const texts =
+      lineOut === undefined ? [block.tokens] : this.#withoutLine(block.tokens, block.text, lineOut);
+    block.ids = texts.filter(({ length }) => length > 0).map((text) => this.#files.recall.append(text));
+    block.lineOut = lineOut;
+  }
+
+  /** What is before a line and behind it, in tokens that end lines; a token that writes more than one line feed goes with it. */
+  #withoutLine(tokens: Int32Array, text: string, line: number): [Int32Array, Int32Array] {
+    const feeds = Array.from(tokens, (token) => feedsIn(this.#context.tokenizer.bytesOf(token)));
+    // The header of the first block has a line of its own.
+    const first = line + feeds.reduce((sum, count) => sum + count, 0) - feedsIn(Buffer.from(text));
+    let passed = 0;
+    let before = 0;
+    for (const [i, count] of feeds.entries()) {
+      passed += count;
+      if (passed > first) return [tokens.slice(0, before), tokens.slice(i + 1)];
+      if (count > 0) before = i + 1;
+    }
+    return [tokens.slice(0, before), Int32Array.of()];
   }
 
   /** From its beginning to behind its line feed; undefined when the cursor is in another document. */
@@ -235,9 +261,19 @@ export class LiveTexts {
   }
 
   #leaveOut(block: LiveBlock): void {
-    if (block.id !== undefined && !this.#disposed) this.#files.recall.forget(block.id);
-    block.id = undefined;
+    if (!this.#disposed) for (const id of block.ids ?? []) this.#files.recall.forget(id);
+    block.ids = undefined;
   }
+}
+
+function linesBefore({ start, text }: Block, offset: number): number {
+  return feedsIn(Buffer.from(text.slice(0, Math.max(0, offset - start))));
+}
+
+function feedsIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
+  return count;
 }
 
 /** By the rules for files on disk, and no more of it. */
