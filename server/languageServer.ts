@@ -36,6 +36,7 @@ import { filePathOf, OpenDocuments } from "./documents.ts";
 import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { ReadingProgress } from "./readingProgress.ts";
+import type { LiveDocument } from "./repository/liveTexts.ts";
 import { LOADING, Stateline } from "./stateline.ts";
 
 /** Between two status notifications. */
@@ -88,7 +89,11 @@ export class LanguageServer {
     const { all } = this.#documents;
     all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
     all.onDidSave(({ document }) => this.#noteFile(document.uri));
-    all.onDidClose(({ document }) => this.#documents.noteClosed(document.uri));
+    all.onDidChangeContent(({ document }) => this.#stateline?.noteDocument(this.#liveDocument(document)));
+    all.onDidClose(({ document }) => {
+      this.#documents.noteClosed(document.uri);
+      this.#stateline?.noteClosed(document.uri);
+    });
     this.#documents.listen(connection);
     connection.listen();
   }
@@ -130,6 +135,7 @@ export class LanguageServer {
       storagePath: this.#client.storagePath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
+      openDocuments: () => this.#documents.all.all().map((document) => this.#liveDocument(document)),
       onProblem: (sentence) => this.#tell(MessageType.Warning, sentence),
     });
     this.#sendStatus();
@@ -245,6 +251,10 @@ export class LanguageServer {
         },
       }),
     };
+  }
+
+  #liveDocument(document: TextDocument): LiveDocument {
+    return { ...this.#documents.describe(document, this.#folders), path: filePathOf(document.uri) };
   }
 
   /** Each sentence once in the server's life. A plain notification: nothing waits for the person to close it. */

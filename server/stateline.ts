@@ -16,6 +16,7 @@ import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { Meter } from "./meter.ts";
+import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { StateStore } from "./repository/stateStore.ts";
 import { SyntaxTrees } from "./syntax/trees.ts";
@@ -31,6 +32,8 @@ export interface StatelineOptions {
   readonly storagePath: string | undefined;
   readonly log: Log;
   readonly onStatusChanged: () => void;
+  /** What is open when a model begins to serve; later by noteDocument and noteClosed. */
+  readonly openDocuments?: () => readonly LiveDocument[];
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: (sentence: string) => void;
   /** The native engine when absent. */
@@ -124,10 +127,19 @@ export class Stateline {
     this.#serving?.memory.noteChange(path);
   }
 
+  /** A document was opened or changed: its text now stands for its file. */
+  noteDocument(document: LiveDocument): void {
+    this.#serving?.memory.live.set(document);
+  }
+
+  noteClosed(uri: string): void {
+    this.#serving?.memory.noteClosed(uri);
+  }
+
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
-    const answers = (await completer?.complete(request, signal)) ?? [];
+    const answers = (await completer?.complete(this.#withQuotable(request), signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
       this.#notedFigures = completer.lastFigures;
       this.#meter.noteCompletion(completer.lastFigures);
@@ -136,7 +148,12 @@ export class Stateline {
   }
 
   async readAhead(request: CompletionRequest): Promise<void> {
-    await this.#serving?.completer.readAhead(request);
+    await this.#serving?.completer.readAhead(this.#withQuotable(request));
+  }
+
+  /** Whether the state goes on from one of an earlier run, which has read what was on disk then. */
+  get wasRestored(): boolean {
+    return this.#serving?.memory.wasRestored ?? false;
   }
 
   get lastCompletion(): CompletionFigures | null {
@@ -272,10 +289,12 @@ export class Stateline {
         model,
         tokenizer,
         root: () => memory,
+        recallAt: (uri, lineStart) => memory.live.recallAt(uri, lineStart),
         syntax: this.#syntax,
         settings: () => this.#settings,
         log,
       });
+      for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
       return { model, tokenizer, memory, completer, attentionCost: new AttentionCost(model) };
     } catch (cause) {
       model.dispose();
@@ -303,6 +322,11 @@ export class Stateline {
     this.#options.log.warn(`${message} The model goes on on the processor.`);
     this.#options.onProblem?.(`${message} The model goes on on the processor.`);
     void this.start();
+  }
+
+  #withQuotable(request: CompletionRequest): CompletionRequest {
+    const live = this.#serving?.memory.live;
+    return { ...request, others: request.others.filter(({ uri }) => live?.mayQuote(uri)) };
   }
 
   #read(fromDisk: boolean): void {

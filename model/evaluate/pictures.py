@@ -119,6 +119,7 @@ def lines_beside_others(parts: dict, path: Path) -> None:
         (f"{name}, {'repository' if run['readsRepository'] else 'file only'}", run["answers"], colour)
         for part, name, colour in (("lines", "Stateline", RATIO_COLOURS[3]), ("ngram", "nested n-gram", PALE))
         for run in parts.get(part, {}).get("results", [])
+        if run.get("asked") != "saved"
     ]
     if "smollm2" in parts:
         runs.append(("SmolLM2-135M", parts["smollm2"]["answers"], ACCENT))

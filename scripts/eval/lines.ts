@@ -1,17 +1,20 @@
 /** The rest of a line as a person meets it: through the server's own completer, with the true text behind the cursor. */
-import { extname } from "node:path";
+import { extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionRequest } from "../../server/completion/request.ts";
+import type { LiveDocument } from "../../server/repository/liveTexts.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { type Answer, answerTo } from "./answers.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
-import { type Place, placesIn, withoutPlaces } from "./places.ts";
+import { asOnDisk, type OnDisk, type Place, placesIn } from "./places.ts";
 
 export interface LineOptions {
   readonly hybridRatio: number | undefined;
   readonly attentionWindow: number | undefined;
   readonly modelPath: string;
   readonly readsRepository: boolean;
+  readonly asked: OnDisk;
   readonly placesEach: number;
 }
 
@@ -25,16 +28,18 @@ export interface LineAnswers {
 
 export async function askForLines(repository: CorpusRepository, options: LineOptions): Promise<LineAnswers> {
   const places = placesIn(repository, options.placesEach);
-  using written = new WrittenRepository(withoutPlaces(repository, places));
+  using written = new WrittenRepository(asOnDisk(repository, places, options.asked));
   const stateline = await start(written.folder, options);
   const { device } = stateline.status;
+  const editor = new Editor(stateline, written.folder);
+  const ask = (place: Place, way: Way) => editor.ask(place, way);
   const byKey: Answer[] = [];
   const unasked: Answer[] = [];
   try {
     for (const place of places) {
-      const restedMs = (await ask(stateline, place, "rested")).ms;
-      byKey.push(answerTo(place, repository.name, { ...(await ask(stateline, place, "key")), restedMs }));
-      unasked.push(answerTo(place, repository.name, await ask(stateline, place, "typing")));
+      const restedMs = (await ask(place, "rested")).ms;
+      byKey.push(answerTo(place, repository.name, { ...(await ask(place, "key")), restedMs }));
+      unasked.push(answerTo(place, repository.name, await ask(place, "typing")));
     }
   } finally {
     stateline.dispose();
@@ -44,7 +49,7 @@ export async function askForLines(repository: CorpusRepository, options: LineOpt
 
 async function start(folder: string, options: LineOptions): Promise<Stateline> {
   const { hybridRatio, attentionWindow, modelPath } = options;
-  const { settings, problems } = validateSettings({ hybridRatio, attentionWindow, modelPath, maxLines: 1 });
+  const { settings, problems } = validateSettings({ hybridRatio, attentionWindow, modelPath });
   if (problems[0]) throw new Error(problems[0]);
   const stateline = new Stateline({
     settings,
@@ -62,25 +67,44 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
 /** By key where the cursor came from elsewhere; the same where it rested at the line's beginning; or while typing. */
 type Way = "key" | "rested" | "typing";
 
-async function ask(stateline: Stateline, place: Place, way: Way): Promise<Pick<Answer, "answer" | "ms">> {
-  const { kind, path, before, after } = place;
-  const requestAt = (text: string): CompletionRequest => ({
-    document: {
-      // One question must not find the other's answer as what was shown before.
-      uri: `file:///${kind}/${way}/${path}`,
-      relativePath: path,
-      languageId: extname(path).slice(1),
-      text: text + after,
-      editedLine: undefined,
-    },
-    offset: text.length,
-    manual: way !== "typing",
-    others: [],
-  });
-  if (way === "rested") await stateline.readAhead(requestAt(before.slice(0, before.lastIndexOf("\n") + 1)));
-  const [answer] = await stateline.complete(requestAt(before));
-  return {
-    answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
-    ms: stateline.lastCompletion?.msTotal ?? Number.NaN,
-  };
+/** Has one document open, the one that is asked about. */
+class Editor {
+  readonly #stateline: Stateline;
+  readonly #folder: string;
+  #open: string | undefined;
+
+  constructor(stateline: Stateline, folder: string) {
+    this.#stateline = stateline;
+    this.#folder = folder;
+  }
+
+  /** Of what is answered the first line. */
+  async ask(place: Place, way: Way): Promise<Pick<Answer, "answer" | "ms">> {
+    const { before, after } = place;
+    const path = join(this.#folder, place.path);
+    // One question must not find the other's answer as what was shown before.
+    const uri = `${pathToFileURL(path).href}?${place.kind}-${way}`;
+    await this.#show({ uri, path, relativePath: place.path, text: before + after });
+    const languageId = extname(path).slice(1);
+    const requestAt = (text: string): CompletionRequest => ({
+      document: { uri, relativePath: place.path, languageId, text: text + after, editedLine: undefined },
+      offset: text.length,
+      manual: way !== "typing",
+      others: [],
+    });
+    const line = before.lastIndexOf("\n") + 1;
+    if (way === "rested") await this.#stateline.readAhead(requestAt(before.slice(0, line)));
+    const [answer] = await this.#stateline.complete(requestAt(before));
+    return {
+      answer: (answer?.insertText.split("\n", 1)[0] ?? "").trimEnd(),
+      ms: this.#stateline.lastCompletion?.msTotal ?? Number.NaN,
+    };
+  }
+
+  async #show(document: LiveDocument): Promise<void> {
+    this.#stateline.noteDocument(document);
+    if (this.#open !== undefined) this.#stateline.noteClosed(this.#open);
+    this.#open = document.uri;
+    await this.#stateline.settled();
+  }
 }

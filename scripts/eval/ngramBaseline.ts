@@ -14,7 +14,7 @@ import {
   type Stores,
   type Weights,
 } from "./ngram.ts";
-import { type Place, placesIn, withoutPlaces } from "./places.ts";
+import { asOnDisk, type Place, placesIn } from "./places.ts";
 import { randomSource, shuffled } from "./random.ts";
 
 /** Tokens, the last of which is predicted. Ten of the model's are about six of a lexer's. */
@@ -112,7 +112,7 @@ export function ngramAnswers(
   readsRepository: boolean,
 ): Answer[] {
   const places = placesIn(repository, placesEach);
-  const read = readsRepository ? withoutPlaces(repository, places).files : [];
+  const read = readsRepository ? asOnDisk(repository, places, "absent").files : [];
   const counts = countsOf(baseline.tokenizer, read);
   return places.map((place) => answerTo(place, repository.name, completeLine(baseline, counts, place)));
 }

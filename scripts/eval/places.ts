@@ -84,17 +84,33 @@ function leaves(line: string, column: number): boolean {
   return line.slice(column).trim().length >= SHORTEST_REST;
 }
 
-/** The repository as it may be read: without the lines that are asked for. */
-export function withoutPlaces(repository: CorpusRepository, places: readonly Place[]): CorpusRepository {
+/** What of a line that is asked for is on disk: nothing, or what automatic saving leaves there, as far as the cursor. */
+export type OnDisk = "absent" | "saved";
+
+/** The repository as it may be read. */
+export function asOnDisk(
+  repository: CorpusRepository,
+  places: readonly Place[],
+  asked: OnDisk,
+): CorpusRepository {
   const files = repository.files.map((file) => {
     const own = places.filter(({ path }) => path === file.path);
-    return own.length === 0 ? file : { path: file.path, text: withoutLines(file.text, own) };
+    return own.length === 0 ? file : { path: file.path, text: textOnDisk(file.text, own, asked) };
   });
   return { ...repository, files };
 }
 
-function withoutLines(text: string, places: readonly Place[]): string {
-  const lines = text.split("\n");
-  const asked = new Set(places.map(({ before }) => before.split("\n").length - 1));
-  return lines.filter((_, line) => !asked.has(line)).join("\n");
+function textOnDisk(text: string, places: readonly Place[], asked: OnDisk): string {
+  const columns = new Map<number, number>();
+  for (const { before } of places) {
+    const lines = before.split("\n");
+    const column = lines.at(-1)?.length ?? 0;
+    // Where both kinds ask for one line, it ends before the first of their rests.
+    columns.set(lines.length - 1, Math.min(column, columns.get(lines.length - 1) ?? column));
+  }
+  return text
+    .split("\n")
+    .map((line, i) => (columns.has(i) ? line.slice(0, columns.get(i)) : line))
+    .filter((_, i) => asked === "saved" || !columns.has(i))
+    .join("\n");
 }

@@ -49,7 +49,7 @@ export async function textsOf(tokenizer: Tokenizer, repository: CorpusRepository
       tokens,
       headerLength: fileHeader(tokenizer, file.relativePath).length,
     });
-  for await (const _ of tokenStream(tokenizer, folders, files, SILENT, keep));
+  for await (const _ of tokenStream({ tokenizer, log: SILENT }, folders, files, keep));
   return texts;
 }
 

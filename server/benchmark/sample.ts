@@ -59,7 +59,7 @@ export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): 
   for (const file of all.filter((one) => !asked.includes(one)).reverse()) {
     if (length >= CONTEXT_TOKENS) break;
     options.signal.throwIfAborted();
-    const source = await tokenise(tokenizer, file, log);
+    const source = await tokenise({ tokenizer, log }, file);
     if (!source) continue;
     contextFiles.unshift(Int32Array.from(source.tokens.slice(0, CONTEXT_TOKENS - length)));
     length += source.tokens.length;

@@ -8,16 +8,19 @@ import type { CompletionFigures } from "../../protocol/messages.ts";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionAnswer, OpenDocument } from "../completion/request.ts";
 import { type Log, reasonOf } from "../log.ts";
+import type { LiveDocument } from "../repository/liveTexts.ts";
 import { pathInside } from "../repository/sources.ts";
 import { defaultCacheFolder } from "../repository/stateStore.ts";
 import { Stateline } from "../stateline.ts";
+import { besideIt } from "./besideIt.ts";
 import { findPlace, type Place } from "./position.ts";
 import { ProgressBar } from "./progressBar.ts";
 
 const HELP = `Reads a repository into Stateline's state and completes code from it.
 
 Usage: complete [options] [repository]
-  --at FILE:LINE:COLUMN   complete there (counted from 1) and end; without it: type code, see its completion
+  --at FILE:LINE:COLUMN   complete there (counted from 1), with the rest of the line hidden and shown beside the answer, and
+                          end; without it: type code, see its completion
   --ratio R               hybrid ratio, 0 (all attention) to 1 (all state)
   --window N              attention window in tokens, 0 = unbounded
   --threads N             0 = physical cores, at most 4
@@ -27,6 +30,9 @@ Usage: complete [options] [repository]
   --verbose               also show what is skipped
   --help
 `;
+
+const RESTORED =
+  "The state comes from an earlier run, which may have read this line; the index has not. --no-cache reads without it.";
 
 /** The arguments make no sense; the message is one sentence. */
 class UsageError extends Error {
@@ -58,9 +64,10 @@ async function main(args: string[]): Promise<void> {
   if (!(await stat(root).catch(() => undefined))?.isDirectory())
     throw new UsageError(`There is no folder ${root}.`);
   const place = values.at === undefined ? undefined : await findPlace(values.at);
-  const stateline = await start(root, values);
+  const document = place && documentAt(root, place);
+  const stateline = await start(root, values, document);
   try {
-    if (place) await completeAt(stateline, root, place);
+    if (place && document) await completeAt(stateline, document, place);
     else await converse(stateline);
     await stateline.flush();
   } finally {
@@ -78,7 +85,7 @@ function parse(args: string[]) {
 
 type Values = ReturnType<typeof parse>["values"];
 
-async function start(root: string, values: Values): Promise<Stateline> {
+async function start(root: string, values: Values, document?: LiveDocument): Promise<Stateline> {
   const numeric = (value: string | undefined) => (value === undefined ? undefined : Number(value));
   const { settings, problems } = validateSettings({
     hybridRatio: numeric(values.ratio),
@@ -95,6 +102,7 @@ async function start(root: string, values: Values): Promise<Stateline> {
     storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
     log: terminalLog(values.verbose === true),
     onStatusChanged: () => bar.show(stateline.status),
+    openDocuments: () => (document ? [document] : []),
   });
   await stateline.start();
   await stateline.settled();
@@ -110,12 +118,22 @@ function terminalLog(verbose: boolean): Log {
   return { debug: silent, info: verbose ? write : silent, warn: verbose ? write : silent };
 }
 
-async function completeAt(stateline: Stateline, root: string, { path, text, offset }: Place): Promise<void> {
-  const document = documentOf(pathInside(root, resolve(path)) ?? path, text);
+type OpenFile = OpenDocument & { readonly path: string };
+
+/** The file as if it were open and the rest of the line not yet written: so it is read, and recalled. */
+function documentAt(root: string, { path, text, offset, lineEnd }: Place): OpenFile {
+  const whole = resolve(path);
+  const hidden = text.slice(0, offset) + text.slice(lineEnd);
+  return { ...documentOf(pathInside(root, whole) ?? path, hidden), path: whole };
+}
+
+async function completeAt(stateline: Stateline, document: OpenFile, place: Place): Promise<void> {
+  const { text, offset, lineStart, lineEnd } = place;
   const [answer] = await stateline.complete({ document, offset, manual: true, others: [] });
-  const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
-  process.stdout.write(`${shown(text.slice(lineStart, offset), answer)}\n`);
-  process.stdout.write(`${figuresLine(stateline)}\n`);
+  const before = text.slice(lineStart, offset);
+  const line = { before, offered: answer?.insertText, rest: text.slice(offset, lineEnd) };
+  process.stdout.write(`${besideIt(line)}\n${figuresLine(stateline)}\n`);
+  if (stateline.wasRestored) process.stdout.write(`${styleText("dim", RESTORED)}\n`);
 }
 
 async function converse(stateline: Stateline): Promise<void> {

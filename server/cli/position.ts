@@ -11,6 +11,9 @@ export interface Place {
   readonly path: string;
   readonly text: string;
   readonly offset: number;
+  /** Of the line with the offset, without its line end. */
+  readonly lineStart: number;
+  readonly lineEnd: number;
 }
 
 /** The line's or the file's end, when column or line are left out. */
@@ -20,7 +23,7 @@ export async function findPlace(argument: string): Promise<Place> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new PositionError(`The file ${path} cannot be read: ${reasonOf(cause)}`, { cause });
   });
-  if (match?.[2] === undefined) return { path, text, offset: text.length };
+  if (match?.[2] === undefined) return placeAt(path, text, text.length);
   const lines = text.split("\n");
   const line = Number(match[2]);
   const content = lines[line - 1]?.replace(/\r$/, "");
@@ -34,5 +37,12 @@ export async function findPlace(argument: string): Promise<Place> {
     );
   }
   const before = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-  return { path, text, offset: before + column - 1 };
+  return placeAt(path, text, before + column - 1);
+}
+
+function placeAt(path: string, text: string, offset: number): Place {
+  const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
+  const feed = text.indexOf("\n", offset);
+  const end = feed < 0 ? text.length : feed;
+  return { path, text, offset, lineStart, lineEnd: text[end - 1] === "\r" && end > offset ? end - 1 : end };
 }

@@ -32,8 +32,10 @@ const MOST_LINES_MS = 600;
 export interface CompleterContext {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
-  /** The repository's state and exact memory now. */
-  readonly root: () => Root & { readonly recall: Recall };
+  /** The repository's state now. */
+  readonly root: () => Root;
+  /** Its exact memory now, without the line that begins at this offset of a document's text (with line feeds only). */
+  readonly recallAt: (uri: string, lineStart: number) => Recall;
   readonly syntax: SyntaxTrees;
   readonly settings: () => Settings;
   readonly log: Log;
@@ -170,7 +172,7 @@ export class Completer {
     const advancedMs = performance.now();
     const generation = await generateLines(model, tokenizer, state, {
       healing,
-      recall: () => this.#context.root().recall,
+      recall: () => this.#context.recallAt(request.document.uri, around.before.lastIndexOf("\n") + 1),
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       leastLogProb: request.manual ? undefined : Math.log(LEAST_PROBABILITY),
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),

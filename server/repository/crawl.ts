@@ -83,24 +83,36 @@ async function addFile(walk: Walk, relativePath: string): Promise<void> {
   }
 }
 
-/** Whether a changed or new file would have been found by the crawl; its folders' rules are read again. */
+/** Whether a changed or new file would have been found by the crawl. */
 export async function findFile(
   root: string,
   relativePath: string,
   options: CrawlOptions,
 ): Promise<SourceFile | undefined> {
-  if (reasonNotToRead(relativePath)) return undefined;
-  const folders = relativePath.split("/").slice(0, -1);
-  let rules = await (await IgnoreRules.forRoot(root, options.exclude)).entering(root, "");
-  let folder = "";
-  for (const name of folders) {
-    folder += `${name}/`;
-    if (isForeignFolder(name) || rules.ignores(folder)) return undefined;
-    rules = await rules.entering(root, folder);
-  }
-  if (rules.ignores(relativePath)) return undefined;
+  if (!(await mayRead(root, relativePath, options.exclude))) return undefined;
   const files: SourceFile[] = [];
   const entry = await lstat(join(root, relativePath)).catch(() => undefined);
   if (entry?.isFile()) await addFile({ root, options, files }, relativePath);
   return files[0];
+}
+
+/** Whether the crawl would read a file of this name, if it were there; its folders' rules are read again. */
+export async function mayRead(
+  root: string,
+  relativePath: string,
+  exclude: readonly string[],
+): Promise<boolean> {
+  if (reasonNotToRead(relativePath)) return false;
+  const folders = relativePath.split("/").slice(0, -1);
+  let rules = await (await IgnoreRules.forRoot(root, exclude)).entering(root, "");
+  let folder = "";
+  for (const name of folders) {
+    folder += `${name}/`;
+    if (isForeignFolder(name) || rules.ignores(folder)) return false;
+    rules = await rules.entering(root, folder);
+  }
+  if (rules.ignores(relativePath)) return false;
+  // Neither a link nor a folder.
+  const entry = await lstat(join(root, relativePath)).catch(() => undefined);
+  return entry === undefined || entry.isFile();
 }

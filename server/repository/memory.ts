@@ -7,12 +7,16 @@ import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { compare, type KnownFiles } from "./comparison.ts";
 import { isForeignFolder } from "./fileRules.ts";
+import { LiveTexts } from "./liveTexts.ts";
 import { readInto } from "./reading.ts";
+import { readText } from "./readText.ts";
 import { RECALL_TOKENS, RecallOfFiles } from "./recallOfFiles.ts";
 import {
   BYTES_PER_TOKEN,
   findWorkspaceFile,
   listFiles,
+  policyOf,
+  type Reader,
   type SourceOptions,
   tokenise,
   tokenStream,
@@ -63,6 +67,10 @@ export class RepositoryMemory {
   /** What completions start from. */
   #state: State;
   #recall: RecallOfFiles;
+  /** Of open documents: they stand for their files. */
+  readonly live: LiveTexts;
+  readonly #reader: Required<Reader>;
+  #wasRestored = false;
   /** Counts states that do not continue the one before: another reading, other settings. */
   #generation = 0;
   #progress: MemoryProgress = { reading: false, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 };
@@ -82,6 +90,10 @@ export class RepositoryMemory {
     this.#settings = settings;
     this.#state = context.model.initialState(settings.stateHeads, settings.attentionWindow);
     this.#recall = this.#emptyRecall();
+    const { tokenizer, log } = context;
+    const policy = (path: string) => policyOf(this.#settings.folders, path, this.#settings.exclude);
+    this.live = new LiveTexts({ tokenizer, log, policyOf: policy }, this.#recall);
+    this.#reader = { tokenizer, log, textAt: async (path) => this.live.read(path) ?? (await readText(path)) };
   }
 
   /** Valid until the next turn of the event loop; whoever needs it longer begins a job with it. */
@@ -101,6 +113,11 @@ export class RepositoryMemory {
     return this.#progress;
   }
 
+  /** Whether the state goes on from one that was saved, which has read what was on disk then. */
+  get wasRestored(): boolean {
+    return this.#wasRestored;
+  }
+
   /** Reads everything, or restores it; the present state answers until then. A reading under way is given up. */
   read(settings: MemorySettings, options: { readonly fromDisk: boolean }): Promise<void> {
     this.#abort.abort();
@@ -108,6 +125,7 @@ export class RepositoryMemory {
     const { signal } = this.#abort;
     this.#settings = settings;
     this.#changed.clear();
+    this.live.reconsider();
     this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
     return this.#enqueue(async () => {
       const restored = options.fromDisk && (await this.#restore(signal));
@@ -124,6 +142,18 @@ export class RepositoryMemory {
     this.#settleTimer = setTimeout(() => void this.#appendChanged(), this.#context.settleMs);
   }
 
+  /** A document was closed: its file speaks for itself again. */
+  noteClosed(uri: string): void {
+    const path = this.live.delete(uri);
+    if (path === undefined || this.#disposed) return;
+    const { signal } = this.#abort;
+    void this.#enqueue(async () => {
+      // From disk, even if the document was opened again by now.
+      if (this.#known.has(path)) await this.#append(path, signal, readText);
+      this.#context.log.debug(`Closed: ${path} is recalled from disk.`);
+    });
+  }
+
   /** Resolves when nothing is being read, appended or saved. */
   async settled(): Promise<void> {
     if (this.#settleTimer) {
@@ -131,6 +161,7 @@ export class RepositoryMemory {
       await this.#appendChanged();
     }
     await this.#work;
+    await this.live.settled();
     await this.flush();
   }
 
@@ -142,6 +173,7 @@ export class RepositoryMemory {
   dispose(): void {
     this.#disposed = true;
     this.#abort.abort();
+    this.live.dispose();
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#saveTimer);
     this.#state.dispose();
@@ -159,7 +191,7 @@ export class RepositoryMemory {
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
-    const { model, tokenizer, log } = this.#context;
+    const { model, log } = this.#context;
     const { folders, stateHeads, attentionWindow } = this.#settings;
     const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
     if (signal.aborted) throw new Cancelled();
@@ -173,7 +205,7 @@ export class RepositoryMemory {
     const start = model.initialState(stateHeads, attentionWindow);
     const recall = this.#emptyRecall();
     if (publishes) this.#replaceRecall(recall);
-    const stream = tokenStream(tokenizer, folders, files, log, ({ file, hash, tokens }) => {
+    const stream = tokenStream(this.#reader, folders, files, ({ file, hash, tokens }) => {
       known.set(file.path, { file, hash });
       recall.take(file.path, tokens);
       estimate.count(file, tokens.length);
@@ -203,6 +235,7 @@ export class RepositoryMemory {
     if (read.state === start) this.#publish(model.initialState(stateHeads, attentionWindow), true);
     else if (read.state !== this.#state) this.#publish(read.state, true);
     this.#known = known;
+    this.#wasRestored = false;
     this.#replaceRecall(recall);
     this.#streamHash = read.streamHash;
     const seconds = (performance.now() - startedMs) / 1000;
@@ -229,6 +262,7 @@ export class RepositoryMemory {
       return false;
     }
     this.#known = known;
+    this.#wasRestored = true;
     this.#streamHash = stored.reading.streamHash;
     const { tokensRead } = stored.reading;
     this.#report({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
@@ -240,23 +274,25 @@ export class RepositoryMemory {
 
   /** A saved state does not hold the texts themselves; those of changed files are taken when they are appended. */
   async #recallUnchanged(changed: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const { tokenizer, log } = this.#context;
     this.#replaceRecall(this.#emptyRecall());
     for (const { file } of this.#known.values()) {
       if (signal.aborted) throw new Cancelled();
       if (changed.has(file.path)) continue;
-      const source = await tokenise(tokenizer, file, log);
+      const source = await tokenise(this.#reader, file);
       if (source) this.#recall.take(file.path, source.tokens);
     }
   }
 
   #replaceRecall(recall: RecallOfFiles): void {
-    if (recall !== this.#recall) this.#recall.dispose();
+    if (recall === this.#recall) return;
+    const before = this.#recall;
     this.#recall = recall;
+    this.live.moveTo(recall);
+    before.dispose();
   }
 
   #emptyRecall(): RecallOfFiles {
-    return new RecallOfFiles(this.#context.model.createRecall(RECALL_TOKENS));
+    return new RecallOfFiles(this.#context.model.createRecall(RECALL_TOKENS), (path) => this.live.has(path));
   }
 
   #appendChanged(): Promise<void> {
@@ -274,8 +310,8 @@ export class RepositoryMemory {
     });
   }
 
-  async #append(path: string, signal: AbortSignal): Promise<void> {
-    const { model, tokenizer, log } = this.#context;
+  async #append(path: string, signal: AbortSignal, textAt = this.#reader.textAt): Promise<void> {
+    const { model, log } = this.#context;
     const file = await findWorkspaceFile(this.#settings.folders, path, this.#sourceOptions(signal));
     if (!file) {
       // A state cannot forget; the file just does not count as known any more.
@@ -283,8 +319,12 @@ export class RepositoryMemory {
       this.#recall.forget(path);
       return;
     }
-    const source = await tokenise(tokenizer, file, log);
-    if (!source || this.#known.get(path)?.hash === source.hash) return;
+    const source = await tokenise({ ...this.#reader, textAt }, file);
+    if (!source) return;
+    if (this.#known.get(path)?.hash === source.hash) {
+      if (!this.#recall.has(path)) this.#recall.take(path, source.tokens);
+      return;
+    }
     const stream = (async function* () {
       yield source.tokens;
     })();

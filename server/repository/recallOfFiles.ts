@@ -6,15 +6,23 @@ export const RECALL_TOKENS = 2 ** 20 + 2 ** 17;
 
 export class RecallOfFiles {
   readonly recall: Recall;
+  readonly #isLive: (path: string) => boolean;
   readonly #texts = new Map<string, number>();
 
-  constructor(recall: Recall) {
+  /** `isLive`: another text stands for this file, which is then not taken. */
+  constructor(recall: Recall, isLive: (path: string) => boolean) {
     this.recall = recall;
+    this.#isLive = isLive;
+  }
+
+  has(path: string): boolean {
+    return this.#texts.has(path);
   }
 
   /** In place of the file's text before. */
   take(path: string, tokens: readonly number[]): void {
     this.forget(path);
+    if (this.#isLive(path)) return;
     this.#texts.set(path, this.recall.append(Int32Array.from(tokens)));
   }
 

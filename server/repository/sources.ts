@@ -2,9 +2,10 @@
 import { basename, relative, sep } from "node:path";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
-import { crawl, findFile, type SourceFile } from "./crawl.ts";
+import { crawl, findFile, mayRead, type SourceFile } from "./crawl.ts";
+import { reasonNotToRead } from "./fileRules.ts";
 import { inReadingOrder, withinBudget } from "./order.ts";
-import { readText } from "./readText.ts";
+import { type ReadText, readText } from "./readText.ts";
 import { fileTokens, repositoryHeader } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
@@ -39,6 +40,14 @@ export async function listFiles(
   return all;
 }
 
+/** What files are read with. */
+export interface Reader {
+  readonly tokenizer: Tokenizer;
+  readonly log: Log;
+  /** The text at a path; by default that on disk. */
+  readonly textAt?: (path: string) => Promise<ReadText>;
+}
+
 export interface ReadSource {
   readonly file: WorkspaceFile;
   readonly hash: string;
@@ -47,19 +56,18 @@ export interface ReadSource {
 
 /** Reads and tokenises one file after the other; what cannot be read is logged and left out. */
 export async function* tokenStream(
-  tokenizer: Tokenizer,
+  reader: Reader,
   folders: readonly string[],
   files: readonly WorkspaceFile[],
-  log: Log,
   onRead: (source: ReadSource) => void,
 ): AsyncGenerator<readonly number[]> {
   let folder = -1;
   for (const file of files) {
     if (file.folder !== folder) {
       folder = file.folder;
-      yield repositoryHeader(tokenizer, folderName(folders[folder] ?? ""));
+      yield repositoryHeader(reader.tokenizer, folderName(folders[folder] ?? ""));
     }
-    const source = await tokenise(tokenizer, file, log);
+    const source = await tokenise(reader, file);
     if (!source) continue;
     onRead(source);
     yield source.tokens;
@@ -67,11 +75,10 @@ export async function* tokenStream(
 }
 
 export async function tokenise(
-  tokenizer: Tokenizer,
+  { tokenizer, log, textAt = readText }: Reader,
   file: WorkspaceFile,
-  log: Log,
 ): Promise<ReadSource | undefined> {
-  const read = await readText(file.path);
+  const read = await textAt(file.path);
   if (read.kind === "skipped") {
     log.info(`${file.path} is skipped: it ${read.reason}.`);
     return undefined;
@@ -92,6 +99,23 @@ export async function findWorkspaceFile(
     return file && { ...file, folder };
   }
   return undefined;
+}
+
+/** "left out": by its name, or by what is ignored or excluded. */
+export type FilePolicy = "read" | "left out" | "outside";
+
+/** Of a path, whether or not a file is there yet. */
+export async function policyOf(
+  folders: readonly string[],
+  path: string,
+  exclude: readonly string[],
+): Promise<FilePolicy> {
+  for (const root of folders) {
+    const relativePath = pathInside(root, path);
+    if (relativePath === undefined) continue;
+    return (await mayRead(root, relativePath, exclude)) ? "read" : "left out";
+  }
+  return reasonNotToRead(path.split(sep).join("/")) ? "left out" : "outside";
 }
 
 /** With forward slashes; undefined when the path is not below the root. */

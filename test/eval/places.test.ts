@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type LANGUAGES, languageOf } from "../../scripts/eval/languages.ts";
-import { placesIn, withoutPlaces } from "../../scripts/eval/places.ts";
+import { asOnDisk, placesIn } from "../../scripts/eval/places.ts";
 
 const CODE = "let first = 1;\nlet second = first + one_more;\n// let third = second;\nreturn second;\n";
 
@@ -50,10 +50,19 @@ test("fewer places are the first of more", () => {
   assert.equal(more.length, 8);
 });
 
-test("what is read lacks the asked lines of both kinds and no other", () => {
+test("on disk the asked lines of both kinds are absent, or end at the cursor, and no other is changed", () => {
   const files = repository(["a.ts"]);
   const places = placesIn(files, 1);
-  const asked = new Set(places.map(({ before }) => before.split("\n").length - 1));
-  const expected = CODE.split("\n").filter((_, line) => !asked.has(line));
-  assert.deepEqual(withoutPlaces(files, places).files, [{ path: "a.ts", text: expected.join("\n") }]);
+  const ends = new Map<number, number>();
+  for (const { before } of places) {
+    const lines = before.split("\n");
+    const column = lines.at(-1)?.length ?? 0;
+    ends.set(lines.length - 1, Math.min(column, ends.get(lines.length - 1) ?? column));
+  }
+  const lines = CODE.split("\n");
+  const absent = lines.filter((_, line) => !ends.has(line)).join("\n");
+  const saved = lines.map((line, i) => line.slice(0, ends.get(i))).join("\n");
+  assert.deepEqual(asOnDisk(files, places, "absent").files, [{ path: "a.ts", text: absent }]);
+  assert.deepEqual(asOnDisk(files, places, "saved").files, [{ path: "a.ts", text: saved }]);
+  assert.deepEqual(asOnDisk(repository(["b.md"]), places, "saved").files, repository(["b.md"]).files);
 });

@@ -66,6 +66,18 @@ test("a baseline stands beside the model at the places of both", () => {
   assert.match(text, /\| anywhere \| nested n-gram, file only \| 100\.0 % \[100\.0, 100\.0\]/);
 });
 
+test("a line that is saved as far as the cursor has rows of its own, and none beside other models", () => {
+  const [run] = LINES.results;
+  assert.ok(run);
+  const saved = { ...run, asked: "saved" as const, answers: ANSWERS.map((one) => ({ ...one, answer: "" })) };
+  const text = resultsOf({ lines: { ...LINES, results: [saved, run] }, ngram: NGRAM });
+  assert.match(text, /\| anywhere \| the repository, the line saved as far as the cursor \| 1 \| 100\.0 %/);
+  assert.match(text, /or, where that is said, saved as far as the cursor/);
+  assert.doesNotMatch(resultsOf({ lines: LINES }), /saved as far/);
+  assert.equal(text.match(/\| anywhere \| Stateline, repository/g)?.length, 1);
+  assert.match(text, /\| anywhere \| Stateline, repository \| 100\.0 %/);
+});
+
 test("a model that reads ahead is in time where the cursor had rested", () => {
   const answers = ANSWERS.map((one) => ({ ...one, ms: 130, restedMs: 30 }));
   const [run] = LINES.results;

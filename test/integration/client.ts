@@ -136,6 +136,10 @@ export class Client {
     });
   }
 
+  async close(uri: string): Promise<void> {
+    await this.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+  }
+
   async change(uri: string, ...contentChanges: Change[]): Promise<void> {
     const version = (this.#versions.get(uri) ?? 0) + 1;
     this.#versions.set(uri, version);

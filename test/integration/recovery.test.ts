@@ -328,6 +328,30 @@ test("completing in a terminal: figures for a place, a sentence and code 2 for a
   }
 });
 
+test("completing in a terminal: the rest of the line is hidden from model and index, and shown beside the answer", (t) => {
+  const cache = folder(t);
+  const text = `${"const herd = 1;\n".repeat(20)}const zebraQuota = vanishingQuota(herd, 17);\nconst after = 2;\n`;
+  const root = folder(t, { "a.ts": text });
+  const at = (...more: string[]) =>
+    spawnSync(process.execPath, [CLI, ...more, "--at", `${join(root, "a.ts")}:21:20`, root], {
+      encoding: "utf8",
+      env: { ...process.env, XDG_CACHE_HOME: cache },
+    }).stdout;
+  const anew = at("--no-cache");
+  assert.match(
+    anew,
+    /^offered {2}const zebraQuota = (?:.*\n)+?there {4}const zebraQuota = vanishingQuota\(herd, 17\);\n/,
+  );
+  assert.equal(anew.match(/vanishing/g)?.length, 1, anew);
+  assert.doesNotMatch(anew, /earlier run/);
+  assert.doesNotMatch(at(), /earlier run/);
+  assert.match(
+    at(),
+    /\nThe state comes from an earlier run, which may have read this line; the index has not\./,
+  );
+  assert.equal(readFileSync(join(root, "a.ts"), "utf8"), text);
+});
+
 test("the server speaks over Node's channel too, and ends with its parent", async (t) => {
   const server = fork(SERVER, ["--node-ipc"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   t.after(() => server.kill("SIGKILL"));

@@ -17,10 +17,16 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
   const model = new FakeModel(tokenizer);
   model.script = (text) => (known.startsWith(text) ? known.slice(text.length) : "");
   let state = model.initialState(6);
+  /** The lines that recall was asked to leave out. */
+  const lineStarts: number[] = [];
   const completer = new Completer({
     model,
     tokenizer,
-    root: () => ({ state, generation: 0, recall: model.createRecall() }),
+    root: () => ({ state, generation: 0 }),
+    recallAt: (_, lineStart) => {
+      lineStarts.push(lineStart);
+      return model.createRecall();
+    },
     syntax,
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,
@@ -28,7 +34,7 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
   const newState = () => {
     state = model.initialState(6);
   };
-  return { model, completer, tokenizer, newState };
+  return { model, completer, tokenizer, newState, lineStarts };
 }
 
 /** The cursor is at "|". */
@@ -87,6 +93,15 @@ test("each line recalls what leads to it: the context, less what is healed, and 
   const healed = await setUp("return;\n");
   await healed.completer.complete(ask("retu|"));
   assert.equal(healed.tokenizer.decode([...(healed.model.recalls[0]?.context ?? [])].slice(-1)), "");
+});
+
+test("the line with the cursor is not recalled, counted with line feeds only, whatever is selected", async () => {
+  const { completer, lineStarts } = await setUp("const value = compute(1);\n");
+  await completer.complete(ask("|"));
+  await completer.complete(ask("a\r\nb\r\nconst value = |\r\nc"));
+  const selected = { text: "value", startOffset: 8, endOffset: 11 };
+  await completer.complete(ask("a\nconst val|\n", { selected }));
+  assert.deepEqual(lineStarts, [0, 4, 2]);
 });
 
 test("a word is healed after deleting too, where fewer states are left", async () => {

@@ -321,6 +321,129 @@ test("memory: each file is recalled as it was read last, one that is gone not at
   assert.deepEqual(recalled(), ["a.ts\nconst changed;\n"]);
 });
 
+const inEditor = (root: string, name: string, text: string) => {
+  const path = join(root, name);
+  return { uri: `file://${path}`, path, relativePath: name, text };
+};
+
+test("memory: an open document stands for its file, from reading to closing", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  const open = inEditor(root, "a.ts", "const unsaved;\n");
+  memory.live.set(open);
+  await memory.read(settings, { fromDisk: false });
+  await memory.settled();
+  assert.match(text(), /a\.ts\nconst unsaved;\n/);
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst unsaved;\n", "b.ts\nconst b;\n"]);
+  memory.noteClosed(open.uri);
+  await memory.settled();
+  assert.match(text(), /a\.ts\nconst a;\n$/);
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst a;\n", "b.ts\nconst b;\n"]);
+});
+
+test("memory: what happens to the file of an open document changes nothing of what is recalled", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  memory.live.set(inEditor(root, "a.ts", "const a;\n"));
+  await memory.settled();
+  const before = text();
+  const open = inEditor(root, "a.ts", "const saved;\n");
+  memory.live.set(open);
+  writeFileSync(open.path, open.text);
+  memory.noteChange(open.path);
+  await memory.settled();
+  assert.equal(text(), `${before}a.ts\nconst saved;\n`);
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst saved;\n", "b.ts\nconst b;\n"]);
+  rmSync(open.path);
+  memory.noteChange(open.path);
+  await memory.settled();
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst saved;\n", "b.ts\nconst b;\n"]);
+  memory.noteClosed(open.uri);
+  await memory.settled();
+  assert.deepEqual(recalled(), ["b.ts\nconst b;\n"]);
+});
+
+test("memory: the state does not read the line that is being completed when automatic saving writes it", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const { memory, settings, text } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const before = text();
+  const open = inEditor(root, "a.ts", "const a;\r\nconst half = \r\nconst b;\r\n");
+  memory.live.set(open);
+  memory.live.recallAt(open.uri, "const a;\n".length);
+  writeFileSync(open.path, open.text);
+  memory.noteChange(open.path);
+  await memory.settled();
+  assert.equal(text(), `${before}a.ts\nconst a;\nconst b;\n`);
+});
+
+test("memory: a document that is closed and opened again is not read from disk meanwhile", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const before = text();
+  const open = inEditor(root, "a.ts", "const unsaved;\n");
+  memory.live.set(open);
+  memory.noteClosed(open.uri);
+  memory.live.set(open);
+  await memory.settled();
+  assert.equal(text(), before);
+  assert.deepEqual(recalled(), ["a.ts\nconst unsaved;\n"]);
+});
+
+test("memory: live texts stand through a reading anew, one that is closed meanwhile comes from disk", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const { memory, settings, recalled, model } = await memoryOf([root]);
+  const [a, b] = ["a.ts", "b.ts"].map((name) => inEditor(root, name, `live ${name}\n`));
+  assert.ok(a && b);
+  memory.live.set(a);
+  memory.live.set(b);
+  await memory.read(settings, { fromDisk: false });
+  let release = () => {};
+  model.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const reading = memory.read({ ...settings, stateHeads: 2 }, { fromDisk: false });
+  memory.noteClosed(b.uri);
+  release();
+  await reading;
+  await memory.settled();
+  assert.deepEqual(recalled().sort(), ["a.ts\nlive a.ts\n", "b.ts\nconst b;\n"]);
+});
+
+test("memory: after a restart an open document's file is not recalled from disk", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const storage = folder(t);
+  const first = await memoryOf([root], storage);
+  await first.memory.read(first.settings, { fromDisk: true });
+  assert.equal(first.memory.wasRestored, false);
+  await first.memory.settled();
+  first.memory.dispose();
+  const { memory, settings, recalled } = await memoryOf([root], storage);
+  memory.live.set(inEditor(root, "a.ts", "live\n"));
+  await memory.read(settings, { fromDisk: true });
+  await memory.settled();
+  assert.equal(memory.wasRestored, true);
+  assert.deepEqual(recalled().sort(), ["a.ts\nlive\n", "b.ts\nconst b;\n"]);
+});
+
+test("memory: an excluded, ignored, secret or linked file stays out though it is open, a new one is in", async (t) => {
+  const root = folder(t, { ".gitignore": "out/\n", "out/a.ts": "a\n", "x/a.ts": "a\n", ".env": "A=1\n" });
+  symlinkSync(join(root, "x/a.ts"), join(root, "link.ts"));
+  const { memory, settings, recalled } = await memoryOf([root]);
+  const opened = ["out/a.ts", "x/a.ts", ".env", "link.ts", "new.ts", "../elsewhere.ts"];
+  const quotable = () => opened.filter((name) => memory.live.mayQuote(inEditor(root, name, "").uri));
+  for (const name of opened) memory.live.set(inEditor(root, name, `live ${name}\n`));
+  await memory.read({ ...settings, exclude: ["x/"] }, { fromDisk: false });
+  await memory.settled();
+  assert.deepEqual(recalled(), [".gitignore\nout/\n", "new.ts\nlive new.ts\n"]);
+  assert.deepEqual(quotable(), ["new.ts", "../elsewhere.ts"]);
+  await memory.read(settings, { fromDisk: false });
+  await memory.settled();
+  assert.ok(recalled().includes("x/a.ts\nlive x/a.ts\n"));
+});
+
 test("memory: the old state answers while everything is read again with another ratio", async (t) => {
   const root = folder(t, { "a.ts": "const a;\n" });
   const { memory, settings, model } = await memoryOf([root]);

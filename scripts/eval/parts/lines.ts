@@ -3,11 +3,18 @@ import { type Answer, answerFigures, compared, offeredFigures } from "../answers
 import { askForLines } from "../lines.ts";
 import { chosen, type Options } from "./options.ts";
 
-/** With the repository read and without, at the model's default ratio. */
+/** The file alone, the repository without the line, and with the line as far as automatic saving puts it on disk. */
+const CONDITIONS = [
+  { readsRepository: false, asked: "absent" },
+  { readsRepository: true, asked: "absent" },
+  { readsRepository: true, asked: "saved" },
+] as const;
+
+/** At the model's default ratio, with as many lines as the product allows. */
 export async function lines(options: Options): Promise<object> {
   const results = [];
   let device = "";
-  for (const readsRepository of [false, true]) {
+  for (const condition of CONDITIONS) {
     const answers: Answer[] = [];
     const shown: Answer[] = [];
     for (const repository of chosen(options)) {
@@ -15,7 +22,7 @@ export async function lines(options: Options): Promise<object> {
         hybridRatio: undefined,
         attentionWindow: options.window,
         modelPath: options.modelPath ?? "",
-        readsRepository,
+        ...condition,
         placesEach: options.placesEach,
       });
       device = asked.device;
@@ -23,8 +30,11 @@ export async function lines(options: Options): Promise<object> {
       shown.push(...asked.unasked);
     }
     const offered = offeredFigures(shown);
+    options.say(
+      `${condition.readsRepository ? "repository" : "file only"}, the line ${condition.asked} on disk`,
+    );
     options.say(`shown unasked: ${offered.netCharacters.value.toFixed(1)} characters right less wrong`);
-    results.push({ readsRepository, ...lineFigures(answers, options), offered });
+    results.push({ ...condition, ...lineFigures(answers, options), offered });
   }
   return { placesEach: options.placesEach, device, results };
 }

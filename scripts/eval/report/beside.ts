@@ -95,7 +95,8 @@ function runsOf(
     answers: run.answers,
   });
   const runs: Run[] = [
-    ...lines.results.map((run) => {
+    ...lines.results.flatMap((run) => {
+      if (run.asked === "saved") return [];
       const ours = named("Stateline")(run);
       return { ...ours, answers: rested(ours.answers), cold: ours.answers };
     }),

@@ -4,15 +4,18 @@ import type { Answer, Spread } from "../answers.ts";
 import { LANGUAGES } from "../languages.ts";
 import { KINDS } from "../places.ts";
 import { code, interval, percent, plain } from "./format.ts";
-import type { LineResults } from "./results.ts";
+import type { LineResults, LineRun } from "./results.ts";
+
+const SAVED =
+  "Several lines may be answered, of which the first is compared. The line that is asked for is not on disk; or, where that is said, saved as far as the cursor, as automatic saving leaves it. Its document is open.";
 
 export function linesText({ results, device }: LineResults): string {
-  const rows = results.flatMap(({ readsRepository, figures }) =>
-    figures
+  const rows = results.flatMap((run) =>
+    run.figures
       .filter(({ language }) => language === "all")
       .map((one) => [
         one.kind,
-        readsRepository ? "the repository" : "the file only",
+        readBefore(run),
         String(one.places),
         percent(one.exactMatch),
         percent(one.editSimilarity),
@@ -21,7 +24,7 @@ export function linesText({ results, device }: LineResults): string {
         milliseconds(one.restedMs),
       ]),
   );
-  const read = results.find(({ readsRepository }) => readsRepository);
+  const read = results.find(({ readsRepository, asked }) => readsRepository && asked !== "saved");
   const languages = [...new Set((read?.figures ?? []).map(({ language }) => language))].map((language) => {
     const of = (kind: string) => read?.figures.find((one) => one.kind === kind && one.language === language);
     const [identifier, anywhere] = KINDS.map(of);
@@ -34,8 +37,8 @@ export function linesText({ results, device }: LineResults): string {
       plain(anywhere?.charactersSaved, 1),
     ];
   });
-  const offered = results.map(({ readsRepository, offered: shown }) => [
-    readsRepository ? "the repository" : "the file only",
+  const offered = results.map(({ offered: shown, ...run }) => [
+    readBefore(run),
     share(shown.offeredShare),
     share(shown.rightShare),
     share(shown.exactShare),
@@ -55,6 +58,7 @@ export function linesText({ results, device }: LineResults): string {
       ],
       rows,
     ),
+    results.some(({ asked }) => asked === "saved") ? SAVED : "",
     `Timed on ${device}. With the repository, by language:`,
     table(
       ["language", "places", "exact, identifier", "exact, anywhere", "saved, identifier", "saved, anywhere"],
@@ -73,7 +77,14 @@ export function linesText({ results, device }: LineResults): string {
     ),
     "With the repository, the first wrong answer before an identifier in each language, whatever it is:",
     table(["place", "the line goes on with", "the answer"], failures(read?.answers ?? [])),
-  ].join("\n\n");
+  ]
+    .filter(Boolean)
+    .join("\n\n");
+}
+
+function readBefore({ readsRepository, asked }: Pick<LineRun, "readsRepository" | "asked">): string {
+  if (!readsRepository) return "the file only";
+  return asked === "saved" ? "the repository, the line saved as far as the cursor" : "the repository";
 }
 
 function milliseconds(spread: Spread | undefined): string {

@@ -6,6 +6,7 @@ import type { Answer, AnswerFigures, Offered } from "../answers.ts";
 import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";
 import type { NeedleFigures } from "../needles.ts";
+import type { OnDisk } from "../places.ts";
 import type { PositionFigures } from "../positions.ts";
 import type { Condition } from "../reading.ts";
 import type { Smollm2Answers } from "../smollm2.ts";
@@ -31,6 +32,8 @@ export interface BitsResults extends Recorded {
 
 export interface LineRun {
   readonly readsRepository: boolean;
+  /** What of the line was on disk; runs that do not say had nothing there. */
+  readonly asked?: OnDisk;
   readonly figures: readonly AnswerFigures[];
   readonly answers: readonly Answer[];
 }
