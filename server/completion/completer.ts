@@ -19,7 +19,7 @@ import { AdaptivePause, pause } from "./pause.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
-import { homeOf, lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
+import { homeOf, lineAfter, lineBefore, lineStartIn, replacedBy, surroundingsOf } from "./request.ts";
 import { type Place, ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
@@ -172,7 +172,7 @@ export class Completer {
     const advancedMs = performance.now();
     const generation = await generateLines(model, tokenizer, state, {
       healing,
-      recall: () => this.#context.recallAt(request.document.uri, around.before.lastIndexOf("\n") + 1),
+      recall: () => this.#context.recallAt(request.document.uri, lineStartIn(request.document, around)),
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       leastLogProb: request.manual ? undefined : Math.log(LEAST_PROBABILITY),
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),

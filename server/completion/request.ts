@@ -80,6 +80,11 @@ export function replacedBy({ document, offset, selected }: CompletionRequest): {
   return { start: whole(selected.startOffset), end: whole(selected.endOffset) };
 }
 
+/** Where the cursor's line begins in the document itself, which may be a cell of what is around; with line feeds only. */
+export function lineStartIn({ notebook }: OpenDocument, { before }: Surroundings): number {
+  return before.lastIndexOf("\n") + 1 - lineFeedsOnly(notebook?.before ?? "").length;
+}
+
 /** From the line's beginning to the cursor. */
 export function lineBefore(before: string): string {
   return before.slice(before.lastIndexOf("\n") + 1);

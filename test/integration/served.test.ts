@@ -114,6 +114,8 @@ async function changeFile(): Promise<void> {
 for (const [what, change] of CHANGES) {
   test(`typing along what was shown is free, until ${what}`, async () => {
     const other = await open("export const other = 1;\n");
+    // Whether it may be quoted is known by the time that something was completed in it.
+    await ask(other, { line: 1, character: 0 }, true);
     const { uri, typed, rest } = await shownAndTyped();
     const [along] = await ask(uri, endOf(typed));
     assert.equal(along?.insertText, rest);
