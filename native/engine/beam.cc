@@ -49,7 +49,7 @@ void BeamJob::begin() {
     const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
     recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          0);
+                          0, logits_.size());
   }
   Hypothesis nothing;
   nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);

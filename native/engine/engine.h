@@ -121,6 +121,7 @@ class Engine {
  private:
   void check_state(const State& state, const char* function) const;
   void check_tokens(std::span<const std::int32_t> tokens, const char* what) const;
+  void check_recall(const std::optional<RecallOptions>& recall, const char* function) const;
 
   std::shared_ptr<const Model> model_;
   Workbench workbench_;

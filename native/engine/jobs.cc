@@ -47,7 +47,8 @@ ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
       reply_(std::move(reply)) {
   result_.state = std::move(state);
   if (recall)
-    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size());
+    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size(),
+                          workbench.model.config().vocab_size);
 }
 
 bool ScoreJob::run_chunk() {
@@ -143,7 +144,7 @@ void GenerateJob::begin() {
   logits_.resize(workbench_.model.config().vocab_size);
   if (generate_.recall) {
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          generate_.max_tokens);
+                          generate_.max_tokens, logits_.size());
   }
   predict();
 }

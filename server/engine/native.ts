@@ -74,7 +74,7 @@ export interface NativeAddon {
   loadModel(directory: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
-  Recall: new (capacityTokens: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }
 
 /** The CUDA library is optional; it lies beside the addon. */
@@ -149,7 +149,7 @@ class NativeModelAdapter implements Model {
   }
 
   createRecall(capacityTokens: number): Recall {
-    return new this.#addon.Recall(capacityTokens);
+    return new this.#addon.Recall(capacityTokens, this.info.vocabSize);
   }
 
   generate(state: State, options: GenerateOptions): Promise<Generated> {

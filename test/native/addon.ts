@@ -70,7 +70,7 @@ export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
-  Recall: new (capacityTokens: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
 
 TEST_CASE_FIXTURE(Fixture, "what is recalled is continued, and score() agrees with generate()") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100);
+  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   const GenerateResult result = generate(
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     std::uniform_int_distribution<std::int32_t> draw(0, 20);
     Tokens text(60);
     for (std::int32_t& token : text) token = draw(random);
-    const auto memory = std::make_shared<engine::Recall>(400);
+    const auto memory = std::make_shared<engine::Recall>(400, model->config().vocab_size);
     memory->append(text);
     // The same beginning and another end: what is decoded leaves one of the two at some place.
     Tokens twin = text;
@@ -263,7 +263,7 @@ TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences
 
 TEST_CASE_FIXTURE(Fixture, "a beam begins with allowed ids, recalls, and tells what nothing is") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100);
+  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   GenerateOptions options{.max_tokens = 12,
