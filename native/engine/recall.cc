@@ -90,9 +90,7 @@ void Recall::push(std::int32_t token) {
   if (segments_.empty() || segments_.back()->newest_text() != next_id_ - 1)
     throw Error(ErrorCode::kInvalidArgument,
                 "push: the text that was appended last was forgotten; append another first.");
-  while (segments_.size() > 1 && size() == capacity_) drop_oldest();
-  if (size() == capacity_)
-    throw Error(ErrorCode::kInvalidArgument, "push: the memory is full; append the text anew.");
+  if (size() == capacity_) drop_oldest_text();
   if (segments_.back()->is_crowded())
     replace(segments_.size() - 1, 1, joined(segments_.size() - 1, 1, 2 * segments_.back()->size()));
   const std::unique_lock lock(mutex_);
@@ -134,6 +132,19 @@ RecallSegment& Recall::segment_for(std::size_t places) {
 }
 
 void Recall::drop_oldest() { replace(0, 1, nullptr); }
+
+// While the newest text, which goes on, stays.
+void Recall::drop_oldest_text() {
+  if (segments_.size() > 1) return drop_oldest();
+  RecallSegment& only = *segments_.front();
+  if (only.oldest_text() == only.newest_text())
+    throw Error(ErrorCode::kInvalidArgument, "push: the text fills the memory; append another.");
+  {
+    const std::unique_lock lock(mutex_);
+    only.forget(*only.oldest_text());
+  }
+  replace(0, 1, joined(0, 1, std::max(segment_places_, only.living())));
+}
 
 // Puts `by`, if it is one, in the place of `count` segments; what is freed is freed afterwards.
 void Recall::replace(std::size_t first, std::size_t count, Segment by) {

@@ -64,6 +64,7 @@ class Recall {
   std::size_t size() const;
   RecallSegment& segment_for(std::size_t places);
   void drop_oldest();
+  void drop_oldest_text();
   void replace(std::size_t first, std::size_t count, Segment by);
   Segment joined(std::size_t first, std::size_t count, std::size_t places) const;
   void tidy(std::size_t segment);

@@ -95,6 +95,11 @@ void RecallSegment::add_all(const RecallSegment& other) {
   }
 }
 
+std::optional<RecallSegment::TextId> RecallSegment::oldest_text() const {
+  if (texts_.empty()) return std::nullopt;
+  return texts_.front().id;
+}
+
 std::optional<RecallSegment::TextId> RecallSegment::newest_text() const {
   if (texts_.empty()) return std::nullopt;
   return texts_.back().id;
@@ -113,8 +118,8 @@ std::size_t RecallSegment::bytes() const {
   return sizeof(std::uint32_t) * count + sizeof(Text) * texts_.capacity();
 }
 
-// FNV-1a over whole tokens, and a product whose middle depends on all bits (Knuth's multiplicative
-// hashing): FNV alone leaves the last token's in the highest.
+// FNV-1a over whole tokens, then a product whose middle depends on all bits (Knuth, multiplicative
+// hashing): FNV alone leaves the last token's in the highest and lowest.
 std::size_t RecallSegment::hash_of(const std::int32_t* last, std::size_t order, std::size_t table) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (std::size_t i = 0; i < order; ++i)

@@ -43,6 +43,7 @@ class RecallSegment {
   std::size_t living() const { return living_; }
   bool has_room_for(std::size_t places) const { return size() + places <= places_; }
   bool is_crowded() const { return size() > 2 * places_; }
+  std::optional<TextId> oldest_text() const;
   std::optional<TextId> newest_text() const;
   std::size_t bytes() const;
 

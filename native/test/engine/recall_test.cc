@@ -203,14 +203,14 @@ void drop_what_went(const Recall& recall, PlainMemory& plain) {
 }  // namespace
 
 TEST_CASE("whatever is appended, pushed and forgotten, answers are those of a plain search") {
-  constexpr int kVocab = 40, kMarks = 2000;
+  constexpr int kVocab = 40, kSteps = 400;
   for (unsigned seed = 0; seed < 40; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const std::size_t capacity = 60 + random() % 900;
-    Recall recall(capacity, kVocab + kMarks);
+    Recall recall(capacity, kVocab + kSteps);
     PlainMemory plain;
-    for (int step = 0; step < 400; ++step) {
+    for (int step = 0; step < kSteps; ++step) {
       CAPTURE(step);
       const std::size_t what = random() % 10;
       if (what < 4) {
@@ -254,17 +254,17 @@ TEST_CASE("whatever is appended, pushed and forgotten, answers are those of a pl
 
 TEST_CASE("a text that is forgotten and appended again for ever takes no other's room") {
   std::mt19937 random(2);
-  Recall recall(20'000, 5000);
-  const Tokens other = random_tokens(random, 2'000, 5000);
+  Recall recall(20'000, 500);
+  const Tokens other = random_tokens(random, 2'000, 500);
   recall.append(other);
-  recall.append(random_tokens(random, 12'000, 5000));
-  Recall::TextId first = recall.append(random_tokens(random, 700, 5000));
-  Recall::TextId second = recall.append(random_tokens(random, 900, 5000));
+  recall.append(random_tokens(random, 12'000, 500));
+  Recall::TextId first = recall.append(random_tokens(random, 700, 500));
+  Recall::TextId second = recall.append(random_tokens(random, 900, 500));
   std::size_t most_bytes = 0;
   for (int i = 0; i < 500; ++i) {
     Recall::TextId& open = i % 7 < 4 ? first : second;
     recall.forget(open);
-    open = recall.append(random_tokens(random, 800, 5000));
+    open = recall.append(random_tokens(random, 800, 500));
     most_bytes = std::max(most_bytes, recall.bytes());
     REQUIRE_FALSE(found(recall, {other[10], other[11], other[12]}).empty());
   }
@@ -291,7 +291,7 @@ TEST_CASE("ids outside the vocabulary are refused, and so is what continues a fo
   Recall small(4, 10);
   small.append(Tokens{1, 2});
   small.push(3);
-  CHECK_THROWS_WITH_AS(small.push(4), "push: the memory is full; append the text anew.",
+  CHECK_THROWS_WITH_AS(small.push(4), "push: the text fills the memory; append another.",
                        stateline::Error);
 }
 
