@@ -91,13 +91,15 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
                                                   options, std::move(reply)));
 }
 
-std::vector<float> Engine::logits(const State& state) {
-  check_state(state, "logits");
-  if (state.token_count() == 0)
-    refuse("logits: the state is empty; advance it by at least one token first.");
-  std::vector<float> out(model_->config().vocab_size);
-  workbench_.executor->logits(state, out.data());
-  return out;
+void Engine::log_probs(std::vector<StatePtr> states, const JobOptions& options,
+                       Reply<Distributions> reply) {
+  for (const StatePtr& state : states) {
+    check_state(*state, "logProbs");
+    if (state->token_count() == 0)
+      refuse("logProbs: a state is empty; advance it by at least one token first.");
+  }
+  scheduler_.submit(
+      std::make_unique<LogProbsJob>(workbench_, std::move(states), options, std::move(reply)));
 }
 
 void Engine::check_state(const State& state, const char* function) const {

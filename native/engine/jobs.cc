@@ -95,6 +95,23 @@ void ScoreJob::keep_scores(std::size_t rows, std::size_t first_token) {
   }
 }
 
+LogProbsJob::LogProbsJob(Workbench& workbench, std::vector<StatePtr> states,
+                         const JobOptions& options, Reply<Distributions> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      states_(std::move(states)),
+      reply_(std::move(reply)) {}
+
+bool LogProbsJob::run_chunk() {
+  if (result_.size() == states_.size()) return true;
+  std::vector<float> logits(workbench_.model.config().vocab_size);
+  workbench_.executor->logits(*states_[result_.size()], logits.data());
+  const float norm = workbench_.model.kernels().log_sum_exp(logits.size(), logits.data());
+  for (float& logit : logits) logit -= norm;
+  result_.push_back(std::move(logits));
+  return result_.size() == states_.size();
+}
+
 GenerateJob::GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
                          const JobOptions& options, Reply<GenerateResult> reply)
     : Job(options.priority, options.cancellation),

@@ -57,7 +57,7 @@ interface NativeModel {
     options: NativeJob & { recall?: RecallOptions },
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: NativeGenerate): Promise<Generated>;
-  logits(state: State): Float32Array;
+  logProbs(states: State[], options: NativeJob): Promise<Float32Array[]>;
   serialize(state: State): Promise<Uint8Array>;
   restore(bytes: Uint8Array): Promise<State>;
   dispose(): void;
@@ -157,8 +157,8 @@ class NativeModelAdapter implements Model {
     return this.#run(options, (job) => this.#model.generate(state, { ...rest, ...job }));
   }
 
-  logits(state: State): Float32Array {
-    return this.#told(() => this.#model.logits(state));
+  logProbs(states: readonly State[], options: JobOptions): Promise<Float32Array[]> {
+    return this.#run(options, (job) => this.#model.logProbs([...states], job));
   }
 
   serialize(state: State): Promise<Uint8Array> {

@@ -154,6 +154,7 @@ export class FakeModel implements Model {
       logProbs: new Float32Array(tokens.length).fill(this.logProb),
       state: this.#create([...state.tokens, ...kept], state.stateHeads),
       reason,
+      alternatives: [],
     };
   }
 
@@ -161,13 +162,16 @@ export class FakeModel implements Model {
     return new FakeRecall();
   }
 
-  logits(from: State): Float32Array {
-    const { tokens } = this.#take(from);
+  async logProbs(states: readonly State[]): Promise<Float32Array[]> {
+    return states.map((state) => this.#logProbs(this.#take(state)));
+  }
+
+  #logProbs({ tokens }: FakeState): Float32Array {
     const written = tokens.slice(tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
     const [next] = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
-    const logits = new Float32Array(this.info.vocabSize);
-    logits[next ?? this.#tokenizer.special.endOfText] = 10;
-    return logits;
+    const logProbs = new Float32Array(this.info.vocabSize).fill(-20);
+    logProbs[next ?? this.#tokenizer.special.endOfText] = 0;
+    return logProbs;
   }
 
   async serialize(from: State): Promise<Uint8Array> {
