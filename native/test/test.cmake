@@ -40,6 +40,7 @@ endif()
 
 if(TARGET stateline_engine)
   stateline_tests(stateline_engine test/engine/*.cc test/longrange/*_test.cc)
+  target_sources(hostile_files_test PRIVATE test/fuzz/readers.cc)
   if(UNIX)  # it forks, to weigh each run by itself
     stateline_tests(stateline_engine test/longrange/longrange_bench.cc)
   endif()
