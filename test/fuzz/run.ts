@@ -9,6 +9,9 @@ import { join } from "node:path";
 import { randomSource } from "../../scripts/eval/random.ts";
 import { CORPUS, fuzz, TARGETS, type TargetName } from "./targets.ts";
 
+// The byte pair encoder warns of each pattern that it does not know.
+console.warn = () => undefined;
+
 const EXECUTIONS = 1_000_000;
 /** Larger than each seed, so that inputs can grow. */
 const NATIVE = { safetensors: 4096, config: 4096, state: 80_000 } as const;
