@@ -23,21 +23,20 @@ class BackgroundWork : public Napi::AsyncWorker {
   void Execute() override {
     try {
       result_.emplace(work_());
-    } catch (const Error& error) {
-      error_.emplace(error);
-    } catch (const std::bad_alloc&) {
-      error_.emplace(ErrorCode::kInvalidState,
-                     "There is not enough memory; close other programs and try again.");
-    } catch (const std::exception& error) {
-      error_.emplace(ErrorCode::kInvalidState,
-                     std::string("The engine failed unexpectedly: ") + error.what() + ".");
+    } catch (...) {
+      error_.emplace(current_error());
     }
   }
 
   void OnOK() override {
-    if (error_) return deferred_.Reject(to_js(Env(), *error_).Value());
-    deferred_.Resolve(to_value_(Env(), std::move(*result_)));
+    settle(Env(), deferred_, [this] {
+      if (error_) throw *error_;
+      return to_value_(Env(), std::move(*result_));
+    });
   }
+
+  // Node itself could not run it.
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
   Napi::Promise::Deferred deferred_;
@@ -54,7 +53,8 @@ void run_in_background(Napi::Env env, Napi::Promise::Deferred deferred, Work wor
   // The worker deletes itself once it has settled the promise.
   auto worker = std::make_unique<BackgroundWork<Result, Work, ToValue>>(
       env, deferred, std::move(work), std::move(to_value));
-  worker.release()->Queue();
+  worker->Queue();
+  worker.release();
 }
 
 }  // namespace stateline::binding

@@ -1,6 +1,6 @@
 #include "binding/delivery.h"
 
-#include <memory>
+#include "binding/errors.h"
 
 namespace stateline::binding {
 namespace {
@@ -11,9 +11,9 @@ void run_act(napi_env env, napi_value, void*, void* data) {
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
   try {
-    (*act)(env);
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
+    act->run(env);
+  } catch (...) {
+    current_exception_to_js(env).ThrowAsJavaScriptException();
   }
 }
 
@@ -35,14 +35,13 @@ void Delivery::received(Napi::Env env) {
   if (--expected_ == 0) napi_unref_threadsafe_function(env, function_);
 }
 
-void Delivery::post(Act act) {
-  auto owned = std::make_unique<Act>(std::move(act));
+void Delivery::post(std::unique_ptr<Act> act) noexcept {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   const napi_status status =
-      napi_call_threadsafe_function(function_, owned.get(), napi_tsfn_nonblocking);
+      napi_call_threadsafe_function(function_, act.get(), napi_tsfn_nonblocking);
   if (status == napi_ok) {
-    owned.release();  // run_act takes it
+    act.release();  // run_act takes it
   } else {
     closed_ = true;
   }

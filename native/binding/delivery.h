@@ -4,7 +4,7 @@
 #include <napi.h>
 
 #include <cstddef>
-#include <functional>
+#include <memory>
 #include <mutex>
 
 namespace stateline::binding {
@@ -12,7 +12,13 @@ namespace stateline::binding {
 // While results are expected the event loop is kept alive; otherwise the process may end.
 class Delivery {
  public:
-  using Act = std::function<void(Napi::Env)>;
+  // What is to be done on the JavaScript thread. It is made before the work begins, so that there
+  // is an answer even when there is no memory left.
+  class Act {
+   public:
+    virtual ~Act() = default;
+    virtual void run(Napi::Env env) = 0;
+  };
 
   explicit Delivery(Napi::Env env);
 
@@ -21,7 +27,7 @@ class Delivery {
   void received(Napi::Env env);
 
   // From any thread. An act that no longer finds its environment is dropped unrun.
-  void post(Act act);
+  void post(std::unique_ptr<Act> act) noexcept;
 
  private:
   std::mutex mutex_;

@@ -4,21 +4,14 @@
 
 #include <napi.h>
 
-#include <exception>
-#include <string>
-
 #include "formats/error.h"
 
 namespace stateline::binding {
 
-inline Napi::Error to_js(Napi::Env env, const std::string& sentence, const char* code) {
-  Napi::Error error = Napi::Error::New(env, sentence);
-  error.Value().Set("code", Napi::String::New(env, code));
-  return error;
-}
-
 inline Napi::Error to_js(Napi::Env env, const Error& error) {
-  return to_js(env, error.what(), code_name(error.code()));
+  Napi::Error value = Napi::Error::New(env, error.what());
+  value.Value().Set("code", Napi::String::New(env, code_name(error.code())));
+  return value;
 }
 
 // The exception being handled, as a JavaScript error.
@@ -27,13 +20,8 @@ inline Napi::Error current_exception_to_js(Napi::Env env) {
     throw;
   } catch (const Napi::Error& error) {
     return error;
-  } catch (const Error& error) {
-    return to_js(env, error);
-  } catch (const std::bad_alloc&) {
-    return to_js(env, "There is not enough memory; close other programs and try again.",
-                 "OUT_OF_MEMORY");
-  } catch (const std::exception& error) {
-    return to_js(env, error.what(), "UNEXPECTED");
+  } catch (...) {
+    return to_js(env, current_error());
   }
 }
 
@@ -58,6 +46,16 @@ Napi::Value promised(Napi::Env env, Body body) {
     deferred.Reject(current_exception_to_js(env).Value());
   }
   return deferred.Promise();
+}
+
+// Settles a promise with the body's value, or with what it throws. On the JavaScript thread.
+template <typename Body>
+void settle(Napi::Env env, const Napi::Promise::Deferred& deferred, Body body) {
+  try {
+    deferred.Resolve(body());
+  } catch (...) {
+    deferred.Reject(current_exception_to_js(env).Value());
+  }
 }
 
 }  // namespace stateline::binding

@@ -1,6 +1,8 @@
 #include "binding/model.h"
 
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "binding/arguments.h"
 #include "binding/background.h"
@@ -24,18 +26,23 @@ std::shared_ptr<engine::Device> device_for(const std::optional<CudaOptions>& cud
   return engine::CudaDevice::open(engine::load_cuda_library(cuda->library), cuda->gpu);
 }
 
+class EngineStopped : public Delivery::Act {
+ public:
+  void run(Napi::Env env) override {
+    if (const std::shared_ptr<Engine> stopped = engine.lock())
+      AddonData::of(env).release(stopped.get());
+  }
+  std::weak_ptr<Engine> engine;
+};
+
 // The engine tells, from its thread, when that thread ends; the environment then lets go of it.
 std::shared_ptr<Engine> make_engine(std::shared_ptr<const engine::Model> model, unsigned threads,
                                     const std::shared_ptr<Delivery>& delivery) {
-  const auto self = std::make_shared<std::weak_ptr<Engine>>();
-  const auto on_stopped = [delivery, self] {
-    delivery->post([self](Napi::Env env) {
-      if (const std::shared_ptr<Engine> engine = self->lock())
-        AddonData::of(env).release(engine.get());
-    });
-  };
+  const auto act =
+      std::make_shared<std::unique_ptr<EngineStopped>>(std::make_unique<EngineStopped>());
+  const auto on_stopped = [delivery, act] { delivery->post(std::move(*act)); };
   auto engine = std::make_shared<Engine>(std::move(model), threads, on_stopped);
-  *self = engine;
+  (*act)->engine = engine;
   return engine;
 }
 
@@ -56,6 +63,13 @@ const char* end_name(engine::GenerateEnd end) {
       break;
   }
   return "length";
+}
+
+void set_text(Napi::Object& value, const engine::GeneratedText& text) {
+  const Napi::Env env = value.Env();
+  value.Set("tokens", to_array<Napi::Int32Array>(env, text.tokens));
+  value.Set("logProbs", to_array<Napi::Float32Array>(env, text.log_probs));
+  value.Set("reason", Napi::String::New(env, end_name(text.end)));
 }
 
 Napi::Object info_of(Napi::Env env, const Engine& engine) {
@@ -91,7 +105,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                       InstanceMethod("advance", &NativeModel::advance),
                       InstanceMethod("score", &NativeModel::score),
                       InstanceMethod("generate", &NativeModel::generate),
-                      InstanceMethod("logits", &NativeModel::logits),
+                      InstanceMethod("logProbs", &NativeModel::log_probs),
                       InstanceMethod("serialize", &NativeModel::serialize),
                       InstanceMethod("restore", &NativeModel::restore),
                       InstanceAccessor("heldBytes", &NativeModel::held_bytes, nullptr),
@@ -155,24 +169,44 @@ Napi::Object NativeModel::wrap(Napi::Env env, StatePtr state) const {
 }
 
 template <typename Result, typename ToValue>
+class NativeModel::Settlement : public Delivery::Act {
+ public:
+  Settlement(NativeModel& model, Napi::Promise::Deferred deferred, ToValue to_value)
+      : model_(model), deferred_(deferred), to_value_(std::move(to_value)) {}
+
+  void run(Napi::Env env) override {
+    settle(env, deferred_, [&] {
+      if (error) throw *error;
+      return to_value_(env, *result);
+    });
+    AddonData::of(env).delivery()->received(env);
+    model_.Unref();
+  }
+
+  // One of the two is set.
+  std::optional<Result> result;
+  std::optional<Error> error;
+
+ private:
+  NativeModel& model_;
+  Napi::Promise::Deferred deferred_;
+  ToValue to_value_;
+};
+
+template <typename Result, typename ToValue>
 engine::Reply<Result> NativeModel::reply(Napi::Env env, Napi::Promise::Deferred deferred,
                                          ToValue to_value) {
+  using Act = Settlement<Result, ToValue>;
   const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
-  const auto settled = [this, delivery](Napi::Env settled_env) {
-    delivery->received(settled_env);
-    Unref();
+  const auto act = std::make_shared<std::unique_ptr<Act>>(
+      std::make_unique<Act>(*this, deferred, std::move(to_value)));
+  const auto done = [delivery, act](Result result) {
+    (*act)->result.emplace(std::move(result));
+    delivery->post(std::move(*act));
   };
-  const auto done = [=](Result result) {
-    delivery->post([=, result = std::move(result)](Napi::Env result_env) {
-      deferred.Resolve(to_value(result_env, result));
-      settled(result_env);
-    });
-  };
-  const auto failed = [=](const Error& error) {
-    delivery->post([=](Napi::Env result_env) {
-      deferred.Reject(to_js(result_env, error).Value());
-      settled(result_env);
-    });
+  const auto failed = [delivery, act](const Error& error) {
+    (*act)->error.emplace(error);
+    delivery->post(std::move(*act));
   };
   return {done, failed};
 }
@@ -259,10 +293,15 @@ Napi::Value NativeModel::generate(const Napi::CallbackInfo& info) {
     const engine::JobOptions job = job_options(options);
     const auto to_value = [this](Napi::Env result_env, const engine::GenerateResult& result) {
       Napi::Object value = Napi::Object::New(result_env);
-      value.Set("tokens", to_array<Napi::Int32Array>(result_env, result.tokens));
-      value.Set("logProbs", to_array<Napi::Float32Array>(result_env, result.log_probs));
+      set_text(value, result);
       value.Set("state", wrap(result_env, result.state));
-      value.Set("reason", Napi::String::New(result_env, end_name(result.end)));
+      Napi::Array alternatives = Napi::Array::New(result_env, result.alternatives.size());
+      for (std::uint32_t i = 0; i < result.alternatives.size(); ++i) {
+        Napi::Object alternative = Napi::Object::New(result_env);
+        set_text(alternative, result.alternatives[i]);
+        alternatives.Set(i, alternative);
+      }
+      value.Set("alternatives", alternatives);
       return value;
     };
     submit(env, [&] {
@@ -272,11 +311,26 @@ Napi::Value NativeModel::generate(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value NativeModel::logits(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
+Napi::Value NativeModel::log_probs(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return promised(env, [&](Napi::Promise::Deferred deferred) {
     Engine& engine = alive();
-    const StatePtr state = NativeState::from(info[0]);
-    return to_array<Napi::Float32Array>(info.Env(), engine.logits(*state));
+    if (!info[0].IsArray()) refuse("states", "an array of states");
+    const auto array = info[0].As<Napi::Array>();
+    std::vector<StatePtr> states;
+    for (std::uint32_t i = 0; i < array.Length(); ++i)
+      states.push_back(NativeState::from(array.Get(i)));
+    const engine::JobOptions job = job_options(object(info[1], "options"));
+    const auto to_value = [](Napi::Env result_env, const engine::Distributions& result) {
+      Napi::Array value = Napi::Array::New(result_env, result.size());
+      for (std::uint32_t i = 0; i < result.size(); ++i)
+        value.Set(i, to_array<Napi::Float32Array>(result_env, result[i]));
+      return value;
+    };
+    submit(env, [&] {
+      engine.log_probs(std::move(states), job,
+                       reply<engine::Distributions>(env, deferred, to_value));
+    });
   });
 }
 

@@ -27,7 +27,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value advance(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
-  Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value log_probs(const Napi::CallbackInfo& info);
   Napi::Value serialize(const Napi::CallbackInfo& info);
   Napi::Value restore(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info) { release(info.Env()); }
@@ -36,6 +36,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   void release(Napi::Env env);
   Napi::Object wrap(Napi::Env env, engine::StatePtr state) const;
 
+  template <typename Result, typename ToValue>
+  class Settlement;
   // Settles `deferred` with to_value(env, result) on the JavaScript thread, keeping this model
   // alive.
   template <typename Result, typename ToValue>

@@ -9,8 +9,9 @@ namespace {
 // Marks our objects, so that an impostor is refused instead of unwrapped (random, fixed).
 constexpr napi_type_tag kTag{0x51c7e2a94b0d4f38, 0xa6f1d8037c2e915b};
 
-// 20 bytes a token: 1.3 GB at most, which an ordinary machine has.
+// 24 bytes a token: 1.6 GB at most, which an ordinary machine has.
 constexpr std::uint64_t kMaxCapacity = std::uint64_t{1} << 26;
+constexpr std::uint64_t kMaxVocab = 0x7fffffff;
 
 }  // namespace
 
@@ -27,7 +28,9 @@ NativeRecall::NativeRecall(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     const auto capacity =
         static_cast<std::size_t>(natural(info[0], "capacityTokens", kMaxCapacity));
-    recall_ = std::make_shared<engine::Recall>(capacity);
+    const auto vocab = static_cast<std::size_t>(natural(info[1], "vocabSize", kMaxVocab));
+    if (vocab == 0) refuse("vocabSize", "at least 1");
+    recall_ = std::make_shared<engine::Recall>(capacity, vocab);
     report(info.Env());
     info.This().As<Napi::Object>().TypeTag(&kTag);
     return info.Env().Undefined();
@@ -70,8 +73,6 @@ void NativeRecall::report(Napi::Env env) {
 Napi::Value NativeRecall::append(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::vector<std::int32_t> ids = tokens(info[0], "tokens");
-    for (const std::int32_t id : ids)
-      if (id < 0) refuse("tokens", "ids from 0 up");
     const engine::Recall::TextId text = alive()->append(ids);
     report(info.Env());
     return Napi::Number::New(info.Env(), text);
@@ -80,7 +81,9 @@ Napi::Value NativeRecall::append(const Napi::CallbackInfo& info) {
 
 Napi::Value NativeRecall::push(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    alive()->push(static_cast<std::int32_t>(natural(info[0], "token", 0x7fffffff)));
+    engine::Recall& recall = *alive();
+    recall.push(static_cast<std::int32_t>(natural(info[0], "token", recall.vocab_size() - 1)));
+    report(info.Env());
     return info.Env().Undefined();
   });
 }
@@ -109,6 +112,7 @@ Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
 Napi::Value NativeRecall::forget(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     alive()->forget(static_cast<engine::Recall::TextId>(natural(info[0], "text", 0xffffffff)));
+    report(info.Env());
     return info.Env().Undefined();
   });
 }

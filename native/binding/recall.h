@@ -14,7 +14,7 @@ class NativeRecall : public Napi::ObjectWrap<NativeRecall> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Recall(capacityTokens)
+  // new Recall(capacityTokens, vocabSize)
   explicit NativeRecall(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override { release(env); }
 

@@ -14,6 +14,12 @@ void append(std::vector<std::int32_t>& tokens, std::vector<float>& log_probs, Sa
   log_probs.push_back(sample.log_prob);
 }
 
+// Without the stop token.
+std::span<const std::int32_t> written(const GeneratedText& text) {
+  const std::span<const std::int32_t> tokens(text.tokens);
+  return text.end == GenerateEnd::kStop ? tokens.first(tokens.size() - 1) : tokens;
+}
+
 }  // namespace
 
 BeamJob::BeamJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
@@ -32,13 +38,9 @@ bool BeamJob::run_chunk() {
   }
   if (open_.empty()) begin();
   grow(best_steps());
-  if (open_.empty() || is_hopeless(open_.front().log_prob)) return true;
-  if (open_.front().tokens.size() < generate_.max_tokens) return false;
-  if (result_.state) return true;
-  Hypothesis& longest = open_.front();
-  result_ = {std::move(longest.tokens), std::move(longest.log_probs), longest.branch->freeze(),
-             GenerateEnd::kLength};
-  open_.clear();
+  const bool decided = open_.empty() || is_hopeless(open_.front().log_prob);
+  if (!decided && open_.front().tokens.size() < generate_.max_tokens) return false;
+  finish();
   return true;
 }
 
@@ -49,7 +51,7 @@ void BeamJob::begin() {
     const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
     recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          0);
+                          0, logits_.size());
   }
   Hypothesis nothing;
   nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);
@@ -72,15 +74,15 @@ std::vector<BeamJob::Step> BeamJob::best_steps() const {
   return steps;
 }
 
-// Takes the steps that may still lead to the likeliest text.
+// Takes the steps that may still lead to the likeliest text; one that ends its text costs nothing,
+// so it is kept in any case.
 void BeamJob::grow(const std::vector<Step>& steps) {
   std::vector<const Step*> taken;
   std::vector<std::size_t> children(open_.size());
   for (const Step& step : steps) {
-    if (is_hopeless(step.log_prob)) break;
     if (generate_.stops_at(step.sample.token)) {
       end(open_[step.from], step);
-    } else {
+    } else if (!is_hopeless(step.log_prob)) {
       taken.push_back(&step);
       ++children[step.from];
     }
@@ -101,11 +103,14 @@ void BeamJob::grow(const std::vector<Step>& steps) {
   open_ = std::move(longer);
 }
 
-// Likelier than what ended before.
 void BeamJob::end(Hypothesis& from, const Step& step) {
-  result_ = {from.tokens, from.log_probs, from.branch->freeze(), GenerateEnd::kStop};
-  append(result_.tokens, result_.log_probs, step.sample);
-  result_log_prob_ = step.log_prob;
+  if (!is_hopeless(step.log_prob)) ended_state_ = from.branch->freeze();
+  Ended one{{from.tokens, from.log_probs, GenerateEnd::kStop}, step.log_prob};
+  append(one.text.tokens, one.text.log_probs, step.sample);
+  const auto after = std::find_if(ended_.begin(), ended_.end(), [&](const Ended& other) {
+    return other.log_prob < step.log_prob;
+  });
+  ended_.insert(after, std::move(one));
 }
 
 void BeamJob::predict(Hypothesis& hypothesis) {
@@ -124,7 +129,33 @@ void BeamJob::predict(Hypothesis& hypothesis) {
 
 // A text only becomes less likely as it goes on.
 bool BeamJob::is_hopeless(float log_prob) const {
-  return result_.state && log_prob <= result_log_prob_;
+  return !ended_.empty() && log_prob <= ended_.front().log_prob;
+}
+
+void BeamJob::finish() {
+  if (!open_.empty() && !is_hopeless(open_.front().log_prob)) {
+    Hypothesis& best = open_.front();
+    result_ = {{std::move(best.tokens), std::move(best.log_probs), GenerateEnd::kLength},
+               best.branch->freeze(),
+               {}};
+  } else {
+    result_ = {std::move(ended_.front().text), std::move(ended_state_), {}};
+    ended_.erase(ended_.begin());
+  }
+  open_.clear();
+  const auto same = [](const GeneratedText& a, const GeneratedText& b) {
+    return written(a).size() == written(b).size() &&
+           std::equal(written(a).begin(), written(a).end(), written(b).begin());
+  };
+  for (Ended& other : ended_) {
+    std::vector<GeneratedText>& kept = result_.alternatives;
+    if (kept.size() + 1 == generate_.beam) break;
+    const bool known = same(other.text, result_) ||
+                       std::any_of(kept.begin(), kept.end(), [&](const GeneratedText& text) {
+                         return same(other.text, text);
+                       });
+    if (!known) kept.push_back(std::move(other.text));
+  }
 }
 
 }  // namespace stateline::engine

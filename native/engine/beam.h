@@ -12,9 +12,9 @@
 
 namespace stateline::engine {
 
-// One token of each hypothesis a chunk. The result is the likeliest text that was found to end, or
-// the likeliest one after max_tokens if none did. Drafts are not read: hypotheses are few and
-// short.
+// One token of each hypothesis a chunk. The result is the likeliest hypothesis, whether it was
+// found to end or is still open after max_tokens; what else was found to end are its alternatives.
+// Drafts are not read: hypotheses are few and short.
 class BeamJob : public Job {
  public:
   BeamJob(Workbench& workbench, StatePtr state, GenerateOptions generate, const JobOptions& options,
@@ -38,12 +38,18 @@ class BeamJob : public Job {
     float log_prob;  // of all tokens
   };
 
+  struct Ended {
+    GeneratedText text;
+    float log_prob;
+  };
+
   void begin();
   std::vector<Step> best_steps() const;
   void end(Hypothesis& from, const Step& step);
   void grow(const std::vector<Step>& steps);
   void predict(Hypothesis& hypothesis);
   bool is_hopeless(float log_prob) const;
+  void finish();
 
   Workbench& workbench_;
   StatePtr state_;
@@ -51,8 +57,9 @@ class BeamJob : public Job {
   Reply<GenerateResult> reply_;
   Sampler sampler_;
   std::vector<Hypothesis> open_;  // the likeliest first
-  GenerateResult result_;         // the likeliest that ended; none yet: without a state
-  float result_log_prob_ = 0;
+  std::vector<Ended> ended_;      // the likeliest first
+  StatePtr ended_state_;          // of the likeliest
+  GenerateResult result_;
   std::vector<float> logits_;  // [vocab], scratch
   std::optional<Recollection> recollection_;
   Tokens recall_end_;  // of the context, as far as it is looked at

@@ -1,7 +1,6 @@
 #include "engine/cpu_device.h"
 
 #include <cstring>
-#include <mutex>
 #include <new>
 
 #include "engine/executor.h"
@@ -19,9 +18,7 @@ class CpuExecutor : public Executor {
       : pool_(threads),
         forward_(model, pool_, kPrefillChunk),
         head_(model, pool_, kScoreRows),
-        hidden_size_(model.config().hidden_size),
-        state_pool_(1),
-        state_head_(model, state_pool_, 1) {}
+        hidden_size_(model.config().hidden_size) {}
 
   void advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted) override {
     forward_.advance(branch, tokens, wanted);
@@ -33,8 +30,7 @@ class CpuExecutor : public Executor {
     head_.compute(branch.hidden().floats(), 1, out);
   }
   void logits(const State& state, float* out) override {
-    const std::lock_guard lock(state_mutex_);
-    state_head_.compute(state.memory().hidden.floats(), 1, out);
+    head_.compute(state.memory().hidden.floats(), 1, out);
   }
   unsigned threads() const override { return pool_.threads(); }
 
@@ -43,9 +39,6 @@ class CpuExecutor : public Executor {
   Forward forward_;
   LogitsHead head_;
   std::size_t hidden_size_;
-  std::mutex state_mutex_;          // guards the next two
-  kernels::ThreadPool state_pool_;  // of the caller alone
-  LogitsHead state_head_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "engine/beam.h"
 #include "engine/device_check.h"
 #include "engine/jobs.h"
+#include "engine/token_ids.h"
 
 namespace stateline::engine {
 namespace {
@@ -63,7 +64,7 @@ void Engine::score(StatePtr state, Tokens tokens, std::optional<RecallOptions> r
                    const JobOptions& options, Reply<ScoreResult> reply) {
   check_state(*state, "score");
   check_tokens(tokens, "score: tokens");
-  if (recall) check_tokens(recall->context, "score: recall.context");
+  check_recall(recall, "score");
   scheduler_.submit(std::make_unique<ScoreJob>(workbench_, std::move(state), std::move(tokens),
                                                std::move(recall), options, std::move(reply)));
 }
@@ -75,7 +76,7 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
   check_beam(generate);
   check_tokens(generate.stop_tokens, "generate: stopTokens");
   check_tokens(generate.first_tokens, "generate: firstTokens");
-  if (generate.recall) check_tokens(generate.recall->context, "generate: recall.context");
+  check_recall(generate.recall, "generate");
   if (state->token_count() == 0 && generate.max_tokens > 0)
     refuse("generate: the state is empty; advance it by at least one token first.");
   std::sort(generate.first_tokens.begin(), generate.first_tokens.end());
@@ -90,13 +91,15 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
                                                   options, std::move(reply)));
 }
 
-std::vector<float> Engine::logits(const State& state) {
-  check_state(state, "logits");
-  if (state.token_count() == 0)
-    refuse("logits: the state is empty; advance it by at least one token first.");
-  std::vector<float> out(model_->config().vocab_size);
-  workbench_.executor->logits(state, out.data());
-  return out;
+void Engine::log_probs(std::vector<StatePtr> states, const JobOptions& options,
+                       Reply<Distributions> reply) {
+  for (const StatePtr& state : states) {
+    check_state(*state, "logProbs");
+    if (state->token_count() == 0)
+      refuse("logProbs: a state is empty; advance it by at least one token first.");
+  }
+  scheduler_.submit(
+      std::make_unique<LogProbsJob>(workbench_, std::move(states), options, std::move(reply)));
 }
 
 void Engine::check_state(const State& state, const char* function) const {
@@ -108,12 +111,18 @@ void Engine::check_state(const State& state, const char* function) const {
 }
 
 void Engine::check_tokens(std::span<const std::int32_t> tokens, const char* what) const {
+  check_token_ids(tokens, model_->config().vocab_size, what);
+}
+
+void Engine::check_recall(const std::optional<RecallOptions>& recall, const char* function) const {
+  if (!recall) return;
+  const std::string name = std::string(function) + ": recall.";
   const std::size_t vocab = model_->config().vocab_size;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= 0 && static_cast<std::size_t>(tokens[i]) < vocab) continue;
-    refuse(std::string(what) + "[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
-           ", but ids go from 0 to " + std::to_string(vocab - 1) + ".");
-  }
+  check_token_ids(recall->context, vocab, name + "context");
+  if (recall->memory && recall->memory->vocab_size() != vocab)
+    refuse(name + "memory is of " + std::to_string(recall->memory->vocab_size()) +
+           " token ids, but the model has " + std::to_string(vocab) +
+           "; make one with this model's createRecall.");
 }
 
 }  // namespace stateline::engine

@@ -1,5 +1,4 @@
-// What a client asks of a loaded model: advance, score and generate as scheduled jobs, logits at
-// once.
+// What a client asks of a loaded model, as scheduled jobs.
 #pragma once
 
 #include <algorithm>
@@ -68,12 +67,20 @@ struct GenerateOptions {
 
 enum class GenerateEnd { kLength, kStop, kUnlikely };
 
-struct GenerateResult {
+struct GeneratedText {
   Tokens tokens;                 // with the stop token or the unlikely one, if that is the end
   std::vector<float> log_probs;  // [tokens] nats
-  StatePtr state;                // after the tokens, less the one that ended them
   GenerateEnd end = GenerateEnd::kLength;
 };
+
+struct GenerateResult : GeneratedText {
+  StatePtr state;  // after the tokens, less the one that ended them
+  // What else a beam found to end, the likeliest first; all differ before their stop tokens.
+  std::vector<GeneratedText> alternatives;
+};
+
+// [states][vocab] nats, of the token after each.
+using Distributions = std::vector<std::vector<float>>;
 
 inline constexpr std::size_t kMostHypotheses = 32;
 // With the token before them, one chunk of logits.
@@ -110,8 +117,9 @@ class Engine {
   void generate(StatePtr state, GenerateOptions generate, const JobOptions& options,
                 Reply<GenerateResult> reply);
 
-  // [vocab] after the state's last token; runs on the caller's thread, one at a time.
-  std::vector<float> logits(const State& state);
+  // The states are not empty.
+  void log_probs(std::vector<StatePtr> states, const JobOptions& options,
+                 Reply<Distributions> reply);
 
   // Returns at once; everything that is pending fails as cancelled.
   void stop() { scheduler_.stop(); }
@@ -121,6 +129,7 @@ class Engine {
  private:
   void check_state(const State& state, const char* function) const;
   void check_tokens(std::span<const std::int32_t> tokens, const char* what) const;
+  void check_recall(const std::optional<RecallOptions>& recall, const char* function) const;
 
   std::shared_ptr<const Model> model_;
   Workbench workbench_;

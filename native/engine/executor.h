@@ -18,7 +18,7 @@ inline constexpr std::size_t kScoreRows = 32;
 // Which tokens' final hidden vectors are wanted: the last layer does no more than it must.
 enum class Wanted { kLast, kAll };
 
-// Used by the engine thread alone, except where said. Throws Error(kDevice) if a GPU fails.
+// Used by the engine thread alone. Throws Error(kDevice) if a GPU fails.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -33,7 +33,7 @@ class Executor {
   virtual void logits_of_rows(std::size_t first, std::size_t rows, float* out) = 0;
   // [vocab] after the branch's last token.
   virtual void logits(const Branch& branch, float* out) = 0;
-  // [vocab] after the state's last token; on any thread, one at a time.
+  // [vocab] after the state's last token.
   virtual void logits(const State& state, float* out) = 0;
 
   // Of the processor that take part.

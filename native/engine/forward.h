@@ -62,7 +62,7 @@ class LogitsHead {
  private:
   const Model& model_;
   kernels::ThreadPool& pool_;
-  std::size_t max_rows_;
+  [[maybe_unused]] std::size_t max_rows_;
   std::vector<float> normed_;  // [max_rows, d]
 };
 

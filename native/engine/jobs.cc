@@ -47,7 +47,8 @@ ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
       reply_(std::move(reply)) {
   result_.state = std::move(state);
   if (recall)
-    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size());
+    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size(),
+                          workbench.model.config().vocab_size);
 }
 
 bool ScoreJob::run_chunk() {
@@ -92,6 +93,23 @@ void ScoreJob::keep_scores(std::size_t rows, std::size_t first_token) {
     log_prob = mixed_log_prob(recollection_->next({logits, vocab}, norm),
                               tokens_[first_token + row], log_prob);
   }
+}
+
+LogProbsJob::LogProbsJob(Workbench& workbench, std::vector<StatePtr> states,
+                         const JobOptions& options, Reply<Distributions> reply)
+    : Job(options.priority, options.cancellation),
+      workbench_(workbench),
+      states_(std::move(states)),
+      reply_(std::move(reply)) {}
+
+bool LogProbsJob::run_chunk() {
+  if (result_.size() == states_.size()) return true;
+  std::vector<float> logits(workbench_.model.config().vocab_size);
+  workbench_.executor->logits(*states_[result_.size()], logits.data());
+  const float norm = workbench_.model.kernels().log_sum_exp(logits.size(), logits.data());
+  for (float& logit : logits) logit -= norm;
+  result_.push_back(std::move(logits));
+  return result_.size() == states_.size();
 }
 
 GenerateJob::GenerateJob(Workbench& workbench, StatePtr state, GenerateOptions generate,
@@ -143,7 +161,7 @@ void GenerateJob::begin() {
   logits_.resize(workbench_.model.config().vocab_size);
   if (generate_.recall) {
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          generate_.max_tokens);
+                          generate_.max_tokens, logits_.size());
   }
   predict();
 }

@@ -1,4 +1,4 @@
-// The three kinds of work, cut into chunks for the scheduler. Each works on a branch of its own.
+// The kinds of work, cut into chunks for the scheduler. Each works on a branch of its own.
 #pragma once
 
 #include <optional>
@@ -51,6 +51,22 @@ class ScoreJob : public Job {
   std::vector<float> logits_;  // [kScoreRows, vocab]
   std::optional<Recollection> recollection_;
   std::size_t recollected_ = 0;  // tokens it was told
+};
+
+// One state a chunk.
+class LogProbsJob : public Job {
+ public:
+  LogProbsJob(Workbench& workbench, std::vector<StatePtr> states, const JobOptions& options,
+              Reply<Distributions> reply);
+  bool run_chunk() override;
+  void succeed() override { reply_.done(std::move(result_)); }
+  void fail(const Error& error) override { reply_.failed(error); }
+
+ private:
+  Workbench& workbench_;
+  std::vector<StatePtr> states_;
+  Reply<Distributions> reply_;
+  Distributions result_;
 };
 
 // One token a chunk. After the first chunk nothing is allocated until the result is made, unless it

@@ -1,15 +1,21 @@
 #include "engine/recall.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cmath>
 #include <mutex>
+#include <utility>
+
+#include "engine/token_ids.h"
+#include "formats/error.h"
 
 namespace stateline::engine {
 namespace {
 
-constexpr std::int32_t kNone = -1;
-constexpr std::uint32_t kNowhere = 0xffffffff;
+// Segments of a full memory: what goes at once is one of them.
+constexpr std::size_t kSegments = 16;
+// Tokens that are appended before others may search again: some 50 microseconds.
+constexpr std::size_t kAppendedAtOnce = 1024;
 
 // How fast the tokens before a place lose their say, and how much likeness says in all; both were
 // chosen with the gates (model/EXPERIMENTS.md).
@@ -35,7 +41,8 @@ class Surroundings {
   // `last` is the end of a match; the text begins after a kNone.
   float weight(const std::int32_t* last) const {
     float likeness = 0, nearness = 1;
-    for (std::size_t d = 1; d <= Recall::kSurroundings && *(last - d) != kNone; ++d) {
+    for (std::size_t d = 1; d <= Recall::kSurroundings && *(last - d) != RecallSegment::kNone;
+         ++d) {
       likeness += nearness * worth_[slot(*(last - d))];
       nearness *= kNearness;
     }
@@ -50,149 +57,175 @@ class Surroundings {
   std::array<float, kSlots> worth_{};
 };
 
-// FNV-1a over whole tokens, folded to the table's size.
-std::size_t hash_of(const std::int32_t* last, std::size_t order, std::size_t table) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (std::size_t i = 0; i < order; ++i)
-    hash = (hash ^ static_cast<std::uint32_t>(*(last - i))) * 1099511628211ULL;
-  return static_cast<std::size_t>(hash >> 32) & (table - 1);
-}
-
 }  // namespace
 
-Recall::Recall(std::size_t capacity_tokens) : capacity_(std::max<std::size_t>(capacity_tokens, 2)) {
-  const std::size_t table = std::bit_floor(capacity_);
-  // Single tokens are few, so their table is small, and frequent, so more of them are looked at.
-  const std::size_t small = std::min<std::size_t>(table, 1 << 14);
-  chains_ = {Chains{5, kLongest, 64, std::vector<std::uint32_t>(table, kNowhere), {}},
-             Chains{2, 4, 64, std::vector<std::uint32_t>(table, kNowhere), {}},
-             Chains{1, 1, 256, std::vector<std::uint32_t>(small, kNowhere), {}}};
-}
+Recall::Recall(std::size_t capacity_tokens, std::size_t vocab_size)
+    : capacity_(std::max<std::size_t>(capacity_tokens, 2)),
+      vocab_size_(vocab_size),
+      segment_places_(std::max<std::size_t>(capacity_ / kSegments, 2)) {}
 
 Recall::TextId Recall::append(std::span<const std::int32_t> tokens) {
-  const std::unique_lock lock(mutex_);
+  check_token_ids(tokens, vocab_size_, "append: tokens");
+  const std::lock_guard writing(writing_);
   // One place is for the mark between texts.
   if (tokens.size() >= capacity_) tokens = tokens.last(capacity_ - 1);
-  make_room(tokens.size() + 1);
-  tokens_.push_back(kNone);
-  texts_.push_back({next_id_, tokens_.size(), tokens_.size()});
-  for (const std::int32_t token : tokens) add(token);
-  return next_id_++;
+  RecallSegment& segment = segment_for(tokens.size() + 1);
+  const TextId id = next_id_++;
+  {
+    const std::unique_lock lock(mutex_);
+    segment.begin_text(id);
+  }
+  while (!tokens.empty()) {
+    const std::size_t count = std::min(tokens.size(), kAppendedAtOnce);
+    const std::unique_lock lock(mutex_);
+    for (const std::int32_t token : tokens.first(count)) segment.add(token);
+    tokens = tokens.subspan(count);
+  }
+  return id;
 }
 
 void Recall::push(std::int32_t token) {
+  check_token_ids(std::span(&token, 1), vocab_size_, "push: token");
+  const std::lock_guard writing(writing_);
+  if (segments_.empty() || segments_.back()->newest_text() != next_id_ - 1)
+    throw Error(ErrorCode::kInvalidArgument,
+                "push: the text that was appended last was forgotten; append another first.");
+  if (size() == capacity_) drop_oldest_text();
+  if (segments_.back()->is_crowded())
+    replace(segments_.size() - 1, 1, joined(segments_.size() - 1, 1, 2 * segments_.back()->size()));
   const std::unique_lock lock(mutex_);
-  if (texts_.empty() || tokens_.size() == capacity_) return;
-  add(token);
+  segments_.back()->add(token);
 }
 
 void Recall::forget(TextId text) {
-  const std::unique_lock lock(mutex_);
-  const auto found =
-      std::find_if(texts_.begin(), texts_.end(), [text](const Text& t) { return t.id == text; });
-  if (found == texts_.end()) return;
-  // Its places stay in the chains, where nothing matches them any more.
-  std::fill(tokens_.begin() + static_cast<std::ptrdiff_t>(found->begin),
-            tokens_.begin() + static_cast<std::ptrdiff_t>(found->end), kNone);
-  texts_.erase(found);
+  const std::lock_guard writing(writing_);
+  for (std::size_t i = segments_.size(); i-- > 0;) {
+    {
+      const std::unique_lock lock(mutex_);
+      if (!segments_[i]->forget(text)) continue;
+    }
+    return tidy(i);
+  }
 }
 
 std::size_t Recall::bytes() const {
   const std::shared_lock lock(mutex_);
-  std::size_t count = tokens_.capacity();
-  for (const Chains& chains : chains_) count += chains.newest.size() + chains.older.capacity();
-  return sizeof(std::uint32_t) * count;
+  std::size_t sum = 0;
+  for (const Segment& segment : segments_) sum += segment->bytes();
+  return sum;
 }
 
-void Recall::add(std::int32_t token) {
-  tokens_.push_back(token);
-  texts_.back().end = tokens_.size();
-  // The place before is worth finding now that something follows it.
-  const std::size_t before = tokens_.size() - 2;
-  if (before >= texts_.back().begin && tokens_[before] != kNone) index(before);
+std::size_t Recall::size() const {
+  std::size_t sum = 0;
+  for (const Segment& segment : segments_) sum += segment->size();
+  return sum;
 }
 
-void Recall::index(std::size_t position) {
-  for (Chains& chains : chains_) {
-    chains.older.resize(position + 1, kNowhere);
-    if (position + 1 < texts_.back().begin + chains.order) continue;
-    std::uint32_t& newest =
-        chains.newest[hash_of(&tokens_[position], chains.order, chains.newest.size())];
-    chains.older[position] = newest;
-    newest = static_cast<std::uint32_t>(position);
+// Where a text of so many places goes, once there is room for it.
+RecallSegment& Recall::segment_for(std::size_t places) {
+  while (size() + places > capacity_) drop_oldest();
+  if (segments_.empty() || !segments_.back()->has_room_for(places)) {
+    auto fresh = std::make_unique<RecallSegment>(std::max(segment_places_, places));
+    replace(segments_.size(), 0, std::move(fresh));
   }
+  return *segments_.back();
 }
 
-// Moves what stays to the front: the newest texts that leave an eighth of the memory free, so that
-// this is done rarely.
-void Recall::make_room(std::size_t tokens) {
-  if (tokens_.size() + tokens <= capacity_) return;
-  std::size_t kept = 0, first = texts_.size();
-  const std::size_t limit = std::min(capacity_ - capacity_ / 8, capacity_ - tokens);
-  while (first > 0) {
-    const Text& text = texts_[first - 1];
-    kept += text.end - text.begin + 1;
-    if (kept > limit) break;
+void Recall::drop_oldest() { replace(0, 1, nullptr); }
+
+// While the newest text, which goes on, stays.
+void Recall::drop_oldest_text() {
+  if (segments_.size() > 1) return drop_oldest();
+  RecallSegment& only = *segments_.front();
+  if (only.oldest_text() == only.newest_text())
+    throw Error(ErrorCode::kInvalidArgument, "push: the text fills the memory; append another.");
+  {
+    const std::unique_lock lock(mutex_);
+    only.forget(*only.oldest_text());
+  }
+  replace(0, 1, joined(0, 1, std::max(segment_places_, only.living())));
+}
+
+// Puts `by`, if it is one, in the place of `count` segments; what is freed is freed afterwards.
+void Recall::replace(std::size_t first, std::size_t count, Segment by) {
+  std::vector<Segment> next;
+  next.reserve(segments_.size() + 1);
+  const std::unique_lock lock(mutex_);
+  for (std::size_t i = 0; i < first; ++i) next.push_back(std::move(segments_[i]));
+  if (by) next.push_back(std::move(by));
+  for (std::size_t i = first + count; i < segments_.size(); ++i)
+    next.push_back(std::move(segments_[i]));
+  segments_.swap(next);
+}
+
+// The living texts of `count` segments, in one; others may search the old ones meanwhile.
+Recall::Segment Recall::joined(std::size_t first, std::size_t count, std::size_t places) const {
+  auto out = std::make_unique<RecallSegment>(places);
+  for (std::size_t i = first; i < first + count; ++i) out->add_all(*segments_[i]);
+  return out;
+}
+
+// After something in it was forgotten: at most a quarter of a segment lies idle, and neighbours
+// that fit in one segment become one, so that there are not many small ones.
+void Recall::tidy(std::size_t at) {
+  if (segments_[at]->living() == 0) {
+    replace(at, 1, nullptr);
+    if (at > 0 && at < segments_.size() && fit_in_one(at - 1))
+      replace(at - 1, 2, joined(at - 1, 2, segment_places_));
+    return;
+  }
+  const RecallSegment& segment = *segments_[at];
+  const std::size_t idle = segment.size() - segment.living();
+  if (4 * idle <= segment.size()) return;
+  std::size_t first = at, count = 1;
+  if (at > 0 && fit_in_one(at - 1)) {
     --first;
+    ++count;
+  } else if (at + 1 < segments_.size() && fit_in_one(at)) {
+    ++count;
   }
-  const std::vector<std::int32_t> old = std::move(tokens_);
-  const std::vector<Text> texts(texts_.begin() + static_cast<std::ptrdiff_t>(first), texts_.end());
-  tokens_.clear();
-  texts_.clear();
-  for (Chains& chains : chains_) {
-    std::fill(chains.newest.begin(), chains.newest.end(), kNowhere);
-    chains.older.clear();
-  }
-  for (const Text& text : texts) {
-    tokens_.push_back(kNone);
-    texts_.push_back({text.id, tokens_.size(), tokens_.size()});
-    for (std::size_t i = text.begin; i < text.end; ++i) add(old[i]);
-  }
+  replace(first, count, joined(first, count, std::max(segment_places_, segment.living())));
+}
+
+bool Recall::fit_in_one(std::size_t first) const {
+  return segments_[first]->living() + segments_[first + 1]->living() <= segment_places_;
 }
 
 template <typename Visit>
-void Recall::walk(const Chains& chains, std::span<const std::int32_t> context,
+void Recall::walk(std::size_t order, std::span<const std::int32_t> context,
                   const Visit& visit) const {
-  if (context.size() < chains.order) return;
-  const std::int32_t* last = &context.back();
-  std::uint32_t at = chains.newest[hash_of(last, chains.order, chains.newest.size())];
-  const std::size_t most = std::min(context.size(), kLongest);
-  for (std::size_t walked = 0; at != kNowhere && walked < chains.walked; ++walked) {
-    std::size_t length = 0;
-    // A text begins after a kNone, which no context holds.
-    while (length < most && tokens_[at - length] == *(last - length)) ++length;
-    // What is longer stands in the other chains.
-    if (length >= chains.order && length <= chains.longest && tokens_[at + 1] != kNone)
-      visit(at, static_cast<std::uint32_t>(length));
-    at = chains.older[at];
+  std::size_t walks = RecallSegment::kOrders[order].walked;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    (*segment)->walk(order, context, walks, [&](std::size_t place, std::uint32_t length) {
+      visit(**segment, place, length);
+    });
   }
 }
 
 void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& matches) const {
+  check_token_ids(context, vocab_size_, "find: context");
   const std::shared_lock lock(mutex_);
   const Surroundings surroundings(context);
-  for (const Chains& chains : chains_) {
-    walk(chains, context, [&](std::uint32_t at, std::uint32_t length) {
-      matches.push_back({tokens_[at + 1], length, surroundings.weight(&tokens_[at])});
+  for (std::size_t order = 0; order < RecallSegment::kOrders.size(); ++order) {
+    walk(order, context, [&](const RecallSegment& in, std::size_t place, std::uint32_t length) {
+      const std::int32_t* last = in.at(place);
+      matches.push_back({last[1], length, surroundings.weight(last)});
     });
   }
 }
 
 Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,
                                           std::size_t most) const {
+  check_token_ids(context, vocab_size_, "continuation: context");
   const std::shared_lock lock(mutex_);
   Continuation out;
-  std::size_t from = 0;
-  walk(chains_.front(), context, [&](std::uint32_t at, std::uint32_t length) {
+  std::span<const std::int32_t> following;
+  walk(0, context, [&](const RecallSegment& in, std::size_t place, std::uint32_t length) {
     if (length <= out.length) return;
     out.length = length;
-    from = at + 1;
+    following = in.following(place, most);
   });
-  if (out.length == 0) return out;
-  for (std::size_t at = from; at < tokens_.size() && at < from + most; ++at) {
-    if (tokens_[at] == kNone) break;
-    out.tokens.push_back(tokens_[at]);
-  }
+  out.tokens.assign(following.begin(), following.end());
   return out;
 }
 

@@ -2,12 +2,15 @@
 // state of constant size forgets names from far away; this does not, at some bytes a token.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <vector>
+
+#include "engine/recall_segment.h"
 
 namespace stateline::engine {
 
@@ -18,25 +21,29 @@ struct Match {
   float weight = 1;      // from 1 up: the more the tokens before it are those of the context
 };
 
-// Texts of tokens, indexed by hash chains as in LZ77; bounded: beyond the capacity the oldest texts
-// go. All functions may be called from any thread.
+// Texts of tokens; bounded: beyond the capacity the oldest go. They lie in segments of a sixteenth
+// of the capacity, so that room is made, and what was forgotten is given back, a segment at a time
+// and mostly while others may search. All functions may be called from any thread; those that take
+// tokens throw Error(kInvalidArgument) for ids outside the vocabulary.
 class Recall {
  public:
-  static constexpr std::size_t kLongest = 32;       // tokens of a match that are counted
+  static constexpr std::size_t kLongest = RecallSegment::kLongest;
   static constexpr std::size_t kSurroundings = 64;  // tokens before a place that weigh it
 
-  explicit Recall(std::size_t capacity_tokens);
+  Recall(std::size_t capacity_tokens, std::size_t vocab_size);
 
-  using TextId = std::uint32_t;
+  using TextId = RecallSegment::TextId;
   // A match does not reach over the beginning of a text. A text longer than the capacity keeps its
   // end.
   TextId append(std::span<const std::int32_t> tokens);
   // Unknown ids are no error: the text went when the memory was full.
   void forget(TextId text);
-  // Continues the text that was appended last.
+  // Continues the text that was appended last. Throws Error(kInvalidArgument) if that was forgotten
+  // or fills the memory.
   void push(std::int32_t token);
 
   std::size_t bytes() const;
+  std::size_t vocab_size() const { return vocab_size_; }
 
   // What stood behind the newest of the longest matches that are at least as long as the longest
   // indexed order.
@@ -51,29 +58,25 @@ class Recall {
   void find(std::span<const std::int32_t> context, std::vector<Match>& matches) const;
 
  private:
-  struct Text {
-    TextId id;
-    std::size_t begin, end;
-  };
-  // Newest position by hash of the `order` tokens up to it, and before each position the next older
-  // one. Matches of `order` to `longest` tokens are taken from here, among the newest `walked`.
-  struct Chains {
-    std::size_t order, longest, walked;
-    std::vector<std::uint32_t> newest, older;
-  };
+  using Segment = std::unique_ptr<RecallSegment>;
 
-  void add(std::int32_t token);
-  void index(std::size_t position);
-  void make_room(std::size_t tokens);
-  // Calls visit(position, length) for each match, newest first.
+  // The following are called with writing_ held.
+  std::size_t size() const;
+  RecallSegment& segment_for(std::size_t places);
+  void drop_oldest();
+  void drop_oldest_text();
+  void replace(std::size_t first, std::size_t count, Segment by);
+  Segment joined(std::size_t first, std::size_t count, std::size_t places) const;
+  void tidy(std::size_t segment);
+  bool fit_in_one(std::size_t first) const;
+  // Calls visit(segment, place, length) for each match, newest first.
   template <typename Visit>
-  void walk(const Chains& chains, std::span<const std::int32_t> context, const Visit& visit) const;
+  void walk(std::size_t order, std::span<const std::int32_t> context, const Visit& visit) const;
 
-  mutable std::shared_mutex mutex_;
-  std::size_t capacity_;
-  std::vector<std::int32_t> tokens_;  // kNone between texts and where a text was forgotten
-  std::vector<Text> texts_;           // by begin
-  std::array<Chains, 3> chains_;      // the longest order first
+  const std::size_t capacity_, vocab_size_, segment_places_;
+  std::mutex writing_;               // held by whoever changes anything, from beginning to end
+  mutable std::shared_mutex mutex_;  // exclusive only while what is searched changes
+  std::vector<Segment> segments_;    // the oldest first
   TextId next_id_ = 0;
 };
 

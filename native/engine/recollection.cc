@@ -1,5 +1,6 @@
 #include "engine/recollection.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace stateline::engine {
@@ -11,8 +12,10 @@ constexpr std::uint32_t kLeastDraftMatch = 8;
 }  // namespace
 
 Recollection::Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
-                           std::size_t more)
-    : memory_(std::move(memory)), context_(std::move(context)), own_(context_.size() + more + 1) {
+                           std::size_t more, std::size_t vocab_size)
+    : memory_(std::move(memory)),
+      context_(std::move(context)),
+      own_(context_.size() + more + 1, vocab_size) {
   own_.append(context_);
 }
 
@@ -21,10 +24,15 @@ void Recollection::push(std::int32_t token) {
   own_.push(token);
 }
 
+std::span<const std::int32_t> Recollection::recent() const {
+  const std::span<const std::int32_t> all(context_);
+  return all.last(std::min(all.size(), Recall::kSurroundings + 1));
+}
+
 std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
-  Recall::Continuation best = own_.continuation(context_, most);
+  Recall::Continuation best = own_.continuation(recent(), most);
   if (memory_) {
-    Recall::Continuation shared = memory_->continuation(context_, most);
+    Recall::Continuation shared = memory_->continuation(recent(), most);
     if (shared.length > best.length) best = std::move(shared);
   }
   if (best.length < kLeastDraftMatch) return {};
@@ -32,7 +40,7 @@ std::vector<std::int32_t> Recollection::draft(std::size_t most) const {
 }
 
 Recalled Recollection::next(std::span<const float> logits, float log_norm) {
-  return after(context_, logits, log_norm);
+  return after(recent(), logits, log_norm);
 }
 
 Recalled Recollection::after(std::span<const std::int32_t> end, std::span<const float> logits,

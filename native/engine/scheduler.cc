@@ -1,40 +1,25 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
-#include <exception>
-#include <new>
+#include <optional>
 
 namespace stateline::engine {
 namespace {
 
-const Error& cancelled_error() {
-  static const Error error(ErrorCode::kCancelled, "The request was cancelled.");
-  return error;
-}
+const Error kCancelledError(ErrorCode::kCancelled, "The request was cancelled.");
 
 // Runs one chunk; whatever is thrown becomes an Error for the job that threw it.
 struct ChunkOutcome {
   bool done = false;
-  std::unique_ptr<Error> error;
+  std::optional<Error> error;
 };
 
 ChunkOutcome run_chunk(Job& job) {
-  ChunkOutcome outcome;
   try {
-    outcome.done = job.run_chunk();
-  } catch (const Error& error) {
-    outcome.error = std::make_unique<Error>(error);
-  } catch (const std::bad_alloc&) {
-    outcome.error =
-        std::make_unique<Error>(ErrorCode::kInvalidState,
-                                "There is not enough memory for this state; close other programs, "
-                                "or set a higher hybrid ratio or a smaller attention window.");
-  } catch (const std::exception& error) {
-    outcome.error = std::make_unique<Error>(
-        ErrorCode::kInvalidState,
-        std::string("The engine failed unexpectedly: ") + error.what() + ".");
+    return {job.run_chunk(), std::nullopt};
+  } catch (...) {
+    return {false, current_error()};
   }
-  return outcome;
 }
 
 }  // namespace
@@ -56,7 +41,7 @@ void Scheduler::submit(std::unique_ptr<Job> job) {
       return;
     }
   }
-  job->fail(cancelled_error());
+  job->fail(kCancelledError);
 }
 
 void Scheduler::stop() {
@@ -73,9 +58,9 @@ void Scheduler::run() {
   while (Job* job = next()) {
     if (!job->cancelled()) {
       const ChunkOutcome outcome = run_chunk(*job);
-      if (outcome.done || outcome.error) finish(job, outcome.error.get());
+      if (outcome.done || outcome.error) finish(job, outcome.error ? &*outcome.error : nullptr);
     }
-    fail_cancelled();
+    fail_all([](const Job& waiting) { return waiting.cancelled(); });
   }
   on_stopped_();
 }
@@ -84,10 +69,8 @@ Job* Scheduler::next() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
   if (stopping_) {
-    const std::deque<std::unique_ptr<Job>> abandoned = std::move(jobs_);
-    jobs_.clear();
     lock.unlock();
-    for (const std::unique_ptr<Job>& job : abandoned) job->fail(cancelled_error());
+    fail_all([](const Job&) { return true; });
     return nullptr;
   }
   // The first of the most urgent: min_element keeps the order of arrival among equals.
@@ -99,14 +82,7 @@ Job* Scheduler::next() {
 
 // Takes the job out first: its callback may submit the next one.
 void Scheduler::finish(Job* job, const Error* error) {
-  std::unique_ptr<Job> owned;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = std::find_if(jobs_.begin(), jobs_.end(),
-                                 [job](const auto& entry) { return entry.get() == job; });
-    owned = std::move(*it);
-    jobs_.erase(it);
-  }
+  const std::unique_ptr<Job> owned = take([job](const Job& entry) { return &entry == job; });
   if (error != nullptr) {
     owned->fail(*error);
   } else {
@@ -114,17 +90,22 @@ void Scheduler::finish(Job* job, const Error* error) {
   }
 }
 
-void Scheduler::fail_cancelled() {
-  std::vector<std::unique_ptr<Job>> cancelled;
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(jobs_, [&](std::unique_ptr<Job>& job) {
-      if (!job->cancelled()) return false;
-      cancelled.push_back(std::move(job));
-      return true;
-    });
-  }
-  for (const std::unique_ptr<Job>& job : cancelled) job->fail(cancelled_error());
+// One by one, since the engine thread must need no memory to let go of jobs.
+template <typename Which>
+void Scheduler::fail_all(const Which& which) {
+  while (const std::unique_ptr<Job> job = take(which)) job->fail(kCancelledError);
+}
+
+// Out of the queue; null if there is none such.
+template <typename Which>
+std::unique_ptr<Job> Scheduler::take(const Which& which) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(jobs_.begin(), jobs_.end(),
+                                  [&](const std::unique_ptr<Job>& job) { return which(*job); });
+  if (found == jobs_.end()) return nullptr;
+  std::unique_ptr<Job> taken = std::move(*found);
+  jobs_.erase(found);
+  return taken;
 }
 
 }  // namespace stateline::engine

@@ -36,7 +36,7 @@ class Job {
 
   // Runs one chunk on the engine thread; true when the work is done. May throw Error.
   virtual bool run_chunk() = 0;
-  // Exactly one of these two is called, once, on the engine thread.
+  // Exactly one of these two is called, once, on the engine thread. They must not throw.
   virtual void succeed() = 0;
   virtual void fail(const Error& error) = 0;
 
@@ -69,7 +69,10 @@ class Scheduler {
   // The most urgent job that waits, or null once stopped. Waits while there is nothing to do.
   Job* next();
   void finish(Job* job, const Error* error);
-  void fail_cancelled();
+  template <typename Which>
+  void fail_all(const Which& which);
+  template <typename Which>
+  std::unique_ptr<Job> take(const Which& which);
 
   std::function<void()> on_stopped_;
   std::mutex mutex_;

@@ -13,7 +13,9 @@ enum class ErrorCode {
   kInvalidState,
   kCancelled,
   kDisposed,
-  kDevice  // a GPU cannot be used, or no longer
+  kDevice,       // a GPU cannot be used, or no longer
+  kNoResources,  // the system has no memory or no thread left
+  kUnexpected
 };
 
 class Error : public std::runtime_error {
@@ -24,6 +26,9 @@ class Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+// The exception being handled, whatever it is. To be called in a catch block.
+Error current_error() noexcept;
 
 // The code as JavaScript sees it in `error.code`.
 inline const char* code_name(ErrorCode code) {
@@ -40,6 +45,10 @@ inline const char* code_name(ErrorCode code) {
       return "DISPOSED";
     case ErrorCode::kDevice:
       return "DEVICE";
+    case ErrorCode::kNoResources:
+      return "NO_RESOURCES";
+    case ErrorCode::kUnexpected:
+      return "UNEXPECTED";
   }
   return "UNKNOWN";
 }

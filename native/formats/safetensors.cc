@@ -128,22 +128,27 @@ std::size_t Tensor::elements() const {
   return product;
 }
 
-Safetensors::Safetensors(const std::filesystem::path& path) : file_(path), name_(utf8_name(path)) {
-  const std::span<const std::byte> bytes = file_.bytes();
-  if (bytes.size() < kLengthBytes) fail(name_, "is too short to be a safetensors file");
+std::map<std::string, Tensor> read_tensors(std::span<const std::byte> bytes,
+                                           const std::string& name) {
+  if (bytes.size() < kLengthBytes) fail(name, "is too short to be a safetensors file");
   const std::uint64_t length = read_length(bytes);
   if (length > bytes.size() - kLengthBytes)
-    fail(name_, "its header reaches beyond the end of the file (is it cut off?)");
-  if (length > kMaxHeaderBytes) fail(name_, "its header is longer than 16 MB");
+    fail(name, "its header reaches beyond the end of the file (is it cut off?)");
+  if (length > kMaxHeaderBytes) fail(name, "its header is longer than 16 MB");
   const auto header_bytes = bytes.subspan(kLengthBytes, static_cast<std::size_t>(length));
   const auto data = bytes.subspan(kLengthBytes + static_cast<std::size_t>(length));
-  const Json header = parse_object(header_bytes, kMaxHeaderDepth, name_, "the header");
+  const Json header = parse_object(header_bytes, kMaxHeaderDepth, name, "the header");
+  std::map<std::string, Tensor> tensors;
   for (const auto& [tensor_name, entry] : header.items()) {
     if (tensor_name == "__metadata__") continue;
-    tensors_.emplace(tensor_name, read_entry(name_, tensor_name, entry, data));
+    tensors.emplace(tensor_name, read_entry(name, tensor_name, entry, data));
   }
-  check_tiling(name_, data, tensors_);
+  check_tiling(name, data, tensors);
+  return tensors;
 }
+
+Safetensors::Safetensors(const std::filesystem::path& path)
+    : file_(path), name_(utf8_name(path)), tensors_(read_tensors(file_.bytes(), name_)) {}
 
 const Tensor* Safetensors::find(const std::string& name) const {
   const auto it = tensors_.find(name);
@@ -174,6 +179,7 @@ std::vector<float> Safetensors::require_f32(const std::string& name,
 
 std::vector<float> to_f32(const Tensor& tensor) {
   std::vector<float> values(tensor.elements());
+  if (values.empty()) return values;  // memcpy wants an address, and an empty tensor has none
   if (tensor.dtype == DType::kF32) {
     std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
     return values;

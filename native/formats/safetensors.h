@@ -25,6 +25,11 @@ struct Tensor {
   std::size_t elements() const;
 };
 
+// The tensors of a file's bytes, into which they are views; `name` is the file's, for the sentence
+// of the Error(kInvalidModel) that is thrown for whatever is no such file.
+std::map<std::string, Tensor> read_tensors(std::span<const std::byte> bytes,
+                                           const std::string& name);
+
 class Safetensors {
  public:
   // Throws Error(kInvalidModel) with one sentence naming file, fault and remedy.

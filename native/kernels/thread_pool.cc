@@ -48,10 +48,18 @@ void ThreadPool::Free::operator()(std::byte* memory) const {
 }
 
 ThreadPool::ThreadPool(unsigned threads) : rest_(kFirstRest) {
-  for (unsigned i = 1; i < threads; ++i) helpers_.emplace_back([this] { help(); });
+  helpers_.reserve(threads);
+  try {
+    for (unsigned i = 1; i < threads; ++i) helpers_.emplace_back([this] { help(); });
+  } catch (...) {
+    join_helpers();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { join_helpers(); }
+
+void ThreadPool::join_helpers() {
   stopping_.store(true, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
@@ -60,8 +68,11 @@ ThreadPool::~ThreadPool() {
 
 std::byte* ThreadPool::scratch(size_t bytes) {
   if (bytes > scratch_bytes_) {
-    scratch_bytes_ = std::max(bytes, scratch_bytes_ * 2);
-    scratch_.reset(static_cast<std::byte*>(::operator new(scratch_bytes_, kAlignment)));
+    const size_t wanted = std::max(bytes, scratch_bytes_ * 2);
+    scratch_.reset();
+    scratch_bytes_ = 0;  // until there is more
+    scratch_.reset(static_cast<std::byte*>(::operator new(wanted, kAlignment)));
+    scratch_bytes_ = wanted;
   }
   return scratch_.get();
 }

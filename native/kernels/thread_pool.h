@@ -45,7 +45,7 @@ class BlockFunction {
 // A second caller of run() meanwhile works alone; scratch(), which the products use, has one owner.
 class ThreadPool {
  public:
-  // `threads` counts the caller: 1 means no helpers.
+  // `threads` counts the caller: 1 means no helpers. Throws std::system_error if one cannot start.
   explicit ThreadPool(unsigned threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -62,6 +62,7 @@ class ThreadPool {
   size_t blocks_for(size_t units, double cost_ns) const;
 
   // Uninitialised memory of the caller, 64-byte aligned, valid until the next scratch() call.
+  // Throws std::bad_alloc; what was given before is then gone too.
   // Kernels use it for what they prepare before run(); blocks use their own stack.
   std::byte* scratch(size_t bytes);
 
@@ -73,6 +74,7 @@ class ThreadPool {
   };
 
   void help();
+  void join_helpers();
   void work_while_useful();
   bool in_the_way();
   bool claim(size_t* block, void** object, BlockFunction::Call* call);

@@ -32,8 +32,15 @@ if(CMAKE_NM AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STATELINE_SANITIZE)
   endforeach()
 endif()
 
+# What test/native/threads.test.ts preloads.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND NOT STATELINE_SANITIZE)
+  add_library(refuse_threads MODULE test/binding/refuse_threads.cc)
+  target_link_libraries(refuse_threads PRIVATE ${CMAKE_DL_LIBS})
+endif()
+
 if(TARGET stateline_engine)
   stateline_tests(stateline_engine test/engine/*.cc test/longrange/*_test.cc)
+  target_sources(hostile_files_test PRIVATE test/fuzz/readers.cc)
   if(UNIX)  # it forks, to weigh each run by itself
     stateline_tests(stateline_engine test/longrange/longrange_bench.cc)
   endif()

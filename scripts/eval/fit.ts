@@ -4,7 +4,6 @@
  * Usage: node scripts/eval/fit.ts [model folder]
  */
 
-import { logSoftmax } from "../../server/completion/healing.ts";
 import type { Matches, Model } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
@@ -111,7 +110,9 @@ async function gather(of: Model, words: Tokenizer, repository: CorpusRepository)
       if (i >= header.length) {
         const context = Int32Array.from(tokens.slice(Math.max(0, i - CONTEXT_TOKENS), i));
         const matches = { kRepository: recall.find(context), kContext: own.find(context) };
-        found.push(evidenceFor(token, matches, logSoftmax(of.logits(state))));
+        const [logProbs] = await of.logProbs([state], { priority: "background" });
+        if (!logProbs) throw new Error("The engine gave no probabilities.");
+        found.push(evidenceFor(token, matches, logProbs));
         own.push(token);
       }
       const [next] = await of.advance(state, Int32Array.of(token), { priority: "background" });

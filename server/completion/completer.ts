@@ -10,7 +10,7 @@ import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
 import { Finish } from "./finish.ts";
 import { generateLines } from "./generate.ts";
-import { chooseHealing, logSoftmax, NO_HEALING } from "./healing.ts";
+import { chooseHealing, NO_HEALING } from "./healing.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
@@ -203,10 +203,9 @@ export class Completer {
     if (healings.length === 0) return { ...(await cache.advance(root, tokens, signal)), healing: NO_HEALING };
     const { tokensAdvanced } = await cache.advance(root, tokens.slice(0, -1), signal);
     // After text was deleted, not every state before the last is there; what it would heal is then not looked at.
-    const healing = chooseHealing(healings, tokens, (count) => {
-      const state = cache.stateAfter(count);
-      return state && logSoftmax(model.logits(state));
-    });
+    const before = cache.statesBefore(tokens.length, Math.max(...healings.map(({ takenBack }) => takenBack)));
+    const logProbs = await model.logProbs(before, { priority: "completion", signal });
+    const healing = chooseHealing(healings, tokens, (count) => logProbs[tokens.length - 1 - count]);
     const state = healing.takenBack > 0 ? cache.stateAfter(tokens.length - healing.takenBack) : undefined;
     if (state) return { state, tokensAdvanced, healing };
     const whole = await cache.advance(root, tokens, signal);

@@ -2,13 +2,18 @@
  * Decodes line by line: a further line only while the caller wants one, and no further than it is likely to be right. Of the
  * first line the likely part is kept, to the end of a word; a further line is kept whole or not at all.
  */
-import type { Model, Recall, State } from "../engine/engine.ts";
+import type { Generated, Model, Recall, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes, decodeWhole } from "../engine/utf8.ts";
 import type { Healing } from "./healing.ts";
 
-/** A line of 100 characters has about 35 tokens; a longer one is rarely right to its end. */
+/** A line of 100 characters has about 35 tokens. A longer one goes on in pieces of as many, greedily, while it is likely. */
 const LINE_TOKENS = 48;
+const MOST_LINE_TOKENS = 4 * LINE_TOKENS;
+/** No further piece is begun after this time, since the person waits for all of them. */
+const MOST_PIECES_MS = 600;
+/** Of the further pieces of a line that may end anywhere: each is kept as far as it is right with this probability. */
+const LEAST_PIECE_PROBABILITY = 0.4;
 /** Whole lines are searched for with so many hypotheses; model/EXPERIMENTS.md has what fewer find. */
 const BEAM = 4;
 /** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
@@ -16,13 +21,13 @@ const DRAFT_TOKENS = 20;
 
 export interface Generation {
   readonly text: string;
+  /** What else the first line could be, the likeliest first, without its line end: only where the whole line was searched for. */
+  readonly alternatives: readonly string[];
   readonly tokensDecoded: number;
-  /** Whether more was decoded and left out, since it was not likely enough. */
+  /** Whether more was decoded and left out, since it was not likely enough or too long. */
   readonly isCut: boolean;
   /** Whether its last line became too long, so that nobody knows how it would have ended. */
   readonly isOpen: boolean;
-  /** Other texts of the first line, the likeliest first; only where whole lines are searched for. */
-  readonly alternatives?: readonly string[];
   /** Of performance.now(), when the first line was there. */
   readonly firstLineAtMs: number;
 }
@@ -47,66 +52,146 @@ export async function generateLines(
   start: State,
   options: GenerationOptions,
 ): Promise<Generation> {
-  const { wantsMore, leastLogProb, signal } = options;
-  const { firstTokens, text: written } = options.healing;
-  const decoding = leastLogProb === undefined ? { beam: BEAM } : { leastLogProb };
-  const job = { priority: "completion", signal } as const;
-  const greedy = { maxTokens: LINE_TOKENS, temperature: 0, topP: 1, seed: 0, stopTokens: tokenizer.lineEnds };
-  const bytesOf = (tokens: Int32Array) => concatBytes([...tokens].map((token) => tokenizer.bytesOf(token)));
-  const parts: Uint8Array[] = [];
-  const context = [...options.context];
-  let state = start;
-  let tokensDecoded = 0;
-  let firstLineAtMs: number | undefined;
-  let isOpen = false;
-  const text = () => decodeWhole(concatBytes(parts).subarray(written.length));
-  const generation = (kept: string, isCut: boolean) => ({
-    text: kept,
-    tokensDecoded,
-    isCut,
-    isOpen,
-    firstLineAtMs: firstLineAtMs ?? performance.now(),
-  });
+  const decoder = new LineDecoder(model, tokenizer, start, options);
   try {
-    for (;;) {
-      const isFirst = firstLineAtMs === undefined;
-      const first = isFirst && firstTokens ? { firstTokens } : {};
-      const recall = {
-        memory: options.recall(),
-        context: Int32Array.from(context),
-        draftTokens: DRAFT_TOKENS,
-      };
-      const line = await model.generate(state, { ...job, ...greedy, ...first, ...decoding, recall });
-      state = replace(state, line.state, start);
-      firstLineAtMs ??= performance.now();
-      tokensDecoded += line.tokens.length;
-      if (line.reason === "unlikely") {
-        if (!isFirst) return generation(text(), true);
-        parts.push(bytesOf(line.tokens.subarray(0, -1)));
-        return generation(toWordEnd(text(), decodeWhole(bytesOf(line.tokens.subarray(-1)))), true);
-      }
-      isOpen = line.reason === "length";
-      parts.push(bytesOf(line.tokens));
-      context.push(...line.tokens);
-      const end = line.tokens.at(-1);
-      const endsLine = line.reason === "stop" && end !== undefined && tokenizer.bytesOf(end).length > 0;
-      if (!endsLine || !wantsMore(text())) break;
-      const [next] = await model.advance(state, Int32Array.of(end), job);
-      if (!next) break;
-      state = replace(state, next, start);
-    }
+    return await decoder.decode();
   } finally {
-    if (state !== start) state.dispose();
+    decoder.dispose();
   }
-  return generation(text(), false);
 }
 
-/** Without the last word where `next`, which is left out, would go on with it. */
-function toWordEnd(text: string, next: string): string {
-  return /^[\p{L}\p{N}_]/u.test(next) ? text.replace(/[\p{L}\p{N}_]+$/u, "") : text;
+/** How a line ended: with its line end, with the text, or before `next`, which is undefined where it was not decoded. */
+type LineEnd = { readonly end: "line" | "text" } | { readonly end: "cut"; readonly next: string | undefined };
+
+class LineDecoder {
+  readonly #model: Model;
+  readonly #tokenizer: Tokenizer;
+  readonly #options: GenerationOptions;
+  readonly #start: State;
+  #state: State;
+  readonly #begunMs = performance.now();
+  #firstLineAtMs: number | undefined;
+  #tokensDecoded = 0;
+  /** Decoded and kept. */
+  readonly #tokens: number[] = [];
+  #alternatives: readonly string[] = [];
+
+  constructor(model: Model, tokenizer: Tokenizer, start: State, options: GenerationOptions) {
+    this.#model = model;
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#start = start;
+    this.#state = start;
+  }
+
+  async decode(): Promise<Generation> {
+    const { wantsMore } = this.#options;
+    for (;;) {
+      const isFirst = this.#firstLineAtMs === undefined;
+      const kept = this.#tokens.length;
+      const line = await this.#decodeLine(isFirst);
+      this.#firstLineAtMs ??= performance.now();
+      if (line.end === "cut") {
+        const isOpen = line.next === undefined;
+        if (isFirst) return this.#generation(toWordEnd(this.#text(), line.next), true, isOpen);
+        return this.#generation(this.#text(this.#tokens.slice(0, kept)), true);
+      }
+      if (line.end === "text" || !wantsMore(this.#text())) return this.#generation(this.#text(), false);
+      await this.#readLineEnd();
+    }
+  }
+
+  dispose(): void {
+    this.#goOnFrom(this.#start);
+  }
+
+  async #decodeLine(isFirst: boolean): Promise<LineEnd> {
+    const begin = this.#tokens.length;
+    let logProb = 0;
+    for (;;) {
+      const isBeginning = this.#tokens.length === begin;
+      const piece = await this.#decodePiece(isFirst && isBeginning, isBeginning, logProb);
+      this.#goOnFrom(piece.state);
+      this.#tokensDecoded += piece.tokens.length;
+      const last = this.#tokenizer.bytesOf(piece.tokens.at(-1) ?? -1);
+      if (piece.reason === "unlikely") {
+        this.#tokens.push(...piece.tokens.subarray(0, -1));
+        return { end: "cut", next: decodeWhole(last) };
+      }
+      this.#tokens.push(...piece.tokens);
+      if (piece.reason === "stop") return { end: last.length > 0 ? "line" : "text" };
+      logProb += piece.logProbs.reduce((sum, one) => sum + one, 0);
+      const hasTime = performance.now() - this.#begunMs < MOST_PIECES_MS;
+      if (!hasTime || this.#tokens.length - begin >= MOST_LINE_TOKENS) return { end: "cut", next: undefined };
+    }
+  }
+
+  /** `logProb`: of the line so far. */
+  async #decodePiece(isFirst: boolean, isBeginning: boolean, logProb: number): Promise<Generated> {
+    const { healing, leastLogProb } = this.#options;
+    const bound =
+      leastLogProb === undefined ? Math.log(LEAST_PIECE_PROBABILITY) : Math.min(0, leastLogProb - logProb);
+    const recall = {
+      memory: this.#options.recall(),
+      context: Int32Array.from([...this.#options.context, ...this.#tokens]),
+      draftTokens: DRAFT_TOKENS,
+    };
+    const piece = await this.#model.generate(this.#state, {
+      ...this.#job,
+      ...(isFirst && healing.firstTokens ? { firstTokens: healing.firstTokens } : {}),
+      ...(leastLogProb === undefined && isBeginning ? { beam: BEAM } : { leastLogProb: bound }),
+      maxTokens: LINE_TOKENS,
+      temperature: 0,
+      topP: 1,
+      seed: 0,
+      stopTokens: this.#tokenizer.lineEnds,
+      recall,
+    });
+    if (isFirst) this.#alternatives = piece.alternatives.map(({ tokens }) => lineOf(this.#text([...tokens])));
+    return piece;
+  }
+
+  async #readLineEnd(): Promise<void> {
+    const [next] = await this.#model.advance(this.#state, Int32Array.from(this.#tokens.slice(-1)), this.#job);
+    if (!next) throw new Error("The engine gave no state for the end of the line.");
+    this.#goOnFrom(next);
+  }
+
+  get #job() {
+    return { priority: "completion", signal: this.#options.signal } as const;
+  }
+
+  #goOnFrom(state: State): void {
+    if (this.#state !== this.#start && this.#state !== state) this.#state.dispose();
+    this.#state = state;
+  }
+
+  /** Without what stands there already. */
+  #text(tokens: readonly number[] = this.#tokens): string {
+    const bytes = concatBytes(tokens.map((token) => this.#tokenizer.bytesOf(token)));
+    return decodeWhole(bytes.subarray(this.#options.healing.text.length));
+  }
+
+  #generation(text: string, isCut: boolean, isOpen = false): Generation {
+    const others = new Set(this.#alternatives.filter((line) => line.trim() !== "" && line !== lineOf(text)));
+    return {
+      text,
+      alternatives: [...others],
+      tokensDecoded: this.#tokensDecoded,
+      isCut,
+      isOpen,
+      firstLineAtMs: this.#firstLineAtMs ?? performance.now(),
+    };
+  }
 }
 
-function replace(before: State, after: State, start: State): State {
-  if (before !== start && before !== after) before.dispose();
-  return after;
+/** The first, without its end. */
+function lineOf(text: string): string {
+  return /^[^\r\n]*/.exec(text)?.[0] ?? "";
+}
+
+/** Without the last word, where `next`, which is left out, would go on with it or is not known. */
+function toWordEnd(text: string, next: string | undefined): string {
+  const goesOn = next === undefined || /^[\p{L}\p{N}_]/u.test(next);
+  return goesOn ? text.replace(/[\p{L}\p{N}_]+$/u, "") : text;
 }

@@ -73,14 +73,3 @@ function logSum(values: Float32Array, places: Int32Array): number {
   for (const place of places) sum += Math.exp((values[place] ?? Number.NEGATIVE_INFINITY) - most);
   return most + Math.log(sum);
 }
-
-/** In place: logits to log probabilities. */
-export function logSoftmax(logits: Float32Array): Float32Array {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) most = Math.max(most, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
-  const shift = most + Math.log(sum);
-  for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] ?? 0) - shift;
-  return logits;
-}

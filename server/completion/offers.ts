@@ -20,7 +20,7 @@ export async function offersOf(
   finish: Finish,
   shapeOf: (text: string) => Shape,
 ): Promise<Offers> {
-  const { text, isOpen, isCut, alternatives = [] } = generation;
+  const { text, isOpen, isCut, alternatives } = generation;
   if (isBlank(text)) return { joins: [], nothing: isCut ? "too unsure" : "the line is complete" };
   const first = await finish.finish({ text, isOpen, isCut, shape: shapeOf(text) });
   if ("nothing" in first) return { joins: [], nothing: first.nothing };

@@ -55,6 +55,17 @@ export class PrefixCache {
     return this.#checkpoints.get(count);
   }
 
+  /** After `count - 1`, `count - 2` ... tokens, up to `most` of them, as far as they are kept without a gap. */
+  statesBefore(count: number, most: number): State[] {
+    const states: State[] = [];
+    for (let at = count - 1; at >= count - most; at--) {
+      const state = this.#checkpoints.get(at);
+      if (!state) break;
+      states.push(state);
+    }
+    return states;
+  }
+
   dispose(): void {
     this.#forgetAfter(-1);
     this.#path = [];

@@ -20,11 +20,14 @@ export interface Matches {
   readonly weight: Float32Array;
 }
 
-/** Texts of tokens, kept exactly and found again by their last tokens; bounded, the oldest go first. */
+/**
+ * Texts of tokens, kept exactly and found again by their last tokens; bounded, the oldest go first. Ids outside the model's
+ * vocabulary are refused.
+ */
 export interface Recall {
   /** Returns the text's name for `forget`. */
   append(tokens: Int32Array): number;
-  /** Continues the text that was appended last. */
+  /** Continues the text that was appended last; throws if that was forgotten. */
   push(token: number): void;
   /** Where the last tokens stood before. The last 65 tokens of the context are looked at. */
   find(context: Int32Array): Matches;
@@ -67,12 +70,18 @@ export interface GenerateOptions extends JobOptions {
   readonly beam?: number;
 }
 
-export interface Generated {
-  /** Includes the token that ended them, for the reason "stop" or "unlikely"; it is not in `state`. */
+export interface GeneratedText {
+  /** Includes the token that ended them, for the reason "stop" or "unlikely". */
   readonly tokens: Int32Array;
   readonly logProbs: Float32Array;
-  readonly state: State;
   readonly reason: "stop" | "unlikely" | "length";
+}
+
+export interface Generated extends GeneratedText {
+  /** After the tokens, less the one that ended them. */
+  readonly state: State;
+  /** What else a beam found to end, the likeliest first; all differ before the stop token. */
+  readonly alternatives: readonly GeneratedText[];
 }
 
 export interface ModelInfo {
@@ -119,8 +128,8 @@ export interface Model {
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: GenerateOptions): Promise<Generated>;
   createRecall(capacityTokens: number): Recall;
-  /** Of the token after the state; at once, since the state holds what it needs. */
-  logits(state: State): Float32Array;
+  /** Of the token after each state, [vocabSize] nats; quick, since a state holds what it needs. */
+  logProbs(states: readonly State[], options: JobOptions): Promise<Float32Array[]>;
   serialize(state: State): Promise<Uint8Array>;
   /** Rejects on bytes that are damaged or belong to another model. */
   restore(bytes: Uint8Array): Promise<State>;

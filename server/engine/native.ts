@@ -57,7 +57,7 @@ interface NativeModel {
     options: NativeJob & { recall?: RecallOptions },
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: NativeGenerate): Promise<Generated>;
-  logits(state: State): Float32Array;
+  logProbs(states: State[], options: NativeJob): Promise<Float32Array[]>;
   serialize(state: State): Promise<Uint8Array>;
   restore(bytes: Uint8Array): Promise<State>;
   dispose(): void;
@@ -74,7 +74,7 @@ export interface NativeAddon {
   loadModel(directory: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
-  Recall: new (capacityTokens: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }
 
 /** The CUDA library is optional; it lies beside the addon. */
@@ -149,7 +149,7 @@ class NativeModelAdapter implements Model {
   }
 
   createRecall(capacityTokens: number): Recall {
-    return new this.#addon.Recall(capacityTokens);
+    return new this.#addon.Recall(capacityTokens, this.info.vocabSize);
   }
 
   generate(state: State, options: GenerateOptions): Promise<Generated> {
@@ -157,8 +157,8 @@ class NativeModelAdapter implements Model {
     return this.#run(options, (job) => this.#model.generate(state, { ...rest, ...job }));
   }
 
-  logits(state: State): Float32Array {
-    return this.#told(() => this.#model.logits(state));
+  logProbs(states: readonly State[], options: JobOptions): Promise<Float32Array[]> {
+    return this.#run(options, (job) => this.#model.logProbs([...states], job));
   }
 
   serialize(state: State): Promise<Uint8Array> {

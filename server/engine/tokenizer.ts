@@ -95,7 +95,11 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 
 export async function loadTokenizer(directory: string, vocabSize: number): Promise<Tokenizer> {
   const path = join(directory, "tokenizer.json");
-  const text = await readTokenizerFile(path);
+  return parseTokenizer(await readTokenizerFile(path), vocabSize, path);
+}
+
+/** `text` is that of the tokenizer.json at `path`; throws TokenizerError. */
+export function parseTokenizer(text: string, vocabSize: number, path: string): Tokenizer {
   try {
     return buildTokenizer(parseTokenizerFile(text), vocabSize, text);
   } catch (cause) {

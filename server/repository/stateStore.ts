@@ -87,7 +87,8 @@ async function replaceFile(path: string, content: string | Uint8Array): Promise<
   await rename(temporary, path);
 }
 
-function parseReading(text: string): StoredReading | undefined {
+/** undefined: it is damaged, or of another version. Throws SyntaxError for what is no JSON. */
+export function parseReading(text: string): StoredReading | undefined {
   const raw = JSON.parse(text) as Partial<StoredReading & { version: number }> | null;
   if (
     raw?.version !== VERSION ||
@@ -96,12 +97,16 @@ function parseReading(text: string): StoredReading | undefined {
   ) {
     return undefined;
   }
-  if (!Number.isSafeInteger(raw.tokensRead) || !Array.isArray(raw.files)) return undefined;
+  if (!isNatural(raw.tokensRead) || !Array.isArray(raw.files)) return undefined;
   const wellFormed = raw.files.every(
     (file: Partial<ReadFileRecord> | null) =>
-      Number.isInteger(file?.folder) && typeof file?.path === "string" && typeof file.hash === "string",
+      isNatural(file?.folder) && typeof file?.path === "string" && typeof file.hash === "string",
   );
   return wellFormed ? (raw as StoredReading) : undefined;
+}
+
+function isNatural(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** For clients that name no storage of their own. */

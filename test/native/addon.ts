@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Recall, RecallOptions } from "../../server/engine/engine.ts";
+import type { GeneratedText, Recall, RecallOptions } from "../../server/engine/engine.ts";
 
 export type Priority = "completion" | "background";
 
@@ -54,13 +54,8 @@ export interface NativeModel {
   generate(
     state: NativeState,
     options: GenerateOptions,
-  ): Promise<{
-    tokens: Int32Array;
-    logProbs: Float32Array;
-    state: NativeState;
-    reason: "stop" | "unlikely" | "length";
-  }>;
-  logits(state: NativeState): Float32Array;
+  ): Promise<GeneratedText & { state: NativeState; alternatives: GeneratedText[] }>;
+  logProbs(states: NativeState[], options: JobOptions): Promise<Float32Array[]>;
   serialize(state: NativeState): Promise<Uint8Array>;
   restore(bytes: Uint8Array): Promise<NativeState>;
   dispose(): void;
@@ -70,7 +65,7 @@ export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
-  Recall: new (capacityTokens: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -107,5 +102,12 @@ export async function advance(
 ): Promise<NativeState> {
   const [after] = await model.advance(state, tokens, options);
   if (after === undefined) throw new Error("advance gave no state");
+  return after;
+}
+
+/** Of the token after the state, nats. */
+export async function logProbs(model: NativeModel, state: NativeState): Promise<Float32Array> {
+  const [after] = await model.logProbs([state], { priority: "completion" });
+  if (after === undefined) throw new Error("logProbs gave nothing");
   return after;
 }

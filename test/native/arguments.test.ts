@@ -1,7 +1,7 @@
 /** What JavaScript may hand to the addon by mistake: each is refused with a sentence, none crashes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addon, advance, loadTiny, type NativeModel, type NativeState } from "./addon.ts";
+import { addon, advance, loadTiny, logProbs, type NativeModel, type NativeState } from "./addon.ts";
 
 type Loose = Record<string, (...values: unknown[]) => unknown>;
 const completion = { priority: "completion" } as const;
@@ -25,7 +25,7 @@ test("token ids must be in the vocabulary", () =>
 test("arguments of the wrong kind are refused", () =>
   withModel(async (model, state) => {
     const loose = model as unknown as Loose;
-    const nonsense: unknown[] = [undefined, null, 1, "x", [], {}, Symbol("s"), () => 0, new Float32Array(2)];
+    const nonsense: unknown[] = [undefined, null, 1, "x", {}, Symbol("s"), () => 0, new Float32Array(2)];
     for (const value of nonsense) {
       await assert.rejects(async () => loose.advance?.(value, Int32Array.of(1), completion), invalid);
       await assert.rejects(async () => loose.advance?.(state, value, completion), invalid);
@@ -33,7 +33,8 @@ test("arguments of the wrong kind are refused", () =>
       await assert.rejects(async () => loose.generate?.(state, value), invalid);
       await assert.rejects(async () => loose.restore?.(value), invalid);
       await assert.rejects(async () => loose.serialize?.(value), invalid);
-      assert.throws(() => loose.logits?.(value), invalid);
+      await assert.rejects(async () => loose.logProbs?.(value, completion), invalid);
+      await assert.rejects(async () => loose.logProbs?.([value], completion), invalid);
       if (typeof value !== "number") assert.throws(() => loose.initialState?.(value, 0), invalid);
       const options = { priority: "completion", cancellation: value };
       if (value !== undefined)
@@ -67,14 +68,15 @@ test("numbers out of bounds are refused", () =>
     ])
       await assert.rejects(model.generate(state, { ...sound, ...wrong }), invalid);
     await assert.rejects(model.generate(model.initialState(2, 0), sound), invalid);
-    assert.throws(() => model.logits(model.initialState(2, 0)), invalid);
+    await assert.rejects(model.logProbs([state, model.initialState(2, 0)], completion), invalid);
+    assert.deepEqual(await model.logProbs([], completion), []);
     for (const threads of [-1, 65, 1.5])
       await assert.rejects(addon.loadModel("nowhere", { threads }), invalid);
   }));
 
 test("what is recalled is told exactly and mixed in; what is none of ours is refused", () =>
   withModel(async (model, state) => {
-    const memory = new addon.Recall(1000);
+    const memory = new addon.Recall(1000, model.info.vocabSize);
     const text = memory.append(Int32Array.of(3, 4, 5, 6, 7, 8, 9, 10));
     memory.push(11);
     const { next, length, weight } = memory.find(Int32Array.of(1, 9, 10));
@@ -100,19 +102,44 @@ test("what is recalled is told exactly and mixed in; what is none of ours is ref
     }
     const outside = { memory, context: Int32Array.of(101) };
     await assert.rejects(model.score(state, Int32Array.of(1), { ...completion, recall: outside }), invalid);
-    assert.throws(() => memory.append(Int32Array.of(-1)), invalid);
-    assert.throws(() => new addon.Recall(-1), invalid);
+    for (const size of [-1, 0, 1.5, 2 ** 40]) assert.throws(() => new addon.Recall(1000, size), invalid);
+    assert.throws(() => new addon.Recall(-1, 101), invalid);
     memory.dispose();
     memory.dispose();
     assert.throws(() => memory.bytes, { code: "DISPOSED" });
     await assert.rejects(model.generate(state, { ...options, recall }), { code: "DISPOSED" });
   }));
 
+test("an exact memory takes ids of its vocabulary alone, and continues only a text that it has", () =>
+  withModel(async (model, state) => {
+    const memory = new addon.Recall(1000, model.info.vocabSize);
+    const text = memory.append(Int32Array.of(1, 2, 3));
+    for (const id of [-1, 101, 2 ** 30, 2 ** 31 - 1, -(2 ** 31)]) {
+      const message = new RegExp(`\\[1\\] is ${id}, but ids go from 0 to 100\\.$`);
+      assert.throws(() => memory.append(Int32Array.of(1, id)), { ...invalid, message });
+      assert.throws(() => memory.find(Int32Array.of(1, id)), { ...invalid, message });
+      assert.throws(() => memory.push(id), invalid);
+      const recall = { memory, context: Int32Array.of(1, id) };
+      await assert.rejects(model.score(state, Int32Array.of(1), { ...completion, recall }), {
+        ...invalid,
+        message,
+      });
+    }
+    // What another model's tokens are would be read beyond this one's probabilities.
+    const foreign = { memory: new addon.Recall(1000, 5000), context: Int32Array.of(1) };
+    await assert.rejects(model.score(state, Int32Array.of(1), { ...completion, recall: foreign }), {
+      ...invalid,
+      message: /recall\.memory is of 5000 token ids, but the model has 101/,
+    });
+    memory.forget(text);
+    assert.throws(() => memory.push(4), { ...invalid, message: /was forgotten; append another first/ });
+  }));
+
 test("an empty text leaves the state as it is", () =>
   withModel(async (model, state) => {
     const same = await advance(model, state, new Int32Array());
     assert.equal(same.tokenCount, 3);
-    assert.deepEqual(model.logits(same), model.logits(state));
+    assert.deepEqual(await logProbs(model, same), await logProbs(model, state));
   }));
 
 test("the caller may change its array after the call", () =>
@@ -121,15 +148,15 @@ test("the caller may change its array after the call", () =>
     const job = advance(model, state, tokens);
     tokens.fill(0);
     assert.deepEqual(
-      model.logits(await job),
-      model.logits(await advance(model, state, Int32Array.of(4, 5, 6))),
+      await logProbs(model, await job),
+      await logProbs(model, await advance(model, state, Int32Array.of(4, 5, 6))),
     );
   }));
 
 test("impostors of the addon's classes are refused", () =>
   withModel(async (model, state) => {
     const impostor = Object.create(Object.getPrototypeOf(state)) as NativeState;
-    assert.throws(() => model.logits(impostor), invalid);
+    await assert.rejects(logProbs(model, impostor), invalid);
     assert.throws(() => impostor.tokenCount);
     const State = state.constructor as new () => NativeState;
     assert.throws(() => new State(), TypeError);

@@ -40,7 +40,7 @@ test("a model on a GPU reads, generates and stores what the processor takes over
   assert.deepEqual([...written], [...(await cpu.generate(expected, greedy)).tokens]);
   const moved = await cpu.restore(await gpu.serialize(state));
   assert.deepEqual([...(await cpu.generate(moved, greedy)).tokens], [...written]);
-  assert.throws(() => cpu.logits(state), /the state lies on another device/);
+  await assert.rejects(cpu.logProbs([state], { priority: "completion" }), /the state lies on another device/);
   for (const each of [state, moved, expected, gpu, cpu]) each.dispose();
 });
 

@@ -36,7 +36,8 @@ test("several threads use the addon at the same time", async () => {
     const { parentPort } = require("node:worker_threads");
     started.then(async ({ model, state, job }) => {
       const [after] = await model.advance(state, Int32Array.of(1, 2, 3), { priority: "completion" });
-      parentPort.postMessage(Array.from(model.logits(after)));
+      const [logProbs] = await model.logProbs([after], { priority: "completion" });
+      parentPort.postMessage(Array.from(logProbs));
       job.catch(() => {});
       model.dispose();
     });`;

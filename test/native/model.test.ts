@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { addon, advance, goldenPath, loadTiny, type NativeState, someTokens } from "./addon.ts";
+import { addon, advance, goldenPath, loadTiny, logProbs, type NativeState, someTokens } from "./addon.ts";
 
 const completion = { priority: "completion" } as const;
 const greedy = {
@@ -71,9 +71,10 @@ test("advance, logits, score and generate agree with each other", async () => {
     const generated = await model.generate(start, greedy);
     assert.equal(generated.reason, "length");
     assert.equal(generated.tokens.length, 24);
-    const logits = model.logits(start);
-    assert.equal(logits.length, model.info.vocabSize);
-    assert.equal(generated.tokens[0], logits.indexOf(Math.max(...logits)));
+    const after = await logProbs(model, start);
+    assert.equal(after.length, model.info.vocabSize);
+    assert.ok(Math.abs(after.reduce((all, logProb) => all + Math.exp(logProb), 0) - 1) < 1e-4);
+    assert.equal(generated.tokens[0], after.indexOf(Math.max(...after)));
     const scored = await model.score(start, generated.tokens, completion);
     scored.logProbs.forEach((logProb, i) => {
       assert.ok(Math.abs(logProb - (generated.logProbs[i] ?? Number.NaN)) < 1e-3);
@@ -106,8 +107,8 @@ test("checkpoints come in order, each a state of its own", async () => {
   for (const state of rest) state.dispose();
   const [again] = (await model.advance(first, tokens.subarray(10), completion)) as [NativeState];
   const [whole] = (await model.advance(model.initialState(3, 0), tokens, completion)) as [NativeState];
-  const expected = model.logits(whole);
-  model.logits(again).forEach((logit, i) => {
+  const expected = await logProbs(model, whole);
+  (await logProbs(model, again)).forEach((logit, i) => {
     assert.ok(Math.abs(logit - (expected[i] ?? 0)) < 1e-4);
   });
   model.dispose();
@@ -134,6 +135,17 @@ test("stop tokens, allowed first tokens and seeds steer generation", async () =>
   assert.equal(found.reason, "stop");
   assert.equal(found.tokens.at(-1), stop);
   assert.ok(sum(found.logProbs) >= sum(stopped.logProbs));
+  assert.ok(found.alternatives.length < 4);
+  const bestFirst = [found, ...found.alternatives].map(({ logProbs }) => sum(logProbs));
+  assert.deepEqual(
+    bestFirst,
+    bestFirst.toSorted((a, b) => b - a),
+  );
+  for (const { tokens, reason } of found.alternatives) {
+    assert.equal(reason, "stop");
+    assert.equal(tokens.at(-1), stop);
+  }
+  assert.deepEqual(free.alternatives, []);
   await assert.rejects(model.generate(start, { ...greedy, beam: 33 }), /options\.beam/);
   const sampled = (seed: number) => model.generate(start, { ...greedy, temperature: 1, topP: 0.9, seed });
   assert.deepEqual((await sampled(3)).tokens, (await sampled(3)).tokens);
@@ -147,7 +159,7 @@ test("a stored state comes back, and only into its own model, and only whole", a
   const state = await advance(model, model.initialState(2, 64), someTokens(200, model.info.vocabSize));
   const bytes = await model.serialize(state);
   const twin = await model.restore(bytes);
-  assert.deepEqual(model.logits(twin), model.logits(state));
+  assert.deepEqual(await logProbs(model, twin), await logProbs(model, state));
   assert.deepEqual(await model.serialize(twin), bytes);
   await assert.rejects(other.restore(bytes), { code: "INVALID_STATE", message: /belongs to another model/ });
   await assert.rejects(model.restore(bytes.subarray(0, -1)), { code: "INVALID_STATE" });
@@ -163,8 +175,8 @@ test("a state of another load of the same model is welcome, of another model not
   const [model, twin] = await Promise.all([loadTiny(1), loadTiny(2)]);
   const other = await addon.loadModel(goldenPath("tiny-shuffled-f32"), { threads: 1 });
   const state = await advance(model, model.initialState(2, 64), Int32Array.of(1, 2, 3));
-  assert.deepEqual(twin.logits(state), model.logits(state));
-  assert.throws(() => other.logits(state), { code: "INVALID_ARGUMENT", message: /another model/ });
+  assert.deepEqual(await logProbs(twin, state), await logProbs(model, state));
+  await assert.rejects(logProbs(other, state), { code: "INVALID_ARGUMENT", message: /another model/ });
   for (const each of [model, twin, other]) each.dispose();
 });
 

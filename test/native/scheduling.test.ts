@@ -91,7 +91,7 @@ test("dispose rejects what is pending and refuses what comes later", async () =>
     assert.equal((result.reason as { code: string }).code, "CANCELLED");
   }
   assert.throws(() => model.initialState(4, 0), { code: "DISPOSED" });
-  assert.throws(() => model.logits(state), { code: "DISPOSED" });
+  await assert.rejects(model.logProbs([state], completion), { code: "DISPOSED" });
   await assert.rejects(model.advance(state, Int32Array.of(1), completion), { code: "DISPOSED" });
   await assert.rejects(model.serialize(state), { code: "DISPOSED" });
   assert.equal(state.tokenCount, 3); // states outlive their model

@@ -234,6 +234,28 @@ for (const [what, change, expires] of CHANGES) {
   });
 }
 
+test("by key what else the line could be is offered behind it, and may be typed along", async () => {
+  const { completer, model } = await setUp("const value = compute(1);\n");
+  model.others = [" compare(2);", " compute(1);  ", " ", " create();"];
+  assert.equal((await completer.complete(ask("const value = |"))).length, 1);
+  const answers = await completer.complete(ask("const value = |", { manual: true }));
+  assert.deepEqual(
+    answers.map(({ id, alternative, insertText }) => [id - (answers[0]?.id ?? 0), alternative, insertText]),
+    [
+      [0, 0, "compute(1);"],
+      [0, 1, "compare(2);"],
+      [0, 2, "create();"],
+    ],
+  );
+  const generations = model.beams.length;
+  const along = await completer.complete(ask("const value = compa|"));
+  assert.deepEqual(
+    along.map(({ insertText }) => insertText),
+    ["re(2);"],
+  );
+  assert.equal(model.beams.length, generations);
+});
+
 test("a newer request for the document cancels the older; another document's does not", async () => {
   const { completer, model } = await setUp("const value = compute(1);\n");
   let release = () => {};

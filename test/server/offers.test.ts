@@ -58,12 +58,12 @@ const CASES: readonly Case[] = [
   { name: "nothing where a rule leaves nothing", text: "\ufffd", texts: [], nothing: /broken characters/ },
 ];
 
-for (const { name, text, alternatives, isCut = false, texts, nothing } of CASES) {
+for (const { name, text, alternatives = [], isCut = false, texts, nothing } of CASES) {
   test(`offered is ${name}`, async () => {
-    const generation = { text, isCut, isOpen: false, tokensDecoded: 1, firstLineAtMs: 0 };
+    const generation = { text, alternatives, isCut, isOpen: false, tokensDecoded: 1, firstLineAtMs: 0 };
     const around = { before: "x = ", after: "" };
     using finish = new Finish({ ...document, text: around.before }, around, syntax);
-    const offers = await offersOf({ ...generation, ...(alternatives && { alternatives }) }, finish, () => ({
+    const offers = await offersOf(generation, finish, () => ({
       kind: "line",
     }));
     assert.deepEqual(

@@ -55,6 +55,13 @@ inline StatePtr advance(Engine& engine, StatePtr state, const Tokens& tokens,
   return waiting.get()[0];
 }
 
+// [vocab] nats, of the token after the state.
+inline std::vector<float> log_probs(Engine& engine, StatePtr state) {
+  Waiting<engine::Distributions> waiting;
+  engine.log_probs({std::move(state)}, {}, waiting.reply());
+  return waiting.get()[0];
+}
+
 // Max |a - b| / max |b|.
 template <typename A, typename B>
 double relative_error(const A& a, const B& b) {

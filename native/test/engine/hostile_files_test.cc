@@ -6,6 +6,7 @@
 #include "engine_testing.h"
 #include "formats/safetensors.h"
 #include "formats/xxh64.h"
+#include "test/fuzz/readers.h"
 
 namespace stateline::testing {
 namespace {
@@ -200,6 +201,25 @@ TEST_CASE("every field of config.json is bounded") {
   json twice = sound;
   twice["head_switch_order"] = {{0, 0, 1}, {0, 1, 2}};
   CHECK(fault(twice).find("exactly once") != std::string::npos);
+}
+
+TEST_CASE("every input of the fuzz targets' corpus gives a value or a sentence") {
+  const std::pair<const char*, void (*)(std::span<const std::byte>)> readers[] = {
+      {"safetensors", fuzz::read_safetensors},
+      {"config", fuzz::read_config},
+      {"state", fuzz::read_state}};
+  for (const auto& [name, read] : readers) {
+    int inputs = 0;
+    const std::filesystem::path corpus = "../test/fuzz/corpus";
+    for (const auto& entry : std::filesystem::directory_iterator(corpus / name)) {
+      CAPTURE(entry.path());
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string bytes(std::istreambuf_iterator<char>(file), {});
+      read(std::as_bytes(std::span(bytes)));
+      ++inputs;
+    }
+    CHECK(inputs > 3);
+  }
 }
 
 // Vectors of the reference implementation (xxhsum), for empty, short and long input.

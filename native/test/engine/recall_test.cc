@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "engine/mixture.h"
+#include "formats/error.h"
 
 namespace {
 
@@ -59,7 +61,7 @@ TEST_CASE("matches are those of a search through all texts, also when some are f
   for (unsigned seed = 0; seed < 20; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
-    Recall recall(4096);
+    Recall recall(4096, 12);
     std::vector<Tokens> texts;
     for (const std::size_t length : {0u, 1u, 2u, 3u, 7u, 60u, 300u, 31u}) {
       const Tokens text = random_tokens(random, length, 12);
@@ -81,7 +83,7 @@ TEST_CASE("matches are those of a search through all texts, also when some are f
 }
 
 TEST_CASE("a text goes on by push, and no match reaches over its beginning") {
-  Recall recall(64);
+  Recall recall(64, 12);
   recall.append(Tokens{1, 2, 3});
   recall.append(Tokens{4});
   recall.push(5);
@@ -93,7 +95,7 @@ TEST_CASE("a text goes on by push, and no match reaches over its beginning") {
 
 TEST_CASE("a full memory forgets the oldest texts and stays in its bounds") {
   std::mt19937 random(1);
-  Recall recall(1000);
+  Recall recall(1000, 50);
   Tokens newest;
   std::size_t most_bytes = 0;
   for (int i = 0; i < 200; ++i) {
@@ -110,6 +112,187 @@ TEST_CASE("a full memory forgets the oldest texts and stays in its bounds") {
   const Tokens endless = random_tokens(random, 5000, 50);
   recall.append(endless);
   CHECK(!found(recall, {endless[4990], endless[4991], endless[4992]}).empty());
+}
+
+namespace {
+
+// What a memory must do, without an index: texts by id, the newest last.
+struct PlainMemory {
+  struct Text {
+    Recall::TextId id;
+    Tokens tokens;
+  };
+  std::vector<Text> texts;
+  std::optional<Recall::TextId> newest;
+
+  void append(Recall::TextId id, Tokens tokens) {
+    newest = id;
+    texts.push_back({id, std::move(tokens)});
+  }
+  void forget(Recall::TextId id) {
+    std::erase_if(texts, [id](const Text& text) { return text.id == id; });
+  }
+  bool can_push() const { return !texts.empty() && texts.back().id == newest; }
+
+  std::vector<Tokens> all() const {
+    std::vector<Tokens> out;
+    for (const Text& text : texts) out.push_back(text.tokens);
+    return out;
+  }
+  std::size_t places() const {
+    std::size_t sum = 0;
+    for (const Text& text : texts) sum += text.tokens.size() + 1;
+    return sum;
+  }
+};
+
+// In the order of find(): for each order of matches the newest places first.
+std::vector<Match> in_order(const std::vector<Match>& newest_first) {
+  std::vector<Match> out;
+  for (const auto& order : RecallSegment::kOrders)
+    for (const Match& match : newest_first)
+      if (match.length >= order.order && match.length <= order.longest) out.push_back(match);
+  return out;
+}
+
+void check_same(const std::vector<Match>& found, const std::vector<Match>& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i].next == expected[i].next);
+    CHECK(found[i].length == expected[i].length);
+  }
+}
+
+// The likeliest draft: behind the newest of the longest matches of at least five tokens.
+Recall::Continuation plain_continuation(const std::vector<Tokens>& texts, const Tokens& context,
+                                        std::size_t most) {
+  Recall::Continuation out;
+  for (auto text = texts.rbegin(); text != texts.rend(); ++text) {
+    for (std::size_t next = text->size(); next-- > 1;) {
+      std::size_t length = 0;
+      while (length < std::min({next, context.size(), Recall::kLongest}) &&
+             (*text)[next - 1 - length] == context[context.size() - 1 - length])
+        ++length;
+      if (length < 5 || length <= out.length) continue;
+      out.length = static_cast<std::uint32_t>(length);
+      const auto from = text->begin() + static_cast<std::ptrdiff_t>(next);
+      out.tokens.assign(from, from + std::min<std::ptrdiff_t>(text->end() - from,
+                                                              static_cast<std::ptrdiff_t>(most)));
+    }
+  }
+  return out;
+}
+
+// What still stands in a full memory is its own affair, but only whole texts, and the newest ones.
+void drop_what_went(const Recall& recall, PlainMemory& plain) {
+  std::vector<Match> matches;
+  // Each text begins with a token of its own, beyond the ones that are drawn.
+  while (plain.texts.size() > 1) {  // the newest always stands
+    matches.clear();
+    const PlainMemory::Text& oldest = plain.texts.front();
+    if (oldest.tokens.size() < 2) {
+      plain.texts.erase(plain.texts.begin());
+      continue;
+    }
+    recall.find(std::span(oldest.tokens).first(1), matches);
+    if (!matches.empty()) return;
+    plain.texts.erase(plain.texts.begin());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("whatever is appended, pushed and forgotten, answers are those of a plain search") {
+  constexpr int kVocab = 40, kSteps = 400;
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const std::size_t capacity = 60 + random() % 900;
+    Recall recall(capacity, kVocab + kSteps);
+    PlainMemory plain;
+    for (int step = 0; step < kSteps; ++step) {
+      CAPTURE(step);
+      const std::size_t what = random() % 10;
+      if (what < 4) {
+        Tokens text = random_tokens(random, random() % (what == 0 ? capacity / 3 : 30), kVocab);
+        text.insert(text.begin(), kVocab + step);
+        plain.append(recall.append(text), text);
+      } else if (what < 6 && !plain.texts.empty()) {
+        // Mostly one of the newest, as an open document that is read again.
+        const std::size_t back = random() % (what == 4 ? 2 : plain.texts.size()) + 1;
+        const Recall::TextId id =
+            plain.texts[plain.texts.size() - std::min(back, plain.texts.size())].id;
+        recall.forget(id);
+        plain.forget(id);
+      } else if (what < 8) {
+        for (std::int32_t token : random_tokens(random, random() % 20, kVocab)) {
+          if (!plain.can_push()) {
+            CHECK_THROWS_AS(recall.push(token), stateline::Error);
+          } else if (plain.texts.back().tokens.size() + 1 < capacity) {
+            recall.push(token);
+            plain.texts.back().tokens.push_back(token);
+          }
+        }
+      }
+      drop_what_went(recall, plain);
+      CHECK(plain.places() <= capacity);
+      const std::vector<Tokens> texts = plain.all();
+      Tokens context = random_tokens(random, random() % 4, kVocab);
+      if (!texts.empty() && random() % 2 == 0) {
+        const Tokens& text = texts[random() % texts.size()];
+        context.assign(text.begin(),
+                       text.begin() + static_cast<std::ptrdiff_t>(random() % text.size()));
+      }
+      check_same(found(recall, context), in_order(all_matches(texts, context, 1)));
+      const Recall::Continuation expected = plain_continuation(texts, context, 7);
+      const Recall::Continuation drafted = recall.continuation(context, 7);
+      CHECK(drafted.length == expected.length);
+      CHECK(drafted.tokens == expected.tokens);
+    }
+  }
+}
+
+TEST_CASE("a text that is forgotten and appended again for ever takes no other's room") {
+  std::mt19937 random(2);
+  Recall recall(20'000, 500);
+  const Tokens other = random_tokens(random, 2'000, 500);
+  recall.append(other);
+  recall.append(random_tokens(random, 12'000, 500));
+  Recall::TextId first = recall.append(random_tokens(random, 700, 500));
+  Recall::TextId second = recall.append(random_tokens(random, 900, 500));
+  std::size_t most_bytes = 0;
+  for (int i = 0; i < 500; ++i) {
+    Recall::TextId& open = i % 7 < 4 ? first : second;
+    recall.forget(open);
+    open = recall.append(random_tokens(random, 800, 500));
+    most_bytes = std::max(most_bytes, recall.bytes());
+    REQUIRE_FALSE(found(recall, {other[10], other[11], other[12]}).empty());
+  }
+  CHECK(most_bytes <= 20'000 * 40);
+}
+
+TEST_CASE("ids outside the vocabulary are refused, and so is what continues a forgotten text") {
+  Recall recall(100, 10);
+  const Recall::TextId id = recall.append(Tokens{1, 2, 3});
+  std::vector<Match> matches;
+  for (const std::int32_t wrong : {-1, 10, INT32_MAX, INT32_MIN}) {
+    const Tokens tokens{1, wrong};
+    CHECK_THROWS_AS(recall.append(tokens), stateline::Error);
+    CHECK_THROWS_AS(recall.push(wrong), stateline::Error);
+    CHECK_THROWS_AS(recall.find(tokens, matches), stateline::Error);
+    CHECK_THROWS_AS(recall.continuation(tokens, 3), stateline::Error);
+  }
+  recall.push(4);
+  CHECK(sorted(found(recall, {2, 3})) == sorted({{4, 2}}));
+  recall.forget(id);
+  CHECK_THROWS_WITH_AS(recall.push(5),
+                       "push: the text that was appended last was forgotten; append another first.",
+                       stateline::Error);
+  Recall small(4, 10);
+  small.append(Tokens{1, 2});
+  small.push(3);
+  CHECK_THROWS_WITH_AS(small.push(4), "push: the text fills the memory; append another.",
+                       stateline::Error);
 }
 
 TEST_CASE("the mixture is a distribution, leans to what followed longer matches, and mix() is it") {
@@ -193,14 +376,14 @@ TEST_CASE("a place weighs more the more of the tokens before it stand before the
     std::fill_n(context.begin(), context.size() / 2, 7);
     text.insert(text.end(), {4001, 4002});
     context.push_back(4001);
-    Recall recall(1024);
+    Recall recall(1024, 4096);
     recall.append(random_tokens(random, 30, 4000));  // no part of the next text's surroundings
     recall.append(text);
     const std::vector<Match> matches = found(recall, context);
     REQUIRE(matches.size() == 1);
     CHECK(matches[0].weight == doctest::Approx(expected(text, text.size() - 2, context)));
   }
-  Recall recall(1024);
+  Recall recall(1024, 4096);
   recall.append(Tokens{50, 60, 70, 1, 2});
   recall.append(Tokens{80, 90, 95, 1, 3});
   const std::vector<float> even(100, 0.0f);

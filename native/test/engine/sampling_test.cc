@@ -81,7 +81,7 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
   CHECK(result.state->token_count() == state->token_count() + 40);
   StatePtr at = state;
   for (std::size_t i = 0; i < result.tokens.size(); ++i) {
-    const std::vector<float> logits = engine.logits(*at);
+    const std::vector<float> logits = log_probs(engine, at);
     const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
     REQUIRE(result.tokens[i] == best);
     at = advance(engine, at, {result.tokens[i]});
@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
 
 TEST_CASE_FIXTURE(Fixture, "what is recalled is continued, and score() agrees with generate()") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100);
+  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   const GenerateResult result = generate(
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     std::uniform_int_distribution<std::int32_t> draw(0, 20);
     Tokens text(60);
     for (std::int32_t& token : text) token = draw(random);
-    const auto memory = std::make_shared<engine::Recall>(400);
+    const auto memory = std::make_shared<engine::Recall>(400, model->config().vocab_size);
     memory->append(text);
     // The same beginning and another end: what is decoded leaves one of the two at some place.
     Tokens twin = text;
@@ -209,7 +209,7 @@ std::pair<Tokens, double> plain_beam(Fixture& fixture, const GenerateOptions& op
     for (const Text& text : open) {
       const StatePtr at =
           text.tokens.empty() ? fixture.state : advance(fixture.engine, fixture.state, text.tokens);
-      const std::vector<float> logits = fixture.engine.logits(*at);
+      const std::vector<float> logits = log_probs(fixture.engine, at);
       double sum = 0;
       for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
       for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -226,14 +226,14 @@ std::pair<Tokens, double> plain_beam(Fixture& fixture, const GenerateOptions& op
       (stops.contains(text.tokens.back()) ? ended : open).push_back(text);
     if (open.empty()) break;
   }
-  const std::vector<Text>& from = ended.empty() ? open : ended;
-  const Text& best = *std::min_element(from.begin(), from.end(), likelier);
+  ended.insert(ended.end(), open.begin(), open.end());
+  const Text& best = *std::min_element(ended.begin(), ended.end(), likelier);
   return {best.tokens, best.log_prob};
 }
 
 TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences finds") {
   const std::size_t vocab = model->config().vocab_size;
-  int ended = 0, better = 0;
+  int ended = 0, better = 0, with_alternatives = 0, open_and_likelier = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
     CAPTURE(seed);
     GenerateOptions options{.max_tokens = 1 + seed % 6,
@@ -252,6 +252,18 @@ TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences
     if (tokens.size() > static_cast<std::size_t>(stopped))
       at = advance(engine, state, Tokens(tokens.begin(), tokens.end() - stopped));
     CHECK(state_error(*found.state, *at) <= 1e-4);
+    CHECK(found.alternatives.size() < options.beam);
+    std::set<Tokens> written{Tokens(tokens.begin(), tokens.end() - stopped)};
+    double before = sum;
+    for (const engine::GeneratedText& other : found.alternatives) {
+      CHECK(other.end == GenerateEnd::kStop);
+      CHECK(written.insert(Tokens(other.tokens.begin(), other.tokens.end() - 1)).second);
+      const double likely = std::accumulate(other.log_probs.begin(), other.log_probs.end(), 0.0);
+      CHECK(likely <= before + 1e-5);
+      before = likely;
+    }
+    with_alternatives += !found.alternatives.empty();
+    open_and_likelier += !stopped && !found.alternatives.empty();
     options.beam = 1;
     const GenerateResult greedy = generate(options);
     ended += stopped;
@@ -259,11 +271,13 @@ TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences
   }
   CHECK(ended >= 5);
   CHECK(better >= 5);
+  CHECK(with_alternatives >= 3);
+  CHECK(open_and_likelier >= 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a beam begins with allowed ids, recalls, and tells what nothing is") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100);
+  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   GenerateOptions options{.max_tokens = 12,

@@ -2,7 +2,10 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/scheduler.h"
 
+#include <cerrno>
+#include <new>
 #include <string>
+#include <system_error>
 
 #include "engine_testing.h"
 
@@ -121,17 +124,30 @@ TEST_CASE("stopping fails what runs and what waits, and what comes later") {
   CHECK(log == "r");
 }
 
-TEST_CASE("an exception fails its own job only") {
-  std::string log;
-  Waiting<int> broken, sound;
-  Scheduler scheduler;
-  scheduler.submit(std::make_unique<ScriptedJob>('x', 2, Priority::kCompletion, log, broken.reply(),
-                                                 nullptr, [](int) { throw std::bad_alloc(); }));
-  CHECK(failure(broken) == ErrorCode::kInvalidState);
-  scheduler.submit(
-      std::make_unique<ScriptedJob>('s', 1, Priority::kCompletion, log, sound.reply()));
-  sound.get();
-  CHECK(log == "xs");
+TEST_CASE("whatever is thrown fails its own job only") {
+  struct {
+    std::function<void(int)> fault;
+    ErrorCode code;
+  } const cases[] = {
+      {[](int) { throw Error(ErrorCode::kDevice, "The GPU is gone."); }, ErrorCode::kDevice},
+      {[](int) { throw std::bad_alloc(); }, ErrorCode::kNoResources},
+      {[](int) { throw std::system_error(EAGAIN, std::generic_category()); },
+       ErrorCode::kNoResources},
+      {[](int) { throw std::runtime_error("something else"); }, ErrorCode::kUnexpected},
+      {[](int) { throw 7; }, ErrorCode::kUnexpected},
+  };
+  for (const auto& [fault, code] : cases) {
+    std::string log;
+    Waiting<int> broken, sound;
+    Scheduler scheduler;
+    scheduler.submit(std::make_unique<ScriptedJob>('x', 2, Priority::kCompletion, log,
+                                                   broken.reply(), nullptr, fault));
+    CHECK(failure(broken) == code);
+    scheduler.submit(
+        std::make_unique<ScriptedJob>('s', 1, Priority::kCompletion, log, sound.reply()));
+    sound.get();
+    CHECK(log == "xs");
+  }
 }
 
 TEST_CASE("a model's own long advance is cancelled and leaves no memory behind") {

@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "what does not fit a request is refused at once") {
   refuses({0, 1}, {2, 1, 2});
   refuses({0, 1}, {2, 3});
   CHECK_THROWS_AS(State::initial(*model, model->config().heads + 1, 0), Error);
-  CHECK_THROWS_AS(engine.logits(*empty), Error);
+  CHECK_THROWS_AS(log_probs(engine, empty), Error);
   const auto other = load(Checkpoint(tiny_config(), 66));
   Waiting<std::vector<StatePtr>> waiting;
   CHECK_THROWS_AS(engine.advance(State::initial(*other, 1, 0), {1}, {1}, {}, waiting.reply()),

@@ -60,6 +60,17 @@ TEST_CASE("scratch grows, is aligned, and keeps its place while it suffices") {
   CHECK(reinterpret_cast<uintptr_t>(pool.scratch(100000)) % 64 == 0);
 }
 
+TEST_CASE("after memory that could not be had, scratch is as large as it says") {
+  ThreadPool pool(1);
+  pool.scratch(1000);
+  CHECK_THROWS_AS(pool.scratch(SIZE_MAX / 4), std::bad_alloc);
+  constexpr size_t kBytes = 1 << 22;
+  std::byte* memory = pool.scratch(kBytes);
+  REQUIRE(memory != nullptr);
+  std::fill_n(memory, kBytes, std::byte{1});
+  CHECK(memory[kBytes - 1] == std::byte{1});
+}
+
 TEST_CASE("levels are found by name") {
   CHECK(kernels_for("reference") != nullptr);
   CHECK(kernels_for("scalar") != nullptr);

@@ -3,6 +3,7 @@ import type {
   AdvanceOptions,
   Engine,
   Generated,
+  GeneratedText,
   GenerateOptions,
   Matches,
   Model,
@@ -82,6 +83,8 @@ export class FakeModel implements Model {
   /** What follows a text; the text is that after the last <|fim_middle|>. */
   script: (text: string) => string = () => "";
   logProb = -0.01;
+  /** What else a beam finds; each ends with the text. */
+  others: readonly string[] = [];
   readonly #tokenizer: Tokenizer;
 
   constructor(tokenizer: Tokenizer, device = "cpu") {
@@ -154,20 +157,29 @@ export class FakeModel implements Model {
       logProbs: new Float32Array(tokens.length).fill(this.logProb),
       state: this.#create([...state.tokens, ...kept], state.stateHeads),
       reason,
+      alternatives: (options.beam ?? 1) > 1 ? this.others.map((text) => this.#ended(text)) : [],
     };
+  }
+
+  #ended(text: string): GeneratedText {
+    const tokens = Int32Array.from([...this.#tokenizer.encode(text), this.#tokenizer.special.endOfText]);
+    return { tokens, logProbs: new Float32Array(tokens.length).fill(this.logProb), reason: "stop" };
   }
 
   createRecall(): Recall {
     return new FakeRecall();
   }
 
-  logits(from: State): Float32Array {
-    const { tokens } = this.#take(from);
+  async logProbs(states: readonly State[]): Promise<Float32Array[]> {
+    return states.map((state) => this.#logProbs(this.#take(state)));
+  }
+
+  #logProbs({ tokens }: FakeState): Float32Array {
     const written = tokens.slice(tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
     const [next] = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
-    const logits = new Float32Array(this.info.vocabSize);
-    logits[next ?? this.#tokenizer.special.endOfText] = 10;
-    return logits;
+    const logProbs = new Float32Array(this.info.vocabSize).fill(-20);
+    logProbs[next ?? this.#tokenizer.special.endOfText] = 0;
+    return logProbs;
   }
 
   async serialize(from: State): Promise<Uint8Array> {

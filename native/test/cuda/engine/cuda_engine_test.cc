@@ -195,7 +195,7 @@ TEST_CASE("jobs on the GPU: checkpoints, scores, greedy tokens, recall and draft
   cancellation->cancel();
   CHECK_THROWS_WITH(advance(gpu, states[1], repeated, {Priority::kBackground, cancellation}),
                     "The request was cancelled.");
-  CHECK_THROWS(gpu.logits(*cpu_score.state));  // of another device
+  CHECK_THROWS(log_probs(gpu, cpu_score.state));  // of another device
 }
 
 // The library's functions, one of them wrong.

@@ -1,0 +1,98 @@
+#include "test/fuzz/readers.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "engine/config.h"
+#include "engine/cpu_device.h"
+#include "engine/executor.h"
+#include "engine/serialize.h"
+#include "formats/error.h"
+#include "formats/safetensors.h"
+#include "formats/xxh64.h"
+#include "longrange/config.h"
+
+namespace stateline::fuzz {
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+// Calls `read`, which may throw Error with this code alone.
+template <typename Read>
+bool reads(ErrorCode code, const Read& read) {
+  try {
+    read();
+    return true;
+  } catch (const Error& error) {
+    const std::string sentence = error.what();
+    require(error.code() == code, "another error than that of a damaged file");
+    require(sentence.ends_with('.') && sentence.find('\n') == std::string::npos, "no sentence");
+    return false;
+  }
+}
+
+// From native/, where the tests run.
+constexpr const char* kTinyModel = "../test/golden/tiny-f32";
+constexpr std::size_t kModelAt = 8, kModelBytes = 16, kChecksumBytes = 8;
+
+// With the model's hash and the right checksum.
+std::vector<std::byte> fitted(std::span<const std::byte> bytes, const engine::Model& model) {
+  std::vector<std::byte> out(bytes.begin(), bytes.end());
+  if (out.size() < kModelAt + kModelBytes + kChecksumBytes) return out;
+  std::memcpy(&out[kModelAt], model.hash().data(), kModelBytes);
+  const std::size_t end = out.size() - kChecksumBytes;
+  const std::uint64_t checksum = formats::xxh64(std::span(out).first(end));
+  std::memcpy(&out[end], &checksum, sizeof checksum);
+  return out;
+}
+
+}  // namespace
+
+void read_safetensors(std::span<const std::byte> bytes) {
+  reads(ErrorCode::kInvalidModel, [&] {
+    std::size_t sum = 0;
+    for (const auto& [name, tensor] : formats::read_tensors(bytes, "model.safetensors")) {
+      sum += tensor.data.size();
+      if (tensor.dtype != formats::DType::kI8)
+        require(formats::to_f32(tensor).size() == tensor.elements(), "not all of a tensor is read");
+    }
+    require(sum <= bytes.size(), "tensors of more bytes than the file has");
+  });
+}
+
+void read_config(std::span<const std::byte> bytes) {
+  reads(ErrorCode::kInvalidModel, [&] {
+    const engine::ModelConfig config = engine::parse_config(bytes, "config.json");
+    require(config.head_switch_order.size() == config.layers, "an order of heads is missing");
+  });
+  reads(ErrorCode::kInvalidModel, [&] {
+    const longrange::Config config = longrange::parse_config(bytes, "config.json");
+    require(config.ssm_channels <= config.hidden_size, "more channels than there are");
+  });
+}
+
+void read_state(std::span<const std::byte> bytes) {
+  static const auto model = engine::Model::load(kTinyModel);
+  static const auto executor = model->device()->make_executor(*model, 1);
+  const std::vector<std::byte> stored = fitted(bytes, *model);
+  std::shared_ptr<const engine::State> state;
+  if (!reads(ErrorCode::kInvalidState, [&] { state = engine::restore(*model, stored); })) return;
+  require(engine::serialize(*state) == stored, "a state is not what was stored");
+  engine::Branch branch(*model, *state);
+  const std::int32_t token = 1;
+  executor->advance(branch, std::span(&token, 1));
+  std::vector<float> logits(model->config().vocab_size);
+  executor->logits(branch, logits.data());
+}
+
+}  // namespace stateline::fuzz
