@@ -14,7 +14,7 @@ const HELP = `Evaluates a model on the held-out repositories of the corpus.
 
 Usage: ./dev eval [PART ...] [options]
   bits               bits a byte of files: alone, after their repository, recalled; by position; names at distance
-  lines              lines completed as in an editor
+  lines              lines completed as in an editor, absent from disk and saved as far as the cursor
   needles            numbers asked for long after they were read
   ngram              the n-gram baseline: bits and lines
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before

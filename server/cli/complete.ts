@@ -64,10 +64,9 @@ async function main(args: string[]): Promise<void> {
   if (!(await stat(root).catch(() => undefined))?.isDirectory())
     throw new UsageError(`There is no folder ${root}.`);
   const place = values.at === undefined ? undefined : await findPlace(values.at);
-  const document = place && documentAt(root, place);
-  const stateline = await start(root, values, document);
+  const stateline = await start(root, values, place && documentAt(root, place, place.lineStart));
   try {
-    if (place && document) await completeAt(stateline, document, place);
+    if (place) await completeAt(stateline, root, place);
     else await converse(stateline);
     await stateline.flush();
   } finally {
@@ -120,15 +119,19 @@ function terminalLog(verbose: boolean): Log {
 
 type OpenFile = OpenDocument & { readonly path: string };
 
-/** The file as if it were open and the rest of the line not yet written: so it is read, and recalled. */
-function documentAt(root: string, { path, text, offset, lineEnd }: Place): OpenFile {
+/** The file as if it were open and its line written only so far: so it is read, and recalled. */
+function documentAt(root: string, { path, text, lineEnd }: Place, written: number): OpenFile {
   const whole = resolve(path);
-  const hidden = text.slice(0, offset) + text.slice(lineEnd);
+  const hidden = text.slice(0, written) + text.slice(lineEnd);
   return { ...documentOf(pathInside(root, whole) ?? path, hidden), path: whole };
 }
 
-async function completeAt(stateline: Stateline, document: OpenFile, place: Place): Promise<void> {
+async function completeAt(stateline: Stateline, root: string, place: Place): Promise<void> {
   const { text, offset, lineStart, lineEnd } = place;
+  const document = documentAt(root, place, offset);
+  // Only now: the state does not read a line that is being written.
+  stateline.noteDocument(document);
+  await stateline.settled();
   const [answer] = await stateline.complete({ document, offset, manual: true, others: [] });
   const before = text.slice(lineStart, offset);
   const line = { before, offered: answer?.insertText, rest: text.slice(offset, lineEnd) };
