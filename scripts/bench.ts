@@ -26,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   engine: { command: process.execPath, args: ["scripts/bench/engine.ts"], read: json },
   drafts: { command: process.execPath, args: ["scripts/bench/drafts.ts"], read: json },
   latency: { command: process.execPath, args: ["test/integration/latency.bench.ts"], read: json },
+  joining: { command: process.execPath, args: ["scripts/bench/joining.ts"], read: json },
   gpu: { command: process.execPath, args: ["scripts/bench/gpu.ts"], read: json, isOnDemand: true },
   llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
   longrange: { command: process.execPath, args: ["scripts/bench/longRange.ts"], read: json },

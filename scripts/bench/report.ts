@@ -6,6 +6,7 @@ import { bytes, count } from "../../protocol/words.ts";
 import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
 import type { EngineResults } from "./engine.ts";
 import type { GpuResults } from "./gpu.ts";
+import type { JoiningResults } from "./joining.ts";
 import type { LlamaResults } from "./llama.ts";
 import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
 
@@ -55,6 +56,7 @@ export function writeReport(folder: string): void {
   const sections = [
     "# Benchmarks\n\nWritten by `./dev bench` from the JSON beside this file; each has its command, commit and machine.",
     section("A keystroke over LSP", read<LatencyResults>("latency"), latency),
+    section("The syntax around the cursor", read<readonly JoiningResults[]>("joining"), joining),
     section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("Attention beside llama.cpp's", read<LlamaResults>("llama"), llama),
     section("The engine by itself", read<EngineResults>("engine"), engine),
@@ -77,6 +79,22 @@ function section<Results>(
     `\`${command}\`, ${date}, commit ${commit}, ${machine.cpu} (${machine.logicalCores} cores, ` +
     `${machine.memoryGiB} GiB), ${machine.system}, Node ${machine.node}, load before ${machine.loadBefore ?? "unknown"}`;
   return `## ${title}\n\n${origin}\n\n${body(results)}`;
+}
+
+function joining(results: readonly JoiningResults[]): string {
+  return [
+    "What looking at the syntax adds to an answer: the tree is told the keystroke, and the true rest of a line is joined with " +
+      "the closers that an editor puts behind the cursor, or with nothing. Milliseconds, p50 / p95.",
+    table(
+      ["document", "lines", "places", "closers to the right", "nothing to the right"],
+      results.map(({ language, lines, places, closersMs, nothingMs }) => [
+        language,
+        count(lines),
+        String(places),
+        ...[closersMs, nothingMs].map(({ p50, p95 }) => `${p50.toFixed(2)} / ${p95.toFixed(2)}`),
+      ]),
+    ),
+  ].join("\n\n");
 }
 
 function attention(run: BenchmarkRun): string {

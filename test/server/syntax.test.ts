@@ -75,9 +75,12 @@ const edits = [
   ["aaaa", "aaa", 3, 4, 3],
   ["", "ab", 0, 0, 2],
   ["a\nb\nc", "c", 0, 4, 0],
+  ["a".repeat(9000), `${"a".repeat(9000)}b`, 9000, 9000, 9001],
+  ["a".repeat(9000), `b${"a".repeat(9000)}`, 0, 0, 1],
+  [`${"a".repeat(5000)}\n${"b".repeat(5000)}`, `${"a".repeat(5000)}${"b".repeat(5000)}`, 5000, 5001, 5000],
 ] as const;
 for (const [before, now, start, oldEnd, newEnd] of edits) {
-  test(`from ${JSON.stringify(before)} to ${JSON.stringify(now)} is one edit`, () => {
+  test(`from ${JSON.stringify(before.slice(-20))} to ${JSON.stringify(now.slice(-20))} is one edit`, () => {
     const edit = editBetween(before, now);
     assert.deepEqual([edit?.startIndex, edit?.oldEndIndex, edit?.newEndIndex], [start, oldEnd, newEnd]);
     assert.equal(edit?.newEndPosition.row, now.slice(0, newEnd).split("\n").length - 1);
