@@ -17,6 +17,9 @@ export interface Join {
 export type Cost = (join: Join) => number;
 
 const LINES_COMPARED = 12;
+/** Of the closers in a text that nothing in it opened: more are no code. */
+const MOST_CLOSERS = 6;
+const WORD = /[\p{L}\p{N}_$]/u;
 
 /** `costOf` is asked only where there is a choice; without it, where there is no tree, the characters decide. */
 export async function joined(
@@ -53,7 +56,7 @@ function isLess(a: readonly number[], b: readonly number[]): boolean {
 
 /** The likelier first. In prose a closer needs no opener: "1)". */
 function waysToJoin(text: string, rest: string, isProse: boolean): Join[] {
-  const ends = isProse ? [text.length] : [text.length, ...unopened(text).reverse()];
+  const ends = isProse ? [text.length] : [text.length, ...unopened(text).slice(0, MOST_CLOSERS).reverse()];
   const again = beginningOfRest(text, rest);
   if (again >= 0) ends.push(again);
   const complete = endOfClosers(text, rest);
@@ -125,13 +128,10 @@ function tokensOf(text: string): string[] {
 }
 
 function indexOfToken(text: string, token: string, from: number): number {
+  const isWord = WORD.test(token);
   for (let at = text.indexOf(token, from); at >= 0; at = text.indexOf(token, at + 1)) {
-    const isWord = /[\p{L}\p{N}_$]/u;
-    if (
-      !isWord.test(token) ||
-      !(isWord.test(text.charAt(at - 1)) || isWord.test(text.charAt(at + token.length)))
-    )
-      return at;
+    const isPart = WORD.test(text.charAt(at - 1)) || WORD.test(text.charAt(at + token.length));
+    if (!isWord || !isPart) return at;
   }
   return -1;
 }
