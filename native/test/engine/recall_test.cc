@@ -5,9 +5,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "engine/mixture.h"
@@ -269,6 +272,30 @@ TEST_CASE("a text that is forgotten and appended again for ever takes no other's
     REQUIRE_FALSE(found(recall, {other[10], other[11], other[12]}).empty());
   }
   CHECK(most_bytes <= 20'000 * 40);
+}
+
+TEST_CASE("searches go on while others append and forget, and meet whole texts only") {
+  Recall recall(4000, 1000);
+  std::atomic<bool> writing{true};
+  std::thread writer([&] {
+    std::mt19937 random(3);
+    std::vector<Recall::TextId> ids;
+    for (int i = 0; i < 2000; ++i) {
+      // Token n is followed by token n + 1.
+      Tokens text(random() % 300);
+      std::iota(text.begin(), text.end(), static_cast<std::int32_t>(random() % 500));
+      ids.push_back(recall.append(text));
+      if (i % 3 == 0) recall.forget(ids[random() % ids.size()]);
+    }
+    writing = false;
+  });
+  std::size_t wrong = 0;
+  for (std::int32_t token = 0; writing; token = (token + 1) % 800) {
+    for (const Match& match : found(recall, {token, token + 1})) wrong += match.next != token + 2;
+    for (const std::int32_t next : recall.continuation(Tokens{token}, 5).tokens) wrong += next < 0;
+  }
+  writer.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("ids outside the vocabulary are refused, and so is what continues a forgotten text") {
