@@ -7,7 +7,7 @@ const EXECUTIONS = 1000;
 
 for (const name of Object.keys(TARGETS) as TargetName[]) {
   test(`whatever the bytes, ${name}: a sound value or a refusal`, (context) => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
+    const seed = 1; // the same inputs in every run; ./dev test:fuzz draws others
     context.diagnostic(`seed ${seed}`);
     for (const input of seedsOf(name)) TARGETS[name].read(input, randomSource(seed));
     fuzz(name, EXECUTIONS, randomSource(seed));
