@@ -70,7 +70,8 @@ function bodyLength(header: string): number | undefined {
     const field = /^([!-9;-~]+):[ \t]*(.*?)[ \t]*$/.exec(line);
     if (!field) return undefined;
     if (field[1]?.toLowerCase() !== "content-length") continue;
-    if (!/^\d{1,9}$/.test(field[2] ?? "")) return undefined;
+    // Of two lengths, some readers take the first and some the last.
+    if (length !== undefined || !/^\d{1,9}$/.test(field[2] ?? "")) return undefined;
     length = Number(field[2]);
   }
   return length !== undefined && length <= MOST_BODY_BYTES ? length : undefined;

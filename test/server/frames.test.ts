@@ -21,6 +21,7 @@ const cases: readonly [string, string, boolean][] = [
   ["a length that is no number", "Content-Length: abc\r\n\r\n{}", true],
   ["a negative length", "Content-Length: -5\r\n\r\n{}", true],
   ["an enormous length", "Content-Length: 999999999\r\n\r\n{}", true],
+  ["two lengths", "Content-Length: 17\r\ncontent-length:2\r\n\r\n{}", true],
   ["bytes without any header", "hello\nworld", true],
   ["a length that is too small", 'Content-Length: 3\r\n\r\n{"a":1}', true],
   ["a long line of garbage", "x".repeat(10_000), true],
