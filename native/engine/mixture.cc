@@ -20,22 +20,22 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-1.589f, -0.224f, -0.039f, -0.463f, -0.282f, 0.338f}},
-    {1, Source::kContext, {-2.284f, 0.457f, -0.170f, -0.454f, -0.550f, 0.274f}},
-    {2, Source::kRepository, {-2.876f, 0.045f, 0.420f, -1.120f, -0.678f, 0.264f}},
-    {2, Source::kContext, {-2.563f, 1.629f, -0.190f, -1.009f, -0.487f, 0.426f}},
-    {3, Source::kRepository, {-1.709f, 0.353f, 0.081f, -2.025f, -0.357f, 0.302f}},
-    {3, Source::kContext, {-1.898f, -0.025f, -0.703f, -0.410f, 0.583f, 0.517f}},
-    {4, Source::kRepository, {-2.973f, 0.805f, 0.160f, -1.433f, -0.821f, 0.126f}},
-    {4, Source::kContext, {-2.222f, 1.958f, -0.183f, -1.354f, -0.175f, 0.269f}},
-    {5, Source::kRepository, {-1.133f, -0.338f, 0.011f, -1.577f, -0.060f, 0.324f}},
-    {5, Source::kContext, {-1.427f, 0.470f, -0.238f, -2.316f, -1.153f, 0.372f}},
-    {7, Source::kRepository, {-1.813f, 0.465f, 0.098f, -2.715f, -0.273f, 0.225f}},
-    {7, Source::kContext, {-2.481f, 1.268f, 0.057f, -2.419f, 0.974f, 0.059f}},
-    {10, Source::kRepository, {-2.859f, 0.152f, 0.321f, -1.842f, -0.352f, 0.186f}},
-    {10, Source::kContext, {-2.798f, 0.910f, 0.115f, -3.190f, -0.283f, 0.002f}},
-    {16, Source::kRepository, {-1.773f, 0.722f, 0.094f, -2.150f, -0.406f, 0.153f}},
-    {16, Source::kContext, {-2.189f, 0.675f, 0.203f, -3.114f, 0.233f, -0.142f}},
+    {1, Source::kRepository, {-2.169f, -0.247f, 0.109f, -0.301f, -0.924f, 0.258f}},
+    {1, Source::kContext, {-2.207f, 0.483f, -0.189f, -0.460f, -0.562f, 0.280f}},
+    {2, Source::kRepository, {-2.797f, 0.052f, 0.415f, -1.212f, -0.647f, 0.248f}},
+    {2, Source::kContext, {-2.755f, 1.045f, -0.067f, -0.731f, -0.619f, 0.408f}},
+    {3, Source::kRepository, {-1.675f, 0.427f, 0.039f, -1.798f, -0.329f, 0.296f}},
+    {3, Source::kContext, {-1.792f, 0.305f, -0.626f, -0.377f, 0.514f, 0.481f}},
+    {4, Source::kRepository, {-2.962f, 0.788f, 0.184f, -1.520f, -0.821f, 0.141f}},
+    {4, Source::kContext, {-2.455f, 1.372f, -0.081f, -1.091f, -0.141f, 0.261f}},
+    {5, Source::kRepository, {-1.072f, -0.346f, 0.054f, -1.645f, 0.013f, 0.348f}},
+    {5, Source::kContext, {-1.331f, 0.827f, -0.241f, -2.438f, -1.042f, 0.407f}},
+    {7, Source::kRepository, {-1.873f, 0.513f, 0.092f, -2.764f, -0.320f, 0.210f}},
+    {7, Source::kContext, {-2.424f, 1.541f, 0.034f, -2.082f, 1.211f, 0.067f}},
+    {10, Source::kRepository, {-2.892f, 0.142f, 0.334f, -1.858f, -0.289f, 0.189f}},
+    {10, Source::kContext, {-2.839f, 0.783f, 0.128f, -3.202f, -0.268f, 0.002f}},
+    {16, Source::kRepository, {-1.767f, 0.697f, 0.095f, -1.879f, -0.421f, 0.160f}},
+    {16, Source::kContext, {-2.183f, 0.704f, 0.207f, -3.158f, 0.273f, -0.134f}},
 };
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
