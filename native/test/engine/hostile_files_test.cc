@@ -210,7 +210,7 @@ TEST_CASE("every input of the fuzz targets' corpus gives a value or a sentence")
       {"state", fuzz::read_state}};
   for (const auto& [name, read] : readers) {
     int inputs = 0;
-    const std::filesystem::path corpus = "../test/fuzz/corpus";
+    const auto corpus = std::filesystem::path(__FILE__).parent_path() / "../../../test/fuzz/corpus";
     for (const auto& entry : std::filesystem::directory_iterator(corpus / name)) {
       CAPTURE(entry.path());
       std::ifstream file(entry.path(), std::ios::binary);
