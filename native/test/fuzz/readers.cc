@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,8 @@ bool reads(ErrorCode code, const Read& read) {
   }
 }
 
-// From native/, where the tests run.
-constexpr const char* kTinyModel = "../test/golden/tiny-f32";
+const auto kTinyModel =
+    std::filesystem::path(__FILE__).parent_path() / "../../../test/golden/tiny-f32";
 constexpr std::size_t kModelAt = 8, kModelBytes = 16, kChecksumBytes = 8;
 
 // With the model's hash and the right checksum.
