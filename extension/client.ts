@@ -6,9 +6,10 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   type NodeModule,
-  type ProgressType,
+  ProgressType,
   TransportKind,
 } from "vscode-languageclient/node";
+import type { Notification, Request } from "../protocol/message.ts";
 import {
   type InitializationOptions,
   STATUS_CHANGED_NOTIFICATION,
@@ -78,7 +79,11 @@ export class Client implements vscode.Disposable {
     });
   }
 
-  request<Answer>(method: string, params?: object, token?: vscode.CancellationToken): Promise<Answer> {
+  request<Params extends object | null, Answer, Partial>(
+    { method }: Request<Params, Answer, Partial>,
+    params: Params,
+    token?: vscode.CancellationToken,
+  ): Promise<Answer> {
     if (this.#server === undefined || this.#life.kind !== "running") {
       return Promise.reject(new Error("Stateline's server is not running; try again in a moment."));
     }
@@ -88,7 +93,7 @@ export class Client implements vscode.Disposable {
   }
 
   /** Nothing where no server runs: what is told so is never missed. */
-  notify(method: string, params: object): void {
+  notify<Params extends object>({ method }: Notification<Params>, params: Params): void {
     if (this.#server === undefined || this.#life.kind !== "running") return;
     this.#server
       .sendNotification(method, params)
@@ -96,11 +101,8 @@ export class Client implements vscode.Disposable {
   }
 
   /** What the server sends for a token of a request. */
-  onProgress<Value>(
-    type: ProgressType<Value>,
-    token: string,
-    listener: (value: Value) => void,
-  ): vscode.Disposable {
+  onProgress<Value>(token: string, listener: (value: Value) => void): vscode.Disposable {
+    const type = new ProgressType<Value>();
     return this.#server?.onProgress(type, token, listener) ?? { dispose: () => undefined };
   }
 
@@ -122,12 +124,13 @@ export class Client implements vscode.Disposable {
         this.#crashed(server, "stopped by itself");
     });
     this.#server = server;
-    server.onNotification(STATUS_CHANGED_NOTIFICATION, (status: Status) => this.#receive(server, status));
+    server.onNotification(STATUS_CHANGED_NOTIFICATION.method, (status: Status) =>
+      this.#receive(server, status),
+    );
     try {
       await server.start();
       this.#setLife({ kind: "running", status: undefined });
-      const status = await server.sendRequest<Status | null>(STATUS_REQUEST);
-      if (status !== null) this.#receive(server, status);
+      this.#receive(server, await this.request(STATUS_REQUEST, null));
     } catch (error) {
       this.#crashed(server, `could not start: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -108,7 +108,7 @@ export class Context {
       status: () => (this.client.life.kind === "running" ? this.client.life.status : undefined),
       serverProcessId: () => this.client.processId,
       counts: () => this.meter.counts,
-      lastCompletion: () => this.client.request(LAST_COMPLETION_REQUEST),
+      lastCompletion: () => this.client.request(LAST_COMPLETION_REQUEST, null),
     };
   }
 }

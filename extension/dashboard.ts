@@ -1,14 +1,8 @@
 // The dashboard's panel: a page that shows what the server tells, and asks for what the person clicks.
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import { ADD_BENCHMARK_REQUEST, type BenchmarkRun, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
-import {
-  DASHBOARD_REQUEST,
-  type DashboardData,
-  type FromPage,
-  type Measurement,
-  type ToPage,
-} from "../protocol/dashboard.ts";
+import { ADD_BENCHMARK_REQUEST, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
+import { DASHBOARD_REQUEST, type FromPage, type Measurement, type ToPage } from "../protocol/dashboard.ts";
 import type { Client } from "./client.ts";
 import { chooseRunFile, exportFile } from "./files.ts";
 import type { Meter } from "./meter.ts";
@@ -70,7 +64,7 @@ export class Dashboard implements vscode.Disposable {
 
   /** `compare` is the date of a run to lay over the one that is shown. */
   async tellRuns(compare?: string): Promise<void> {
-    const runs = await this.#parts.client.request<readonly BenchmarkRun[]>(SAVED_BENCHMARKS_REQUEST);
+    const runs = await this.#parts.client.request(SAVED_BENCHMARKS_REQUEST, null);
     this.tell({ kind: "runs", runs, ...(compare === undefined ? {} : { compare }) });
   }
 
@@ -133,7 +127,7 @@ export class Dashboard implements vscode.Disposable {
   async #addRun(): Promise<void> {
     const text = await chooseRunFile();
     if (text === undefined) return;
-    const run = await this.#parts.client.request<BenchmarkRun>(ADD_BENCHMARK_REQUEST, { text });
+    const run = await this.#parts.client.request(ADD_BENCHMARK_REQUEST, { text });
     await this.tellRuns(run.date);
   }
 
@@ -149,7 +143,7 @@ export class Dashboard implements vscode.Disposable {
     const { client } = this.#parts;
     if (client.life.kind === "running") {
       // A server that stops in between is seen in its life, which is looked at then.
-      const data = await client.request<DashboardData | null>(DASHBOARD_REQUEST).catch(() => null);
+      const data = await client.request(DASHBOARD_REQUEST, null).catch(() => null);
       if (data) return this.tell({ kind: "data", data });
     }
     this.tell({ kind: "unavailable", ...this.#reason() });

@@ -1,16 +1,15 @@
 // The measurements that a person starts: one notification with progress and Cancel, the rest on the dashboard.
 import * as vscode from "vscode";
-import { ProgressType } from "vscode-languageclient/node";
 import {
   BENCHMARK_REQUEST,
   type BenchmarkAnswer,
-  type MeasuredPoint,
+  type ProgressTokens,
   RATIOS_REQUEST,
   type RatioAdvice,
-  type RatioFigures,
 } from "../protocol/benchmark.ts";
 import type { Measurement, ToPage } from "../protocol/dashboard.ts";
-import { LONG_RANGE_REQUEST, type LongRangeRow, type LongRangeRun } from "../protocol/longRange.ts";
+import { LONG_RANGE_REQUEST } from "../protocol/longRange.ts";
+import type { Request } from "../protocol/message.ts";
 import type { Client } from "./client.ts";
 import { writeSetting } from "./settings.ts";
 
@@ -43,13 +42,11 @@ export class Measurements {
 
   /** undefined when it was cancelled or failed, which the person was told. */
   benchmark(): Promise<BenchmarkAnswer | undefined> {
-    return this.#run("benchmark", BENCHMARK_REQUEST, (measured: MeasuredPoint) =>
-      this.#tell({ kind: "point", measured }),
-    );
+    return this.#run("benchmark", BENCHMARK_REQUEST, (measured) => this.#tell({ kind: "point", measured }));
   }
 
   async bestRatio(): Promise<RatioAdvice | undefined> {
-    const advice = await this.#run<RatioAdvice, RatioFigures>("ratios", RATIOS_REQUEST, (figures) =>
+    const advice = await this.#run("ratios", RATIOS_REQUEST, (figures) =>
       this.#tell({ kind: "figures", figures }),
     );
     if (advice) this.#tell({ kind: "advice", advice });
@@ -57,7 +54,7 @@ export class Measurements {
   }
 
   async longRange(): Promise<void> {
-    const run = await this.#run<LongRangeRun, LongRangeRow>("longRange", LONG_RANGE_REQUEST, (row) =>
+    const run = await this.#run("longRange", LONG_RANGE_REQUEST, (row) =>
       this.#tell({ kind: "longRangeRow", row }),
     );
     if (run) this.#tell({ kind: "longRangeRun", run });
@@ -65,7 +62,7 @@ export class Measurements {
 
   async #run<Answer, Partial>(
     what: Measurement,
-    method: string,
+    request: Request<ProgressTokens, Answer, Partial>,
     onPartial: (partial: Partial) => void,
   ): Promise<Answer | undefined> {
     if (this.#running.size > 0) {
@@ -86,7 +83,7 @@ export class Measurements {
       };
       return await vscode.window.withProgress(options, (progress, token) => {
         token.onCancellationRequested(() => source.cancel());
-        return this.#ask<Answer, Partial>(what, method, source.token, progress, onPartial);
+        return this.#ask(what, request, source.token, progress, onPartial);
       });
     } catch (error) {
       if (source.token.isCancellationRequested) return undefined;
@@ -102,7 +99,7 @@ export class Measurements {
 
   async #ask<Answer, Partial>(
     what: Measurement,
-    method: string,
+    request: Request<ProgressTokens, Answer, Partial>,
     token: vscode.CancellationToken,
     progress: vscode.Progress<{ message?: string; increment?: number }>,
     onPartial: (partial: Partial) => void,
@@ -117,11 +114,11 @@ export class Measurements {
       if (percentage > 0) this.#tell({ kind: "progress", of: what, share: percentage / 100, message });
     };
     const listeners = [
-      this.#client.onProgress(new ProgressType<WorkDone>(), workDoneToken, onWork),
-      this.#client.onProgress(new ProgressType<Partial>(), partialResultToken, onPartial),
+      this.#client.onProgress(workDoneToken, onWork),
+      this.#client.onProgress(partialResultToken, onPartial),
     ];
     try {
-      return await this.#client.request<Answer>(method, { workDoneToken, partialResultToken }, token);
+      return await this.#client.request(request, { workDoneToken, partialResultToken }, token);
     } finally {
       for (const listener of listeners) listener.dispose();
     }

@@ -1,14 +1,28 @@
 /** The measured comparisons: state against attention by length of context, and the hybrid ratios on one's own repository. */
+import type { Request } from "./message.ts";
 
-/** Request, BenchmarkParams, answers BenchmarkAnswer. Reports on workDoneToken; sends MeasuredPoint on partialResultToken. */
-export const BENCHMARK_REQUEST = "stateline/benchmark";
-/** Request, no parameters, answers BenchmarkRun[]: those saved on this machine, the latest first. */
-export const SAVED_BENCHMARKS_REQUEST = "stateline/savedBenchmarks";
-/** Request, RatioParams, answers RatioAdvice. Reports on workDoneToken; sends RatioFigures on partialResultToken. */
-export const RATIOS_REQUEST = "stateline/ratios";
-
-/** Request, AddBenchmarkParams, answers the BenchmarkRun, which is saved beside those measured here. */
-export const ADD_BENCHMARK_REQUEST = "stateline/addBenchmark";
+/** Reports on workDoneToken. */
+export const BENCHMARK_REQUEST = { method: "stateline/benchmark" } as Request<
+  BenchmarkParams,
+  BenchmarkAnswer,
+  MeasuredPoint
+>;
+/** Those saved on this machine, the latest first. */
+export const SAVED_BENCHMARKS_REQUEST = { method: "stateline/savedBenchmarks" } as Request<
+  null,
+  readonly BenchmarkRun[]
+>;
+/** Reports on workDoneToken. */
+export const RATIOS_REQUEST = { method: "stateline/ratios" } as Request<
+  RatioParams,
+  RatioAdvice,
+  RatioFigures
+>;
+/** The run is saved beside those measured here. */
+export const ADD_BENCHMARK_REQUEST = { method: "stateline/addBenchmark" } as Request<
+  AddBenchmarkParams,
+  BenchmarkRun
+>;
 
 export interface Machine {
   readonly cpu: string;

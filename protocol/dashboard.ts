@@ -1,10 +1,11 @@
 /** What the dashboard shows, and the messages between its page and the extension. */
 import type { BenchmarkRun, MeasuredPoint, RatioAdvice, RatioFigures } from "./benchmark.ts";
 import type { LongRangeRow, LongRangeRun } from "./longRange.ts";
+import type { Request } from "./message.ts";
 import type { Status } from "./messages.ts";
 
-/** Request, no parameters, answers DashboardData or null: nothing is loaded yet. */
-export const DASHBOARD_REQUEST = "stateline/dashboard";
+/** null: nothing is loaded yet. */
+export const DASHBOARD_REQUEST = { method: "stateline/dashboard" } as Request<null, DashboardData | null>;
 
 export interface Sample {
   /** Milliseconds since 1970. */

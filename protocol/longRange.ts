@@ -1,8 +1,13 @@
 /** Long Range Arena on this machine: small classifiers of bytes, run by the native engine over their bundled test sequences. */
 import type { Machine, ProgressTokens } from "./benchmark.ts";
+import type { Request } from "./message.ts";
 
-/** Request, LongRangeParams, answers LongRangeRun. Reports on workDoneToken; sends LongRangeRow on partialResultToken. */
-export const LONG_RANGE_REQUEST = "stateline/longRange";
+/** Reports on workDoneToken. */
+export const LONG_RANGE_REQUEST = { method: "stateline/longRange" } as Request<
+  LongRangeParams,
+  LongRangeRun,
+  LongRangeRow
+>;
 
 export type LongRangeParams = ProgressTokens;
 

@@ -1,20 +1,29 @@
 /** The messages that Stateline's server and its clients exchange beyond the Language Server Protocol itself. */
+import type { Notification, Request } from "./message.ts";
 
-/** Request, no parameters, answers Status. */
-export const STATUS_REQUEST = "stateline/status";
-/** Notification from the server, Status: sent whenever something in it changes, at most a few times a second. */
-export const STATUS_CHANGED_NOTIFICATION = "stateline/statusChanged";
-/** Request, no parameters, answers CompletionFigures or null: what the last completion cost. */
-export const LAST_COMPLETION_REQUEST = "stateline/lastCompletion";
-/** Request, no parameters, answers null: reads the whole repository again; the old state answers meanwhile. */
-export const REREAD_REQUEST = "stateline/reread";
+export const STATUS_REQUEST = { method: "stateline/status" } as Request<null, Status>;
+/** From the server, whenever something in it changes, at most a few times a second. */
+export const STATUS_CHANGED_NOTIFICATION = { method: "stateline/statusChanged" } as Notification<Status>;
+/** What the last completion cost. */
+export const LAST_COMPLETION_REQUEST = { method: "stateline/lastCompletion" } as Request<
+  null,
+  CompletionFigures | null
+>;
+/** Reads the whole repository again; the old state answers meanwhile. */
+export const REREAD_REQUEST = { method: "stateline/reread" } as Request<null, null>;
 /**
- * Notification to the server, TextDocumentPositionParams: the cursor rests here. What a completion would read first is then
- * read before a key is pressed. A client need not send it.
+ * To the server: the cursor rests here. What a completion would read first is then read before a key is pressed. A client need
+ * not send it.
  */
-export const CURSOR_RESTS_NOTIFICATION = "stateline/cursorRests";
+export const CURSOR_RESTS_NOTIFICATION = { method: "stateline/cursorRests" } as Notification<Place>;
 /** The command of each inline completion item, run by the client when the item is accepted. */
 export const ACCEPTED_COMMAND = "stateline.accepted";
+
+/** As TextDocumentPositionParams of the Language Server Protocol. */
+export interface Place {
+  readonly textDocument: { readonly uri: string };
+  readonly position: { readonly line: number; readonly character: number };
+}
 
 /** The engine's life: the model loads, the repository is read, completions start from its state. */
 export type EngineState = "loading" | "reading" | "ready" | "error";

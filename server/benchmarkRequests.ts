@@ -4,7 +4,6 @@ import {
   type CancellationToken,
   type Connection,
   LSPErrorCodes,
-  ProgressType,
   ResponseError,
 } from "vscode-languageserver/node";
 import {
@@ -16,15 +15,18 @@ import {
   type BenchmarkRun,
   DEFAULT_LATENCY_BUDGET_MS,
   DEFAULT_MEMORY_BUDGET_BYTES,
+  type MeasuredPoint,
   type ProgressTokens,
   problemOfBenchmarkParams,
   problemOfRatioParams,
   RATIOS_REQUEST,
   type RatioAdvice,
+  type RatioFigures,
   type RatioParams,
   SAVED_BENCHMARKS_REQUEST,
 } from "../protocol/benchmark.ts";
-import { LONG_RANGE_REQUEST, type LongRangeParams, type LongRangeRun } from "../protocol/longRange.ts";
+import { LONG_RANGE_REQUEST, type LongRangeRow, type LongRangeRun } from "../protocol/longRange.ts";
+import type { Request } from "../protocol/message.ts";
 import { adviseRatio } from "./benchmark/advice.ts";
 import { runLongRange } from "./benchmark/longRange.ts";
 import { measureRatios } from "./benchmark/ratios.ts";
@@ -35,6 +37,7 @@ import { Cancelled } from "./engine/engine.ts";
 import { ADDON_PATH, LONG_RANGE_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MeasuredSubject, Stateline } from "./stateline.ts";
+import { onRequest, sendPartial } from "./typedMessages.ts";
 
 /** Between two reports of progress. */
 const REPORT_MS = 100;
@@ -46,11 +49,19 @@ export interface BenchmarkContext {
   readonly storagePath: () => string;
 }
 
-interface Job {
+interface Job<Partial> {
   readonly subject: MeasuredSubject;
   readonly signal: AbortSignal;
   readonly report: (share: number, message: string) => void;
-  readonly send: (partial: unknown) => void;
+  readonly send: (partial: Partial) => void;
+}
+
+interface Measuring<Params, Answer, Partial> {
+  /** For the person's progress. */
+  readonly title: string;
+  /** One sentence. */
+  readonly problemOf: (params: Params | null) => string | undefined;
+  readonly measure: (params: Params | null, job: Job<Partial>) => Promise<Answer>;
 }
 
 export class BenchmarkRequests {
@@ -63,21 +74,23 @@ export class BenchmarkRequests {
 
   listen(): void {
     const { connection } = this.#context;
-    connection.onRequest(BENCHMARK_REQUEST, (params: BenchmarkParams | null, token: CancellationToken) =>
-      this.#run("Measuring state against attention", params, problemOfBenchmarkParams(params), token, (job) =>
-        this.#benchmark(params ?? {}, job),
-      ),
-    );
-    connection.onRequest(RATIOS_REQUEST, (params: RatioParams | null, token: CancellationToken) =>
-      this.#run("Measuring the hybrid ratios", params, problemOfRatioParams(params), token, (job) =>
-        this.#ratios(params ?? {}, job),
-      ),
-    );
-    connection.onRequest(LONG_RANGE_REQUEST, (params: LongRangeParams | null, token: CancellationToken) =>
-      this.#run("Measuring Long Range Arena", params, undefined, token, (job) => this.#longRange(job)),
-    );
-    connection.onRequest(SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
-    connection.onRequest(ADD_BENCHMARK_REQUEST, (params: AddBenchmarkParams | null) => this.#add(params));
+    this.#measurement(BENCHMARK_REQUEST, {
+      title: "Measuring state against attention",
+      problemOf: problemOfBenchmarkParams,
+      measure: (params, job) => this.#benchmark(params ?? {}, job),
+    });
+    this.#measurement(RATIOS_REQUEST, {
+      title: "Measuring the hybrid ratios",
+      problemOf: problemOfRatioParams,
+      measure: (params, job) => this.#ratios(params ?? {}, job),
+    });
+    this.#measurement(LONG_RANGE_REQUEST, {
+      title: "Measuring Long Range Arena",
+      problemOf: () => undefined,
+      measure: (_params, job) => this.#longRange(job),
+    });
+    onRequest(connection, SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
+    onRequest(connection, ADD_BENCHMARK_REQUEST, (params) => this.#add(params));
   }
 
   async #add(params: AddBenchmarkParams | null): Promise<BenchmarkRun | ResponseError<void>> {
@@ -90,7 +103,7 @@ export class BenchmarkRequests {
 
   async #benchmark(
     params: BenchmarkParams,
-    { subject, signal, report, send }: Job,
+    { subject, signal, report, send }: Job<MeasuredPoint>,
   ): Promise<BenchmarkAnswer> {
     const { log } = this.#context;
     const run = await runBenchmark(subject, params, signal, { onPoint: send, onProgress: report });
@@ -104,7 +117,10 @@ export class BenchmarkRequests {
     }
   }
 
-  async #ratios(params: RatioParams, { subject, signal, report, send }: Job): Promise<RatioAdvice> {
+  async #ratios(
+    params: RatioParams,
+    { subject, signal, report, send }: Job<RatioFigures>,
+  ): Promise<RatioAdvice> {
     const { log } = this.#context;
     const latencyBudgetMs = params.latencyBudgetMs ?? DEFAULT_LATENCY_BUDGET_MS;
     const memoryBudgetBytes = params.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
@@ -128,7 +144,7 @@ export class BenchmarkRequests {
     return { figures, latencyBudgetMs, memoryBudgetBytes, sampleFiles, sampleBytes, best, explanation };
   }
 
-  #longRange({ subject, signal, report, send }: Job): Promise<LongRangeRun> {
+  #longRange({ subject, signal, report, send }: Job<LongRangeRow>): Promise<LongRangeRun> {
     return runLongRange({
       addonPath: ADDON_PATH,
       weightsPath: LONG_RANGE_PATH,
@@ -139,13 +155,22 @@ export class BenchmarkRequests {
     });
   }
 
-  async #run<Answer>(
-    title: string,
-    tokens: ProgressTokens | null,
-    problem: string | undefined,
+  #measurement<Params extends ProgressTokens, Answer, Partial>(
+    request: Request<Params, Answer, Partial>,
+    measuring: Measuring<Params, Answer, Partial>,
+  ): void {
+    onRequest(this.#context.connection, request, (params, token) =>
+      this.#run(request, measuring, params, token),
+    );
+  }
+
+  async #run<Params extends ProgressTokens, Answer, Partial>(
+    request: Request<Params, Answer, Partial>,
+    { title, problemOf, measure }: Measuring<Params, Answer, Partial>,
+    params: Params | null,
     token: CancellationToken,
-    measure: (job: Job) => Promise<Answer>,
   ): Promise<Answer | ResponseError<void>> {
+    const problem = problemOf(params);
     if (problem) return new ResponseError(LSPErrorCodes.RequestFailed, problem);
     if (this.#isRunning) {
       const sentence = "Another measurement is running; wait for its end or cancel it.";
@@ -154,10 +179,13 @@ export class BenchmarkRequests {
     this.#isRunning = true;
     const controller = new AbortController();
     const subscription = token.onCancellationRequested(() => controller.abort());
-    const progress = this.#context.connection.window.attachWorkDoneProgress(tokens?.workDoneToken);
+    const progress = this.#context.connection.window.attachWorkDoneProgress(params?.workDoneToken);
     progress.begin(title, 0, "waiting until the repository is read", true);
     try {
-      return await measure(await this.#job(tokens, controller.signal, progress.report.bind(progress)));
+      const { signal } = controller;
+      const send = (partial: Partial): void =>
+        sendPartial(this.#context.connection, request, params?.partialResultToken, partial);
+      return await measure(params, await this.#job(signal, progress.report.bind(progress), send));
     } catch (cause) {
       if (controller.signal.aborted || cause instanceof Cancelled)
         return new ResponseError(LSPErrorCodes.RequestCancelled, "The measurement was cancelled.");
@@ -170,12 +198,12 @@ export class BenchmarkRequests {
   }
 
   /** Waits until the repository is read: a reading beside it would be measured too. */
-  async #job(
-    tokens: ProgressTokens | null,
+  async #job<Partial>(
     signal: AbortSignal,
     report: (percentage: number, message: string) => void,
-  ): Promise<Job> {
-    const { connection, stateline } = this.#context;
+    send: (partial: Partial) => void,
+  ): Promise<Job<Partial>> {
+    const { stateline } = this.#context;
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(new Cancelled()), { once: true });
     });
@@ -183,7 +211,6 @@ export class BenchmarkRequests {
     if (!subject)
       throw new Error(stateline()?.status.message ?? "The model is not loaded yet; try again in a moment.");
     let reportedMs = 0;
-    const partialToken = tokens?.partialResultToken;
     return {
       subject,
       signal,
@@ -192,10 +219,7 @@ export class BenchmarkRequests {
         reportedMs = performance.now();
         report(Math.min(100, Math.round(100 * share)), message);
       },
-      send: (partial) => {
-        if (partialToken !== undefined)
-          void connection.sendProgress(new ProgressType<unknown>(), partialToken, partial);
-      },
+      send,
     };
   }
 

@@ -12,7 +12,6 @@ import {
   InlineCompletionTriggerKind,
   MessageType,
   ShowMessageNotification,
-  type TextDocumentPositionParams,
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
@@ -24,6 +23,7 @@ import {
   type EditorFacts,
   type InitializationOptions,
   LAST_COMPLETION_REQUEST,
+  type Place,
   REREAD_REQUEST,
   STATUS_CHANGED_NOTIFICATION,
   STATUS_REQUEST,
@@ -38,6 +38,7 @@ import { type Log, reasonOf } from "./log.ts";
 import { ReadingProgress } from "./readingProgress.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { LOADING, Stateline } from "./stateline.ts";
+import { notify, onNotification, onRequest } from "./typedMessages.ts";
 
 /** Between two status notifications. */
 const STATUS_INTERVAL_MS = 250;
@@ -75,14 +76,14 @@ export class LanguageServer {
     });
     connection.onExecuteCommand((params) => this.#execute(params));
     connection.languages.inlineCompletion.on((params, token) => this.#complete(params, token));
-    connection.onNotification(CURSOR_RESTS_NOTIFICATION, (params) => this.#readAhead(params));
-    connection.onRequest(STATUS_REQUEST, () => this.#stateline?.status ?? LOADING);
-    connection.onRequest(LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
-    connection.onRequest(REREAD_REQUEST, () => {
+    onNotification(connection, CURSOR_RESTS_NOTIFICATION, (place) => this.#readAhead(place));
+    onRequest(connection, STATUS_REQUEST, () => this.#stateline?.status ?? LOADING);
+    onRequest(connection, LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
+    onRequest(connection, REREAD_REQUEST, () => {
       void this.#stateline?.reread();
       return null;
     });
-    connection.onRequest(DASHBOARD_REQUEST, async () => (await this.#stateline?.dashboard()) ?? null);
+    onRequest(connection, DASHBOARD_REQUEST, async () => (await this.#stateline?.dashboard()) ?? null);
     const stateline = () => this.#stateline;
     const storagePath = () => this.#client.storagePath;
     new BenchmarkRequests({ connection, log: this.#log, stateline, storagePath }).listen();
@@ -218,7 +219,7 @@ export class LanguageServer {
     }
   }
 
-  async #readAhead(params: TextDocumentPositionParams): Promise<void> {
+  async #readAhead(params: Place): Promise<void> {
     try {
       const document = this.#documents.get(params.textDocument.uri);
       if (document) await this.#stateline?.readAhead(this.#requestOf(params, document));
@@ -229,11 +230,7 @@ export class LanguageServer {
   }
 
   #requestOf(
-    {
-      position,
-      context,
-      tabSize,
-    }: TextDocumentPositionParams & Partial<InlineCompletionParams> & EditorFacts,
+    { position, context, tabSize }: Place & Partial<InlineCompletionParams> & EditorFacts,
     document: TextDocument,
   ): CompletionRequest {
     const selected = context?.selectedCompletionInfo;
@@ -285,7 +282,7 @@ export class LanguageServer {
     this.#statusTimer = undefined;
     const status = this.#stateline?.status;
     if (!status) return;
-    void this.#connection.sendNotification(STATUS_CHANGED_NOTIFICATION, status);
+    notify(this.#connection, STATUS_CHANGED_NOTIFICATION, status);
     if (this.#client.showsProgress) this.#progress.follow(status);
     if (status.state === "error" && status.message) {
       this.#tell(MessageType.Error, status.message);

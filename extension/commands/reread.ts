@@ -4,4 +4,4 @@ import type { CommandFactory } from "../context.ts";
 export const reread: CommandFactory =
   ({ client }) =>
   () =>
-    client.request<null>(REREAD_REQUEST);
+    client.request(REREAD_REQUEST, null);

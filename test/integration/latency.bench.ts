@@ -101,7 +101,7 @@ async function jumpAbout(client: Client, root: string, restMs: number): Promise<
     const line = Math.floor((((jump * 7) % JUMPS) * (lines.length - 1)) / JUMPS);
     const position = { line, character: lines[line]?.length ?? 0 };
     if (restMs > 0) {
-      await client.connection.sendNotification(CURSOR_RESTS_NOTIFICATION, {
+      await client.connection.sendNotification(CURSOR_RESTS_NOTIFICATION.method, {
         textDocument: { uri },
         position,
       });
