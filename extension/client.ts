@@ -19,7 +19,7 @@ import {
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
 import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
-import { rawSettings } from "./settings.ts";
+import { type CurrentSettings, rawSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
 
 /** The server process as the client sees it; what the server itself is doing is its `status`. */
@@ -34,6 +34,7 @@ interface ClientParts {
   readonly log: vscode.LogOutputChannel;
   readonly meter: Meter;
   readonly snooze: Snooze;
+  readonly settings: CurrentSettings;
 }
 
 /** Owns the server process: at most one lives, and a crashed one is started again after a back-off. */
@@ -190,7 +191,7 @@ export class Client implements vscode.Disposable {
   }
 
   #createServer(onClosed: () => void): LanguageClient {
-    const { extension, log, meter, snooze } = this.#parts;
+    const { extension, log } = this.#parts;
     const server: NodeModule = {
       module: extension.asAbsolutePath("dist/server.cjs"),
       transport: TransportKind.ipc,
@@ -210,7 +211,7 @@ export class Client implements vscode.Disposable {
           return { action: CloseAction.DoNotRestart, handled: true };
         },
       },
-      middleware: createMiddleware(meter, snooze),
+      middleware: createMiddleware(this.#parts),
     };
     return new QuietLanguageClient("stateline", "Stateline", server, options);
   }

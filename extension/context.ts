@@ -1,71 +1,68 @@
 import * as vscode from "vscode";
+import { DASHBOARD_VIEW } from "../protocol/dashboard.ts";
 import { LAST_COMPLETION_REQUEST } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
-import { Dashboard } from "./dashboard.ts";
+import type { Command } from "./commands.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
-import { Measurements } from "./measurements.ts";
+import type { Measuring } from "./measure/measuring.ts";
 import { Meter } from "./meter.ts";
 import { RestingCursor } from "./restingCursor.ts";
-import { onSettingsChange, readSettings } from "./settings.ts";
+import { CurrentSettings } from "./settings.ts";
 import { Snooze } from "./snooze.ts";
 import { StatusBar } from "./statusBar.ts";
-
-export type Command = (...args: readonly unknown[]) => unknown;
-export type CommandFactory = (context: Context) => Command;
-
-const COMMANDS = {
-  benchmark: "stateline.benchmark",
-  ratios: "stateline.findRatio",
-  longRange: "stateline.longRange",
-} as const;
 
 /** What the commands share; every disposable of the extension hangs on `extension.subscriptions`. */
 export class Context {
   readonly extension: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
+  readonly settings: CurrentSettings;
   readonly meter: Meter;
   readonly snooze: Snooze;
   readonly client: Client;
   readonly statusBar: StatusBar;
-  readonly measurements: Measurements;
-  readonly dashboard: Dashboard;
+  #measuring: Promise<Measuring> | undefined;
 
   static create(extension: vscode.ExtensionContext): Context {
     const context = new Context(extension);
-    const { log, meter, snooze, client, statusBar, dashboard } = context;
-    for (const part of [log, meter, snooze, client, statusBar, dashboard]) context.pushCleanup(part);
-    context.pushCleanup(new RestingCursor(client, snooze));
+    const { log, settings, meter, snooze, client, statusBar } = context;
+    for (const part of [log, settings, meter, snooze, client, statusBar]) context.pushCleanup(part);
+    context.pushCleanup(new RestingCursor(client, snooze, settings));
+    // A page that VS Code shows again after a start of its own.
+    context.pushCleanup(
+      vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, {
+        deserializeWebviewPanel: async (panel) => (await context.measuring()).dashboard.adopt(panel),
+      }),
+    );
     return context;
   }
 
   private constructor(extension: vscode.ExtensionContext) {
     this.extension = extension;
     this.log = vscode.window.createOutputChannel("Stateline", { log: true });
+    this.settings = new CurrentSettings();
     this.meter = new Meter();
     this.snooze = new Snooze();
-    this.client = new Client({ extension, log: this.log, meter: this.meter, snooze: this.snooze });
-    this.statusBar = new StatusBar(this.client, this.meter, this.snooze);
-    this.measurements = new Measurements(this.client, (message) => this.dashboard.tell(message));
-    this.dashboard = new Dashboard({
-      extension,
-      client: this.client,
-      meter: this.meter,
-      log: this.log,
-      run: async (what) => vscode.commands.executeCommand(COMMANDS[what]),
-      cancel: (what) => this.measurements.cancel(what),
-    });
+    this.client = new Client(this);
+    this.statusBar = new StatusBar(this);
   }
 
-  registerCommand(name: string, factory: CommandFactory): void {
-    const command = factory(this);
+  /** The dashboard and the measurements; most sessions want neither, so they are loaded at the first use. */
+  readonly measuring = (): Promise<Measuring> => {
+    this.#measuring ??= import("./measure/measuring.ts").then(({ Measuring }) => {
+      const measuring = new Measuring(this);
+      this.pushCleanup(measuring);
+      return measuring;
+    });
+    return this.#measuring;
+  };
+
+  register({ id, run }: Command): void {
     this.pushCleanup(
-      vscode.commands.registerCommand(name, async (...args: unknown[]) => {
+      vscode.commands.registerCommand(id, async (argument: unknown) => {
         try {
-          return await command(...args);
+          return await run(this, argument);
         } catch (error) {
-          this.log.error(
-            `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-          );
+          this.log.error(`${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
           throw error;
         }
       }),
@@ -79,11 +76,10 @@ export class Context {
   /** Off means off: a disabled Stateline runs no server and holds no memory. */
   followSettings(): void {
     const apply = (): void => {
-      const { settings, problems } = readSettings();
-      for (const problem of problems) this.log.warn(problem);
-      void (settings.enabled ? this.client.start() : this.client.stop());
+      for (const problem of this.settings.problems) this.log.warn(problem);
+      void (this.settings.now.enabled ? this.client.start() : this.client.stop());
     };
-    this.pushCleanup(onSettingsChange(apply));
+    this.pushCleanup(this.settings.onDidChange(apply));
     apply();
   }
 

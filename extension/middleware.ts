@@ -4,16 +4,22 @@ import { isLanguageEnabled } from "../protocol/languages.ts";
 import { ACCEPTED_COMMAND, type Accepted } from "../protocol/messages.ts";
 import { SETTINGS_SECTION } from "../protocol/settings.ts";
 import type { Meter } from "./meter.ts";
-import { rawSettings, readSettings } from "./settings.ts";
+import { type CurrentSettings, rawSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
 import { withTabSize } from "./tabSize.ts";
 
+export interface MiddlewareParts {
+  readonly meter: Meter;
+  readonly snooze: Snooze;
+  readonly settings: CurrentSettings;
+}
+
 /** Counts what passes between editor and server, and spares the server what it would refuse. */
-export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
+export function createMiddleware({ meter, snooze, settings }: MiddlewareParts): Middleware {
   return {
     provideInlineCompletionItems: (document, position, context, token, next) => {
       if (context.triggerKind === InlineCompletionTriggerKind.Automatic) snooze.noticeAutomaticRequest();
-      if (!isLanguageEnabled(readSettings().settings.languages, document.languageId)) return undefined;
+      if (!isLanguageEnabled(settings.now.languages, document.languageId)) return undefined;
       return meter.measure(
         async () => next(document, position, context, token),
         (answer) => {
@@ -39,8 +45,7 @@ export function createMiddleware(meter: Meter, snooze: Snooze): Middleware {
         return isOurs ? params.items.map(() => rawSettings()) : next(params, token);
       },
       // A server that is being stopped is not told so: sending would start it again.
-      didChangeConfiguration: (sections, next) =>
-        readSettings().settings.enabled ? next(sections) : Promise.resolve(),
+      didChangeConfiguration: (sections, next) => (settings.now.enabled ? next(sections) : Promise.resolve()),
     },
   };
 }

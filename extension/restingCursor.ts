@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { isLanguageEnabled } from "../protocol/languages.ts";
 import { CURSOR_RESTS_NOTIFICATION } from "../protocol/messages.ts";
 import type { Client } from "./client.ts";
-import { readSettings } from "./settings.ts";
+import type { CurrentSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
 
 /** Longer than between two keystrokes, shorter than from a click to the first one. */
@@ -12,12 +12,14 @@ const REST_MS = 150;
 export class RestingCursor implements vscode.Disposable {
   readonly #client: Client;
   readonly #snooze: Snooze;
+  readonly #settings: CurrentSettings;
   readonly #listeners: vscode.Disposable;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(client: Client, snooze: Snooze) {
+  constructor(client: Client, snooze: Snooze, settings: CurrentSettings) {
     this.#client = client;
     this.#snooze = snooze;
+    this.#settings = settings;
     this.#listeners = vscode.Disposable.from(
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#moved(textEditor)),
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#moved(editor)),
@@ -38,7 +40,7 @@ export class RestingCursor implements vscode.Disposable {
     const [cursor] = selections;
     if (cursor === undefined || selections.length > 1 || !cursor.isEmpty) return;
     if (this.#snooze.untilMs !== undefined) return;
-    if (!isLanguageEnabled(readSettings().settings.languages, document.languageId)) return;
+    if (!isLanguageEnabled(this.#settings.now.languages, document.languageId)) return;
     const { line, character } = cursor.active;
     const textDocument = { uri: document.uri.toString() };
     this.#client.notify(CURSOR_RESTS_NOTIFICATION, { textDocument, position: { line, character } });

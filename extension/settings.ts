@@ -7,19 +7,41 @@ import {
   validateSettings,
 } from "../protocol/settings.ts";
 
+/** The settings as they are, read when they change: a look at them costs nothing, at each keystroke too. */
+export class CurrentSettings implements vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<void>();
+  /** They are the new ones already. */
+  readonly onDidChange = this.#changed.event;
+  readonly #listener: vscode.Disposable;
+  #validated: ValidatedSettings;
+
+  constructor() {
+    this.#validated = validateSettings(rawSettings());
+    this.#listener = vscode.workspace.onDidChangeConfiguration((event) => {
+      if (!event.affectsConfiguration(SETTINGS_SECTION)) return;
+      this.#validated = validateSettings(rawSettings());
+      this.#changed.fire();
+    });
+  }
+
+  get now(): Settings {
+    return this.#validated.settings;
+  }
+
+  /** One sentence for each setting that is wrong. */
+  get problems(): readonly string[] {
+    return this.#validated.problems;
+  }
+
+  dispose(): void {
+    this.#listener.dispose();
+    this.#changed.dispose();
+  }
+}
+
 /** Everything in the section as the user wrote it, for the server, which validates it in the same way. */
 export function rawSettings(): unknown {
   return vscode.workspace.getConfiguration().get(SETTINGS_SECTION);
-}
-
-export function readSettings(): ValidatedSettings {
-  return validateSettings(rawSettings());
-}
-
-export function onSettingsChange(listener: () => void): vscode.Disposable {
-  return vscode.workspace.onDidChangeConfiguration((event) => {
-    if (event.affectsConfiguration(SETTINGS_SECTION)) listener();
-  });
 }
 
 /** Writes where the setting already stands: in the workspace if it is set there, else for the user. */

@@ -3,23 +3,32 @@ import { isLanguageEnabled } from "../protocol/languages.ts";
 import type { Client } from "./client.ts";
 import { drawFace, type Face, figures } from "./face.ts";
 import type { Meter } from "./meter.ts";
-import { onSettingsChange, readSettings } from "./settings.ts";
+import type { CurrentSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
+
+interface StatusBarParts {
+  readonly client: Client;
+  readonly meter: Meter;
+  readonly snooze: Snooze;
+  readonly settings: CurrentSettings;
+}
 
 /** One item on the right: an icon, a word, and the figures in its tooltip; a click opens the menu. */
 export class StatusBar implements vscode.Disposable {
   readonly #client: Client;
   readonly #meter: Meter;
   readonly #snooze: Snooze;
+  readonly #settings: CurrentSettings;
   readonly #item: vscode.StatusBarItem;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #cleanup: readonly vscode.Disposable[];
 
-  constructor(client: Client, meter: Meter, snooze: Snooze) {
+  constructor({ client, meter, snooze, settings }: StatusBarParts) {
     this.#client = client;
     this.#meter = meter;
     this.#snooze = snooze;
+    this.#settings = settings;
     this.#item = vscode.window.createStatusBarItem("stateline.status", vscode.StatusBarAlignment.Right, 100);
     this.#item.name = "Stateline";
     this.#item.command = "stateline.menu";
@@ -28,7 +37,7 @@ export class StatusBar implements vscode.Disposable {
       client.onDidChange(draw),
       meter.onDidChange(draw),
       snooze.onDidChange(draw),
-      onSettingsChange(draw),
+      settings.onDidChange(draw),
       vscode.window.onDidChangeActiveTextEditor(draw),
       this.#item,
       this.#changed,
@@ -38,7 +47,7 @@ export class StatusBar implements vscode.Disposable {
   }
 
   face(): Face {
-    const { settings } = readSettings();
+    const settings = this.#settings.now;
     const languageId = vscode.window.activeTextEditor?.document.languageId;
     return drawFace({
       life: this.#client.life,

@@ -53,7 +53,15 @@ export interface DashboardData {
   readonly ratioChange?: RatioChange;
 }
 
-export type Measurement = "benchmark" | "ratios" | "longRange";
+/** The kind of VS Code's panels that show the page. */
+export const DASHBOARD_VIEW = "stateline.dashboard";
+
+export const MEASUREMENTS = ["benchmark", "ratios", "longRange"] as const;
+export type Measurement = (typeof MEASUREMENTS)[number];
+
+/** Of the extension's commands, without "stateline.": those that the page may run. */
+export const PAGE_COMMANDS = ["showLog", "restartServer", "openSettings", "toggle"] as const;
+export type PageCommand = (typeof PAGE_COMMANDS)[number];
 
 export type ToPage =
   | { readonly kind: "data"; readonly data: DashboardData }
@@ -83,4 +91,13 @@ export type FromPage =
   | { readonly kind: "export"; readonly file: Export }
   /** A run of another machine is taken from a file that the person chooses. */
   | { readonly kind: "addRun" }
-  | { readonly kind: "command"; readonly command: "showLog" | "restartServer" | "openSettings" | "toggle" };
+  | { readonly kind: "command"; readonly command: PageCommand };
+
+/** One sentence when what a page sent is none of the above as far as it names something to run; undefined when it is. */
+export function problemOfPageMessage(message: FromPage): string | undefined {
+  if (message.kind === "command" && !PAGE_COMMANDS.includes(message.command))
+    return `The dashboard may not run the command ${String(message.command)}.`;
+  if ((message.kind === "run" || message.kind === "cancel") && !MEASUREMENTS.includes(message.what))
+    return `There is no measurement ${String(message.what)}.`;
+  return undefined;
+}

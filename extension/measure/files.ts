@@ -1,8 +1,8 @@
 // What the dashboard's page saves, and the run that it takes in: the page itself sees no files.
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import { MOST_RUN_BYTES } from "../protocol/benchmark.ts";
-import type { Export } from "../protocol/dashboard.ts";
+import { MOST_RUN_BYTES } from "../../protocol/benchmark.ts";
+import type { Export } from "../../protocol/dashboard.ts";
 
 const KINDS: Readonly<Record<Export["type"], string>> = {
   svg: "Vector picture",

@@ -6,12 +6,11 @@ import {
   type ProgressTokens,
   RATIOS_REQUEST,
   type RatioAdvice,
-} from "../protocol/benchmark.ts";
-import type { Measurement, ToPage } from "../protocol/dashboard.ts";
-import { LONG_RANGE_REQUEST } from "../protocol/longRange.ts";
-import type { Request } from "../protocol/message.ts";
-import type { Client } from "./client.ts";
-import { writeSetting } from "./settings.ts";
+} from "../../protocol/benchmark.ts";
+import type { Measurement, ToPage } from "../../protocol/dashboard.ts";
+import { LONG_RANGE_REQUEST } from "../../protocol/longRange.ts";
+import type { Request } from "../../protocol/message.ts";
+import type { Client } from "../client.ts";
 
 const TITLES: Readonly<Record<Measurement, string>> = {
   benchmark: "Stateline: measuring state against attention",
@@ -123,18 +122,4 @@ export class Measurements {
       for (const listener of listeners) listener.dispose();
     }
   }
-}
-
-/** Says why, and offers to write the setting. */
-export async function offerRatio(
-  { best, explanation }: RatioAdvice,
-  current: number | undefined,
-): Promise<void> {
-  if (best === current) {
-    await vscode.window.showInformationMessage(`${explanation} It is in use already.`);
-    return;
-  }
-  const apply = `Use Ratio ${best}`;
-  const choice = await vscode.window.showInformationMessage(explanation, apply, "Not Now");
-  if (choice === apply) await writeSetting("hybridRatio", best);
 }

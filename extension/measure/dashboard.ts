@@ -1,14 +1,20 @@
 // The dashboard's panel: a page that shows what the server tells, and asks for what the person clicks.
-import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import { ADD_BENCHMARK_REQUEST, SAVED_BENCHMARKS_REQUEST } from "../protocol/benchmark.ts";
-import { DASHBOARD_REQUEST, type FromPage, type Measurement, type ToPage } from "../protocol/dashboard.ts";
-import type { Client } from "./client.ts";
+import { ADD_BENCHMARK_REQUEST, SAVED_BENCHMARKS_REQUEST } from "../../protocol/benchmark.ts";
+import {
+  DASHBOARD_REQUEST,
+  DASHBOARD_VIEW,
+  type FromPage,
+  type Measurement,
+  problemOfPageMessage,
+  type ToPage,
+} from "../../protocol/dashboard.ts";
+import type { Client } from "../client.ts";
+import type { Meter } from "../meter.ts";
+import { type CurrentSettings, writeSetting } from "../settings.ts";
+import { dashboardPage } from "./dashboardPage.ts";
 import { chooseRunFile, exportFile } from "./files.ts";
-import type { Meter } from "./meter.ts";
-import { onSettingsChange, readSettings, writeSetting } from "./settings.ts";
 
-const VIEW_TYPE = "stateline.dashboard";
 /** Between two looks at the server while something happens. */
 const REFRESH_MS = 400;
 
@@ -16,6 +22,7 @@ export interface DashboardParts {
   readonly extension: vscode.ExtensionContext;
   readonly client: Client;
   readonly meter: Meter;
+  readonly settings: CurrentSettings;
   readonly log: vscode.LogOutputChannel;
   readonly run: (what: Measurement) => Promise<void>;
   readonly cancel: (what: Measurement) => void;
@@ -24,7 +31,8 @@ export interface DashboardParts {
 export class Dashboard implements vscode.Disposable {
   readonly #parts: DashboardParts;
   readonly #cleanup: readonly vscode.Disposable[];
-  #panel: vscode.WebviewPanel | undefined;
+  /** The newest is at the end. VS Code may bring back several. */
+  #panels: readonly vscode.WebviewPanel[] = [];
   #refreshTimer: NodeJS.Timeout | undefined;
   /** What a page that was hidden must be told when it is shown again. */
   readonly #lasting = new Map<Measurement, readonly ToPage[]>();
@@ -35,19 +43,30 @@ export class Dashboard implements vscode.Disposable {
     this.#cleanup = [
       parts.client.onDidChange(refresh),
       parts.meter.onDidChange(refresh),
-      onSettingsChange(refresh),
-      vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-        deserializeWebviewPanel: async (panel) => this.#adopt(panel),
-      }),
+      parts.settings.onDidChange(refresh),
     ];
   }
 
   show(): void {
-    if (this.#panel) this.#panel.reveal();
-    else
-      this.#adopt(
-        vscode.window.createWebviewPanel(VIEW_TYPE, "Stateline", vscode.ViewColumn.Active, this.#options()),
-      );
+    const last = this.#panels.at(-1);
+    const { Active } = vscode.ViewColumn;
+    if (last) last.reveal();
+    else this.adopt(vscode.window.createWebviewPanel(DASHBOARD_VIEW, "Stateline", Active, this.#options()));
+  }
+
+  /** A panel that is new, or that VS Code shows again after a start of its own. */
+  adopt(panel: vscode.WebviewPanel): void {
+    this.#panels = [...this.#panels, panel];
+    panel.webview.options = this.#options();
+    panel.iconPath = vscode.Uri.joinPath(this.#parts.extension.extensionUri, "media", "icon.png");
+    panel.webview.onDidReceiveMessage((message: FromPage) => this.#receive(message, panel));
+    panel.onDidChangeViewState(() => this.#refreshSoon());
+    panel.onDidDispose(() => {
+      this.#panels = this.#panels.filter((one) => one !== panel);
+    });
+    panel.webview.html = dashboardPage((name) =>
+      panel.webview.asWebviewUri(vscode.Uri.joinPath(this.#folder(), name)).toString(),
+    );
   }
 
   /** Lost when there is no page; what is worth keeping is kept for the next. */
@@ -58,7 +77,7 @@ export class Dashboard implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.#refreshTimer);
-    this.#panel?.dispose();
+    for (const panel of this.#panels) panel.dispose();
     for (const part of this.#cleanup) part.dispose();
   }
 
@@ -69,7 +88,7 @@ export class Dashboard implements vscode.Disposable {
   }
 
   #post(message: ToPage): void {
-    void this.#panel?.webview.postMessage(message);
+    for (const { webview } of this.#panels) void webview.postMessage(message);
   }
 
   #options(): vscode.WebviewPanelOptions & vscode.WebviewOptions {
@@ -80,21 +99,11 @@ export class Dashboard implements vscode.Disposable {
     return vscode.Uri.joinPath(this.#parts.extension.extensionUri, "dist", "dashboard");
   }
 
-  #adopt(panel: vscode.WebviewPanel): void {
-    this.#panel = panel;
-    panel.webview.options = this.#options();
-    panel.iconPath = vscode.Uri.joinPath(this.#parts.extension.extensionUri, "media", "icon.png");
-    panel.webview.onDidReceiveMessage((message: FromPage) => this.#receive(message));
-    panel.onDidChangeViewState(() => this.#refreshSoon());
-    panel.onDidDispose(() => {
-      this.#panel = undefined;
-    });
-    panel.webview.html = this.#page(panel.webview);
-  }
-
-  async #receive(message: FromPage): Promise<void> {
+  async #receive(message: FromPage, panel: vscode.WebviewPanel): Promise<void> {
     try {
-      await this.#act(message);
+      const problem = problemOfPageMessage(message);
+      if (problem !== undefined) throw new Error(problem);
+      await this.#act(message, panel);
     } catch (error) {
       const sentence = error instanceof Error ? error.message : String(error);
       this.#parts.log.error(`Dashboard: ${sentence}`);
@@ -102,11 +111,12 @@ export class Dashboard implements vscode.Disposable {
     }
   }
 
-  async #act(message: FromPage): Promise<unknown> {
+  async #act(message: FromPage, { webview }: vscode.WebviewPanel): Promise<unknown> {
     const { run, cancel } = this.#parts;
     switch (message.kind) {
       case "ready":
-        for (const messages of this.#lasting.values()) for (const one of messages) this.#post(one);
+        for (const messages of this.#lasting.values())
+          for (const one of messages) void webview.postMessage(one);
         await this.#refresh();
         return this.#parts.client.life.kind === "running" && this.tellRuns();
       case "setRatio":
@@ -132,7 +142,7 @@ export class Dashboard implements vscode.Disposable {
   }
 
   #refreshSoon(): void {
-    if (!this.#panel?.visible) return;
+    if (!this.#panels.some(({ visible }) => visible)) return;
     this.#refreshTimer ??= setTimeout(() => {
       this.#refreshTimer = undefined;
       void this.#refresh();
@@ -151,7 +161,7 @@ export class Dashboard implements vscode.Disposable {
 
   #reason(): { readonly sentence: string; readonly isError: boolean } {
     const { life } = this.#parts.client;
-    if (!readSettings().settings.enabled) return { sentence: "Completions are off.", isError: false };
+    if (!this.#parts.settings.now.enabled) return { sentence: "Completions are off.", isError: false };
     if (life.kind === "failed") return { sentence: life.message, isError: true };
     if (life.kind === "running" && life.status?.state === "error")
       return { sentence: life.status.message ?? "The engine reports an error.", isError: true };
@@ -165,33 +175,6 @@ export class Dashboard implements vscode.Disposable {
     const isAnew = message.kind === "progress" || (message.kind === "ended" && of === "benchmark");
     const kept = isAnew ? [] : (this.#lasting.get(of) ?? []);
     this.#lasting.set(of, [...kept, message]);
-  }
-
-  #page(webview: vscode.Webview): string {
-    const nonce = randomBytes(18).toString("base64");
-    const uri = (name: string): string =>
-      webview.asWebviewUri(vscode.Uri.joinPath(this.#folder(), name)).toString();
-    const policy = [
-      "default-src 'none'",
-      `script-src 'nonce-${nonce}'`,
-      `style-src 'nonce-${nonce}'`,
-      // A picture of a chart is drawn from its SVG, which is an image for a moment.
-      "img-src data:",
-    ].join("; ");
-    return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>Stateline</title>
-<link rel="stylesheet" nonce="${nonce}" href="${uri("page.css")}">
-</head>
-<body>
-<main id="page"></main>
-<script nonce="${nonce}" src="${uri("page.js")}"></script>
-</body>
-</html>`;
   }
 }
 

@@ -1,0 +1,110 @@
+/** As much of VS Code as the extension's parts ask for, without an editor. Import it before what imports "vscode". */
+import { registerHooks } from "node:module";
+import type * as vscode from "vscode";
+
+type Listener<Value> = (value: Value) => unknown;
+
+export class EventEmitter<Value> {
+  readonly #listeners = new Set<Listener<Value>>();
+  readonly event = (listener: Listener<Value>): vscode.Disposable => {
+    this.#listeners.add(listener);
+    return { dispose: () => this.#listeners.delete(listener) };
+  };
+  fire(value: Value): void {
+    for (const listener of [...this.#listeners]) listener(value);
+  }
+  dispose(): void {
+    this.#listeners.clear();
+  }
+}
+
+/** A panel whose page is the test. */
+export class Panel {
+  readonly posted: unknown[] = [];
+  readonly received = new EventEmitter<unknown>();
+  readonly disposed = new EventEmitter<void>();
+  visible = true;
+  revealed = 0;
+  readonly webview = {
+    html: "",
+    options: {},
+    postMessage: async (message: unknown) => this.posted.push(message),
+    onDidReceiveMessage: this.received.event,
+    asWebviewUri: (uri: unknown) => uri,
+  };
+  readonly onDidChangeViewState = new EventEmitter<void>().event;
+  readonly onDidDispose = this.disposed.event;
+  reveal(): void {
+    this.revealed++;
+  }
+  dispose(): void {
+    this.disposed.fire();
+  }
+}
+
+/** What a test sets and reads. */
+export const fake = {
+  /** The section as the user wrote it. */
+  settings: {} as unknown,
+  settingsRead: 0,
+  configurationChanged: new EventEmitter<{ affectsConfiguration(section: string): boolean }>(),
+  language: undefined as string | undefined,
+  panels: [] as Panel[],
+  executed: [] as unknown[][],
+  errors: [] as string[],
+};
+
+const api = {
+  EventEmitter,
+  Uri: {
+    joinPath: (base: string, ...names: string[]) => [base, ...names].join("/"),
+    file: (path: string) => path,
+  },
+  ViewColumn: { Active: -1 },
+  QuickPickItemKind: { Separator: -1, Default: 0 },
+  ConfigurationTarget: { Global: 1, Workspace: 2 },
+  ProgressLocation: { Notification: 15 },
+  InlineCompletionTriggerKind: { Invoke: 0, Automatic: 1 },
+  commands: {
+    executeCommand: async (...call: unknown[]) => {
+      fake.executed.push(call);
+    },
+  },
+  window: {
+    get activeTextEditor() {
+      return fake.language && { document: { languageId: fake.language } };
+    },
+    createWebviewPanel: () => {
+      const panel = new Panel();
+      fake.panels.push(panel);
+      return panel;
+    },
+    showErrorMessage: async (sentence: string) => {
+      fake.errors.push(sentence);
+    },
+    showInformationMessage: async () => undefined,
+    showQuickPick: async () => undefined,
+  },
+  workspace: {
+    getConfiguration: () => ({
+      get: () => {
+        fake.settingsRead++;
+        return fake.settings;
+      },
+    }),
+    onDidChangeConfiguration: fake.configurationChanged.event,
+  },
+};
+
+const SOURCE = `const api = globalThis.statelineFakeVscode;
+${Object.keys(api)
+  .map((name) => `export const ${name} = api.${name};`)
+  .join("\n")}`;
+
+Object.assign(globalThis, { statelineFakeVscode: api });
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === "vscode" ? { url: "fake:vscode", shortCircuit: true } : next(specifier, context),
+  load: (url, context, next) =>
+    url === "fake:vscode" ? { format: "module", source: SOURCE, shortCircuit: true } : next(url, context),
+});
