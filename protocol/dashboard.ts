@@ -7,7 +7,7 @@ import type { Status } from "./messages.ts";
 /** null: nothing is loaded yet. */
 export const DASHBOARD_REQUEST = { method: "stateline/dashboard" } as Request<null, DashboardData | null>;
 
-export interface Sample {
+export interface Throughput {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly tokensPerSecond: number;
@@ -46,8 +46,8 @@ export interface DashboardData {
   readonly memory: MemoryNow;
   /** Were every head to attend to everything. */
   readonly attention: { readonly contextTokens: number; readonly bytes: number };
-  readonly reading: readonly Sample[];
-  readonly decoding: readonly Sample[];
+  readonly reading: readonly Throughput[];
+  readonly decoding: readonly Throughput[];
   readonly latency: Latency;
   /** Of the latest change of the ratio, when both were measured. */
   readonly ratioChange?: RatioChange;

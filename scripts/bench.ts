@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describeMachine } from "../server/benchmark/machine.ts";
+import { describeMachine } from "../server/measure/machine.ts";
 import { describeCommit } from "./bench/commit.ts";
 import { writeReport } from "./bench/report.ts";
 

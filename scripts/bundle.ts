@@ -1,42 +1,89 @@
 /** Bundles the extension, the server and the dashboard's page into dist/, which then need nothing from node_modules. */
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type Metafile } from "esbuild";
 import { copyGrammars } from "./grammars.ts";
 import { thirdPartyNotices } from "./notices.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
 
 const common = {
   absWorkingDir: root,
-  bundle: true,
-  platform: "node",
-  format: "cjs",
   minify: true,
-  sourcemap: "linked",
-  sourcesContent: false,
   legalComments: "none",
-  metafile: true,
   logLevel: "warning",
-  // What reads import.meta asks first whether it is there.
-  logOverride: { "empty-import-meta": "silent" },
-  // The sources say import.meta.url; CommonJS says __filename.
-  banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-  define: { "import.meta.url": "__importMetaUrl" },
 } satisfies BuildOptions;
 
+interface Program {
+  /** Of dist/NAME.cjs, and of dist/NAME-*.cjs, the parts that it loads when they are asked for. */
+  readonly name: string;
+  readonly entry: string;
+  readonly target: string;
+  readonly external?: string[];
+}
+
+/** esbuild splits ECMAScript modules alone, so the parts are made as such and then turned into CommonJS one by one. */
+async function bundleProgram({ name, entry, target, external = [] }: Program): Promise<Metafile> {
+  const split = await build({
+    ...common,
+    entryPoints: { [name]: entry },
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    target,
+    external,
+    chunkNames: `${name}-[name]-[hash]`,
+    outExtension: { ".js": ".cjs" },
+    metafile: true,
+    write: false,
+    sourcemap: "inline",
+    sourcesContent: false,
+    // The sources say import.meta.url; CommonJS says __filename.
+    define: { "import.meta.url": "__importMetaUrl" },
+  });
+  const before = (await readdir(dist)).filter((file) => file.startsWith(`${name}-`));
+  await Promise.all(split.outputFiles.map(({ path, text }) => toCommonJs(path, text, target)));
+  const now = new Set(split.outputFiles.map(({ path }) => path));
+  for (const file of before) {
+    const path = join(dist, file);
+    if (!now.has(path.replace(/\.map$/, ""))) await rm(path);
+  }
+  return split.metafile;
+}
+
+async function toCommonJs(path: string, contents: string, target: string): Promise<void> {
+  await build({
+    ...common,
+    stdin: { contents, sourcefile: path, resolveDir: dist },
+    outfile: path,
+    allowOverwrite: true,
+    platform: "node",
+    format: "cjs",
+    target,
+    sourcemap: "linked",
+    sourcesContent: false,
+    banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+    // A part is required at the moment when it is asked for: CommonJS throughout.
+    supported: { "dynamic-import": false },
+  });
+}
+
+await mkdir(dist, { recursive: true });
 const bundles = await Promise.all([
   // VS Code 1.100, the oldest that package.json admits, runs extensions on Node 20.
+  bundleProgram({
+    name: "extension",
+    entry: "extension/main.ts",
+    target: "node20",
+    external: ["vscode"],
+  }),
+  bundleProgram({ name: "server", entry: "server/main.ts", target: "node20" }),
   build({
     ...common,
-    entryPoints: ["extension/main.ts"],
-    outfile: "dist/extension.cjs",
-    external: ["vscode"],
-    target: "node20",
-  }),
-  build({ ...common, entryPoints: ["server/main.ts"], outfile: "dist/server.cjs", target: "node20" }),
-  build({
-    absWorkingDir: root,
     entryPoints: ["media/dashboard/page.ts", "media/dashboard/page.css"],
     outdir: "dist/dashboard",
     bundle: true,
@@ -44,12 +91,9 @@ const bundles = await Promise.all([
     format: "iife",
     // Of VS Code 1.100.
     target: "chrome132",
-    minify: true,
-    legalComments: "none",
     metafile: true,
-    logLevel: "warning",
-  }),
+  }).then(({ metafile }) => metafile),
 ]);
-const inputs = [...bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs)), ...copyGrammars(root)];
-await writeFile(`${root}/dist/THIRD-PARTY-NOTICES.txt`, thirdPartyNotices(root, inputs));
-await chmod(`${root}/dist/server.cjs`, 0o755);
+const inputs = [...bundles.flatMap((metafile) => Object.keys(metafile.inputs)), ...copyGrammars(root)];
+await writeFile(`${dist}/THIRD-PARTY-NOTICES.txt`, thirdPartyNotices(root, inputs));
+await chmod(`${dist}/server.cjs`, 0o755);

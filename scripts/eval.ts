@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { describeMachine } from "../server/benchmark/machine.ts";
+import { describeMachine } from "../server/measure/machine.ts";
 import { describeCommit } from "./bench/commit.ts";
 import type { Options } from "./eval/parts/options.ts";
 import { PARTS } from "./eval/parts.ts";

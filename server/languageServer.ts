@@ -15,7 +15,6 @@ import {
   TextDocumentSyncKind,
 } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
-import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import {
   ACCEPTED_COMMAND,
   type Accepted,
@@ -29,12 +28,12 @@ import {
   STATUS_REQUEST,
 } from "../protocol/messages.ts";
 import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
-import { BenchmarkRequests } from "./benchmarkRequests.ts";
 import { type ClientFacts, factsOf, foldersOf, NO_CLIENT, pathsOf } from "./clientFacts.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { filePathOf, OpenDocuments } from "./documents.ts";
 import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { Measuring } from "./measuring.ts";
 import { ReadingProgress } from "./readingProgress.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { LOADING, Stateline } from "./stateline.ts";
@@ -56,6 +55,7 @@ export class LanguageServer {
   /** What the client sent last, for clients that are not asked. */
   #pushedSettings: unknown;
   readonly #toldProblems = new Set<string>();
+  readonly #measuring: Measuring;
   #stateline: Stateline | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
@@ -63,6 +63,13 @@ export class LanguageServer {
     this.#connection = connection;
     this.#log = log;
     this.#progress = new ReadingProgress(connection);
+    this.#measuring = new Measuring({
+      connection,
+      log,
+      stateline: () => this.#stateline,
+      storagePath: () => this.#client.storagePath,
+      onMeasured: () => this.#statusChanged(),
+    });
   }
 
   listen(): void {
@@ -83,10 +90,7 @@ export class LanguageServer {
       void this.#stateline?.reread();
       return null;
     });
-    onRequest(connection, DASHBOARD_REQUEST, async () => (await this.#stateline?.dashboard()) ?? null);
-    const stateline = () => this.#stateline;
-    const storagePath = () => this.#client.storagePath;
-    new BenchmarkRequests({ connection, log: this.#log, stateline, storagePath }).listen();
+    this.#measuring.listen();
     const { all } = this.#documents;
     all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
     all.onDidSave(({ document }) => this.#noteFile(document.uri));
@@ -102,6 +106,7 @@ export class LanguageServer {
   /** Saves what is worth saving. */
   async shutDown(): Promise<void> {
     clearTimeout(this.#statusTimer);
+    this.#measuring.dispose();
     await this.#stateline?.flush();
     this.#stateline?.dispose();
     this.#stateline = undefined;
@@ -138,6 +143,9 @@ export class LanguageServer {
       onStatusChanged: () => this.#statusChanged(),
       openDocuments: () => this.#documents.all.all().map((document) => this.#liveDocument(document)),
       onProblem: (sentence) => this.#tell(MessageType.Warning, sentence),
+      onReading: (tokensPerSecond) => this.#measuring.session.noteReading(tokensPerSecond),
+      onCompletion: (figures) => this.#measuring.session.noteCompletion(figures),
+      onRatioSwitched: (change) => void this.#measuring.ratioSwitched(change),
     });
     this.#sendStatus();
     await this.#stateline.start();

@@ -1,21 +1,16 @@
 /** Owns the model, the repository's state and the completer, and follows the settings. Knows text and tensors, no protocol. */
 import { basename, join } from "node:path";
-import type { DashboardData } from "../protocol/dashboard.ts";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
-import { AttentionCost } from "./benchmark/attentionCost.ts";
-import { RatioChanges, type RatioSubject } from "./benchmark/ratioChange.ts";
-import type { Subject } from "./benchmark/run.ts";
 import { Completer } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
-import { describeDevice, loadOnDevice } from "./engine/device.ts";
-import { DeviceError, type Engine, type Model } from "./engine/engine.ts";
+import { describeDevice } from "./engine/device.ts";
+import { DeviceError, type Engine, type Model, type Recall, type State } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
-import { chooseThreads } from "./engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
+import { GpuFallback } from "./gpuFallback.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
-import { Meter } from "./meter.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { StateStore } from "./repository/stateStore.ts";
@@ -36,19 +31,36 @@ export interface StatelineOptions {
   readonly openDocuments?: () => readonly LiveDocument[];
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: (sentence: string) => void;
+  /** While the repository is read, after each step. */
+  readonly onReading?: (tokensPerSecond: number) => void;
+  readonly onCompletion?: (figures: CompletionFigures) => void;
+  readonly onRatioSwitched?: (change: RatioSwitch) => void;
   /** The native engine when absent. */
   readonly engine?: () => Engine;
 }
 
-/** What is measured: the model as it serves, on the repository as it is. */
-export type MeasuredSubject = Subject & RatioSubject;
+/** The model as it serves, on the repository as it is. */
+export interface Served extends MemorySettings {
+  readonly model: Model;
+  readonly modelName: string;
+  readonly tokenizer: Tokenizer;
+  readonly state: State;
+  readonly recall: Recall;
+  readonly repositoryTokens: number;
+}
+
+/** Heads in state mode before and after; `read` resolves when the repository is read anew. */
+export interface RatioSwitch {
+  readonly from: number;
+  readonly to: number;
+  readonly read: Promise<void>;
+}
 
 interface Serving {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
   readonly memory: RepositoryMemory;
   readonly completer: Completer;
-  readonly attentionCost: AttentionCost;
 }
 
 type Life =
@@ -77,19 +89,17 @@ export class Stateline {
   /** Loadings of models, one after the other. */
   #loading: Promise<void> = Promise.resolve();
   #reading: Promise<void> = Promise.resolve();
-  readonly #meter = new Meter();
   #notedFigures: CompletionFigures | undefined;
-  readonly #ratioChanges: RatioChanges;
   readonly #syntax: SyntaxTrees;
-  /** Until the person sets a device anew. */
-  #gpuFailed = false;
+  readonly #gpu: GpuFallback;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#folders = options.folders;
-    this.#ratioChanges = new RatioChanges(options.log, options.onStatusChanged);
+    const { log, onProblem } = options;
+    this.#gpu = new GpuFallback({ log, onProblem, onLeft: () => !this.#disposed && void this.start() });
     this.#syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) =>
       options.log.warn(`A grammar does not load: ${reasonOf(cause)}`),
     );
@@ -107,7 +117,7 @@ export class Stateline {
     this.#settings = settings;
     this.#folders = folders;
     const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
-    if (differs(before.settings, settings, ["device"])) this.#gpuFailed = false;
+    if (differs(before.settings, settings, ["device"])) this.#gpu.forgive();
     if (reload) return await this.start();
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow", "exclude"]);
     if (!reread && JSON.stringify(before.folders) === JSON.stringify(folders)) return;
@@ -142,7 +152,7 @@ export class Stateline {
     const answers = (await completer?.complete(this.#withQuotable(request), signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
       this.#notedFigures = completer.lastFigures;
-      this.#meter.noteCompletion(completer.lastFigures);
+      this.#options.onCompletion?.(completer.lastFigures);
     }
     return answers;
   }
@@ -183,42 +193,22 @@ export class Stateline {
     };
   }
 
-  /** undefined while no model serves. */
-  async dashboard(): Promise<DashboardData | undefined> {
-    const perToken = await this.#serving?.attentionCost.bytesPerToken();
-    const serving = this.#serving;
-    if (!serving || perToken === undefined) return undefined;
-    const { model, memory, completer } = serving;
-    const { stateHeads, attentionWindow } = this.#memorySettings(model);
-    const { state, recall } = memory;
-    const contextTokens = Math.max(state.tokenCount, completer.lastFigures?.contextTokens ?? 0);
-    const { stateBytes, kvBytes } = state;
-    const ratioChange = this.#ratioChanges.latest;
-    return {
-      status: this.status,
-      heads: model.info.heads,
-      wantedRatio: stateHeads / model.info.heads,
-      attentionWindow,
-      memory: {
-        weightBytes: model.info.weightBytes,
-        stateBytes,
-        kvBytes,
-        checkpointBytes: Math.max(0, model.heldBytes - stateBytes - kvBytes),
-        recallBytes: recall.bytes,
-      },
-      attention: { contextTokens, bytes: Math.round(perToken * contextTokens) },
-      reading: this.#meter.reading,
-      decoding: this.#meter.decoding,
-      latency: this.#meter.latency,
-      ...(ratioChange && { ratioChange }),
-    };
-  }
-
   /** Resolves when the repository is read; undefined when there is no model to measure. */
-  async whenRead(): Promise<MeasuredSubject | undefined> {
+  async whenRead(): Promise<Served | undefined> {
     await this.#loading;
     await this.#reading;
-    return this.#measured();
+    return this.served;
+  }
+
+  /** undefined while no model serves. */
+  get served(): Served | undefined {
+    const serving = this.#serving;
+    if (!serving) return undefined;
+    const { model, tokenizer, memory } = serving;
+    const { state, recall } = memory;
+    const modelName = this.#modelName(model);
+    const repositoryTokens = state.tokenCount;
+    return { model, tokenizer, modelName, state, recall, repositoryTokens, ...this.#memorySettings(model) };
   }
 
   /** Resolves when the repository is read and what changed is appended and saved. */
@@ -235,7 +225,6 @@ export class Stateline {
 
   dispose(): void {
     this.#disposed = true;
-    this.#ratioChanges.dispose();
     this.#syntax.dispose();
     if (this.#serving) disposeServing(this.#serving);
     this.#life = { kind: "loading" };
@@ -271,14 +260,15 @@ export class Stateline {
   }
 
   async #createServing(directory: string): Promise<Serving> {
-    const { log, storagePath, onStatusChanged } = this.#options;
+    const { log, storagePath, onStatusChanged, onReading } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
-    const model = await this.#loadModel(engine, directory);
+    const model = await this.#gpu.loadModel(engine, directory, this.#settings);
     try {
       const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
       const progressed = (): void => {
-        if (memory.progress.reading) this.#meter.noteReading(memory.progress.tokensPerSecond);
+        const { reading, tokensPerSecond } = memory.progress;
+        if (reading) onReading?.(tokensPerSecond);
         onStatusChanged();
       };
       const memory: RepositoryMemory = new RepositoryMemory(
@@ -295,33 +285,11 @@ export class Stateline {
         log,
       });
       for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
-      return { model, tokenizer, memory, completer, attentionCost: new AttentionCost(model) };
+      return { model, tokenizer, memory, completer };
     } catch (cause) {
       model.dispose();
       throw cause;
     }
-  }
-
-  #loadModel(engine: Engine, directory: string): Promise<Model> {
-    const { log, onProblem } = this.#options;
-    return loadOnDevice(engine, directory, {
-      setting: this.#gpuFailed ? "cpu" : this.#settings.device,
-      threads: chooseThreads(this.#settings.threads),
-      onUnusable: ({ message }, asked) => {
-        log.info(`${message} The model runs on the processor.`);
-        if (asked) onProblem?.(`${message} The model runs on the processor.`);
-      },
-      onDeviceFailed: (error) => this.#leaveGpu(error),
-    });
-  }
-
-  /** The model goes on on the processor, from the state on disk; whatever failed meanwhile is asked again. */
-  #leaveGpu({ message }: DeviceError): void {
-    if (this.#gpuFailed || this.#disposed) return;
-    this.#gpuFailed = true;
-    this.#options.log.warn(`${message} The model goes on on the processor.`);
-    this.#options.onProblem?.(`${message} The model goes on on the processor.`);
-    void this.start();
   }
 
   #withQuotable(request: CompletionRequest): CompletionRequest {
@@ -335,22 +303,12 @@ export class Stateline {
     this.#reading = serving.memory.read(this.#memorySettings(serving.model), { fromDisk });
   }
 
-  /** Measures what a change of the hybrid ratio does, when there was one. */
   #ratioSet(before: number | undefined): void {
     const serving = this.#serving;
     if (!serving || before === undefined) return;
     const { stateHeads } = this.#memorySettings(serving.model);
-    if (stateHeads === before) return;
-    void this.#ratioChanges.measure(before, stateHeads, this.#reading, () => this.#measured());
-  }
-
-  #measured(): MeasuredSubject | undefined {
-    const serving = this.#serving;
-    if (!serving) return undefined;
-    const { model, tokenizer, memory } = serving;
-    const repositoryTokens = memory.state.tokenCount;
-    const modelName = this.#modelName(model);
-    return { model, tokenizer, modelName, repositoryTokens, ...this.#memorySettings(model) };
+    if (stateHeads !== before)
+      this.#options.onRatioSwitched?.({ from: before, to: stateHeads, read: this.#reading });
   }
 
   #memorySettings(model: Model): MemorySettings {

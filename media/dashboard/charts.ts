@@ -2,7 +2,7 @@
 /** The charts of the present and of the ratios. */
 import * as Plot from "@observablehq/plot";
 import type { RatioFigures } from "../../protocol/benchmark.ts";
-import type { DashboardData, Sample } from "../../protocol/dashboard.ts";
+import type { DashboardData, Throughput } from "../../protocol/dashboard.ts";
 import { bytes, count, milliseconds } from "../../protocol/words.ts";
 import {
   AXES,
@@ -54,11 +54,11 @@ export function memoryChart({ memory, attention }: DashboardData, width: number)
 }
 
 export function throughputChart(
-  reading: readonly Sample[],
-  decoding: readonly Sample[],
+  reading: readonly Throughput[],
+  decoding: readonly Throughput[],
   width: number,
 ): Picture {
-  const dated = (samples: readonly Sample[], name: string) =>
+  const dated = (samples: readonly Throughput[], name: string) =>
     samples.map((sample) => ({ ...sample, name, at: new Date(sample.atMs) }));
   const read = dated(reading, "reading");
   const written = dated(decoding, "writing");

@@ -1,9 +1,9 @@
 /** State against attention on the embedded model, as the editor's command measures it, with more rounds. Prints JSON. */
 import type { BenchmarkRun } from "../../protocol/benchmark.ts";
-import { runBenchmark } from "../../server/benchmark/run.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer } from "../../server/engine/tokenizer.ts";
 import { EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
+import { runBenchmark } from "../../server/measure/run.ts";
 import { loadModelForBench } from "./measure.ts";
 
 /** Each of the contexts up to here is measured three times. */

@@ -4,10 +4,10 @@
  */
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { median } from "../../server/benchmark/statistics.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer } from "../../server/engine/tokenizer.ts";
 import { EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
+import { median } from "../../server/measure/statistics.ts";
 import { fileHeader } from "../../server/repository/stream.ts";
 import { randomSource, shuffled } from "../eval/random.ts";
 import { loadModelForBench } from "./measure.ts";

@@ -1,6 +1,6 @@
 /** The engine by itself, on the embedded model: reading, decoding, a keystroke, memory, and a busy neighbour. Prints JSON. */
 import { spawn } from "node:child_process";
-import { median, type Quantiles, quantiles } from "../../server/benchmark/statistics.ts";
+import { median, type Quantiles, quantiles } from "../../server/measure/statistics.ts";
 import { loadModelForBench, randomTokens } from "./measure.ts";
 
 const READ_TOKENS = 4096;

@@ -4,10 +4,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { median } from "../../server/benchmark/statistics.ts";
 import type { Model } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
+import { median } from "../../server/measure/statistics.ts";
 import { EVALUATION_CACHE, evaluationScript, runPython } from "../eval/python.ts";
 import { randomTokens } from "./measure.ts";
 

@@ -1,7 +1,7 @@
 /** The figures of native/test/longrange/longrange_bench.cc as tables. */
 import { ARTICLE_FIGURES } from "../../protocol/longRange.ts";
 import { bytes, count, milliseconds, threadCount, tokensShort } from "../../protocol/words.ts";
-import { table } from "../../server/benchmark/markdown.ts";
+import { table } from "../../server/measure/markdown.ts";
 
 type Contender = "low_rank" | "diagonal" | "hybrid" | "attention";
 type Form = "recurrence" | "scan" | "direct" | "fourier";

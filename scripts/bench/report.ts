@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchmarkRun, Machine } from "../../protocol/benchmark.ts";
 import { bytes, count } from "../../protocol/words.ts";
-import { benchmarkTables, table } from "../../server/benchmark/markdown.ts";
+import { benchmarkTables, table } from "../../server/measure/markdown.ts";
 import type { EngineResults } from "./engine.ts";
 import type { GpuResults } from "./gpu.ts";
 import type { JoiningResults } from "./joining.ts";

@@ -1,6 +1,6 @@
 /** Answers at places, of any model, and what they are worth. */
 import { distance } from "fastest-levenshtein";
-import { quantiles } from "../../server/benchmark/statistics.ts";
+import { quantiles } from "../../server/measure/statistics.ts";
 import type { Language } from "./languages.ts";
 import { LANGUAGES } from "./languages.ts";
 import { KINDS, type Kind, type Place } from "./places.ts";

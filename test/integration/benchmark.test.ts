@@ -1,6 +1,6 @@
 /** The measurements over LSP: progress, partial results, cancellation, bad arguments, and completions meanwhile. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CancellationTokenSource } from "vscode-jsonrpc/node";
@@ -34,6 +34,23 @@ function valuesOf<Value>(token: string): Value[] {
 function dashboard(): Promise<DashboardData> {
   return client.connection.sendRequest("stateline/dashboard");
 }
+
+test("a start of the server loads nothing of what measures it", () => {
+  const dist = new URL("../../dist/", import.meta.url);
+  const texts = readdirSync(dist)
+    .filter((name) => /^server.*\.cjs$/.test(name))
+    .map((name) => [name, readFileSync(new URL(name, dist), "utf8")] as const);
+  const measuring = texts.filter(([, text]) => text.includes("Measuring state against attention"));
+  assert.equal(measuring.length, 1);
+  const [name = ""] = measuring[0] ?? [];
+  assert.notEqual(name, "server.cjs");
+  for (const [other, text] of texts) {
+    const loads = text.split(`require("./${name}")`).length - 1;
+    const whenAsked =
+      text.match(new RegExp(`then\\(\\(?\\)?=>[^;]{0,20}require\\("\\./${name}"\\)`, "g"))?.length ?? 0;
+    assert.equal(loads, whenAsked, `${other} loads ${name} at once`);
+  }
+});
 
 test("the benchmark reports, sends each point as it is measured, and is kept", async () => {
   const params = { contexts: [128, 512], workDoneToken: "work", partialResultToken: "points" };

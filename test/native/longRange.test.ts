@@ -4,10 +4,10 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, truncateSync } fro
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
-import { readTestSet } from "../../server/benchmark/testSet.ts";
 import { Cancelled, EngineError } from "../../server/engine/engine.ts";
 import { LongRangeClassifier } from "../../server/engine/longRange.ts";
 import { LONG_RANGE_PATH } from "../../server/installation.ts";
+import { readTestSet } from "../../server/measure/testSet.ts";
 import { addonPath, goldenPath } from "./addon.ts";
 
 /** Of the greatest logit of a sequence; PyTorch computes in double, the engine in single precision. */

@@ -11,18 +11,18 @@ import {
   type RatioFigures,
 } from "../../protocol/benchmark.ts";
 import { bytes, milliseconds, tokensShort } from "../../protocol/words.ts";
-import { adviseRatio } from "../../server/benchmark/advice.ts";
-import { measureAgainstAttention, modesToMeasure } from "../../server/benchmark/againstAttention.ts";
-import { AttentionCost } from "../../server/benchmark/attentionCost.ts";
-import { describeMachine } from "../../server/benchmark/machine.ts";
-import { benchmarkPage } from "../../server/benchmark/markdown.ts";
-import { programTokens } from "../../server/benchmark/program.ts";
-import { RatioChanges } from "../../server/benchmark/ratioChange.ts";
-import { measureRatios } from "../../server/benchmark/ratios.ts";
-import { RunStore } from "../../server/benchmark/runStore.ts";
-import { SampleError, takeSample } from "../../server/benchmark/sample.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
-import { Meter } from "../../server/meter.ts";
+import { adviseRatio } from "../../server/measure/advice.ts";
+import { measureAgainstAttention, modesToMeasure } from "../../server/measure/againstAttention.ts";
+import { AttentionCost } from "../../server/measure/attentionCost.ts";
+import { describeMachine } from "../../server/measure/machine.ts";
+import { benchmarkPage } from "../../server/measure/markdown.ts";
+import { programTokens } from "../../server/measure/program.ts";
+import { RatioChanges } from "../../server/measure/ratioChange.ts";
+import { measureRatios } from "../../server/measure/ratios.ts";
+import { RunStore } from "../../server/measure/runStore.ts";
+import { SampleError, takeSample } from "../../server/measure/sample.ts";
+import { SessionFigures } from "../../server/measure/sessionFigures.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
@@ -425,7 +425,7 @@ test("figures are said with their units", () => {
 });
 
 test("the meter keeps what completions took, and leaves out what decoded nothing", () => {
-  const meter = new Meter();
+  const meter = new SessionFigures();
   const completion = { tokensAdvanced: 1, msToFirstToken: 1, contextTokens: 1, characters: 1 };
   assert.equal(meter.latency.count, 0);
   for (let i = 1; i <= 100; i++)

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { LongRangeRow } from "../../protocol/longRange.ts";
-import { runLongRange } from "../../server/benchmark/longRange.ts";
-import { proportion } from "../../server/benchmark/statistics.ts";
-import { readTestSet } from "../../server/benchmark/testSet.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
 import { ADDON_PATH } from "../../server/installation.ts";
+import { runLongRange } from "../../server/measure/longRange.ts";
+import { proportion } from "../../server/measure/statistics.ts";
+import { readTestSet } from "../../server/measure/testSet.ts";
 
 const golden = fileURLToPath(new URL("../golden/longrange", import.meta.url));
 let weightsPath: string;

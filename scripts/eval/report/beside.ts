@@ -1,5 +1,5 @@
 /** Our model and others, on the files that all of them scored and at the places where all of them were asked. */
-import { table } from "../../../server/benchmark/markdown.ts";
+import { table } from "../../../server/measure/markdown.ts";
 import { type Answer, figuresOf, rested, sharedWith, within } from "../answers.ts";
 import { bitsFigures, type ScoredFile } from "../bits.ts";
 import { KINDS } from "../places.ts";

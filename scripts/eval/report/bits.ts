@@ -1,5 +1,5 @@
 /** Bits a byte: by ratio, language and position. */
-import { table } from "../../../server/benchmark/markdown.ts";
+import { table } from "../../../server/measure/markdown.ts";
 import type { BitsFigures } from "../bits.ts";
 import { interval, kilobytes, lessThan, picture, plain, thousands } from "./format.ts";
 import type { BitsResults, NgramResults } from "./results.ts";

@@ -1,5 +1,5 @@
 /** Lines completed: by kind and language, and what is shown unasked. */
-import { table } from "../../../server/benchmark/markdown.ts";
+import { table } from "../../../server/measure/markdown.ts";
 import type { Answer, Spread } from "../answers.ts";
 import { LANGUAGES } from "../languages.ts";
 import { KINDS } from "../places.ts";

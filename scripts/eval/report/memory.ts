@@ -1,5 +1,5 @@
 /** What is remembered of what was read: names, numbers; and what PyTorch says to the engine's bits. */
-import { table } from "../../../server/benchmark/markdown.ts";
+import { table } from "../../../server/measure/markdown.ts";
 import { picture, share, thousands } from "./format.ts";
 import type { BitsResults, NeedleResults, PytorchResults } from "./results.ts";
 

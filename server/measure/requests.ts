@@ -7,7 +7,6 @@ import {
   ResponseError,
 } from "vscode-languageserver/node";
 import {
-  ADD_BENCHMARK_REQUEST,
   type AddBenchmarkParams,
   BENCHMARK_REQUEST,
   type BenchmarkAnswer,
@@ -23,77 +22,90 @@ import {
   type RatioAdvice,
   type RatioFigures,
   type RatioParams,
-  SAVED_BENCHMARKS_REQUEST,
-} from "../protocol/benchmark.ts";
-import { LONG_RANGE_REQUEST, type LongRangeRow, type LongRangeRun } from "../protocol/longRange.ts";
-import type { Request } from "../protocol/message.ts";
-import { adviseRatio } from "./benchmark/advice.ts";
-import { runLongRange } from "./benchmark/longRange.ts";
-import { measureRatios } from "./benchmark/ratios.ts";
-import { runBenchmark } from "./benchmark/run.ts";
-import { RunStore } from "./benchmark/runStore.ts";
-import { takeSample } from "./benchmark/sample.ts";
-import { Cancelled } from "./engine/engine.ts";
-import { ADDON_PATH, LONG_RANGE_PATH } from "./installation.ts";
-import { type Log, reasonOf } from "./log.ts";
-import type { MeasuredSubject, Stateline } from "./stateline.ts";
-import { onRequest, sendPartial } from "./typedMessages.ts";
+} from "../../protocol/benchmark.ts";
+import {
+  LONG_RANGE_REQUEST,
+  type LongRangeParams,
+  type LongRangeRow,
+  type LongRangeRun,
+} from "../../protocol/longRange.ts";
+import type { Request } from "../../protocol/message.ts";
+import { Cancelled } from "../engine/engine.ts";
+import { ADDON_PATH, LONG_RANGE_PATH } from "../installation.ts";
+import { type Log, reasonOf } from "../log.ts";
+import type { Served, Stateline } from "../stateline.ts";
+import { sendPartial } from "../typedMessages.ts";
+import { adviseRatio } from "./advice.ts";
+import { runLongRange } from "./longRange.ts";
+import { measureRatios } from "./ratios.ts";
+import { runBenchmark } from "./run.ts";
+import { RunStore } from "./runStore.ts";
+import { takeSample } from "./sample.ts";
 
 /** Between two reports of progress. */
 const REPORT_MS = 100;
 
-export interface BenchmarkContext {
+export interface MeasuringContext {
   readonly connection: Connection;
   readonly log: Log;
   readonly stateline: () => Stateline | undefined;
   readonly storagePath: () => string;
 }
 
+type Outcome<Answer> = Promise<Answer | ResponseError<void>>;
+
 interface Job<Partial> {
-  readonly subject: MeasuredSubject;
+  readonly subject: Served;
   readonly signal: AbortSignal;
   readonly report: (share: number, message: string) => void;
   readonly send: (partial: Partial) => void;
 }
 
-interface Measuring<Params, Answer, Partial> {
+interface Measurement<Answer, Partial> {
   /** For the person's progress. */
   readonly title: string;
-  /** One sentence. */
-  readonly problemOf: (params: Params | null) => string | undefined;
-  readonly measure: (params: Params | null, job: Job<Partial>) => Promise<Answer>;
+  /** Of the parameters: one sentence. */
+  readonly problem: string | undefined;
+  readonly measure: (job: Job<Partial>) => Promise<Answer>;
 }
 
-export class BenchmarkRequests {
-  readonly #context: BenchmarkContext;
+export class MeasurementRequests {
+  readonly #context: MeasuringContext;
   #isRunning = false;
 
-  constructor(context: BenchmarkContext) {
+  constructor(context: MeasuringContext) {
     this.#context = context;
   }
 
-  listen(): void {
-    const { connection } = this.#context;
-    this.#measurement(BENCHMARK_REQUEST, {
+  benchmark(params: BenchmarkParams | null, token: CancellationToken): Outcome<BenchmarkAnswer> {
+    return this.#run(BENCHMARK_REQUEST, params, token, {
       title: "Measuring state against attention",
-      problemOf: problemOfBenchmarkParams,
-      measure: (params, job) => this.#benchmark(params ?? {}, job),
+      problem: problemOfBenchmarkParams(params),
+      measure: (job) => this.#benchmark(params ?? {}, job),
     });
-    this.#measurement(RATIOS_REQUEST, {
-      title: "Measuring the hybrid ratios",
-      problemOf: problemOfRatioParams,
-      measure: (params, job) => this.#ratios(params ?? {}, job),
-    });
-    this.#measurement(LONG_RANGE_REQUEST, {
-      title: "Measuring Long Range Arena",
-      problemOf: () => undefined,
-      measure: (_params, job) => this.#longRange(job),
-    });
-    onRequest(connection, SAVED_BENCHMARKS_REQUEST, () => this.#store().list());
-    onRequest(connection, ADD_BENCHMARK_REQUEST, (params) => this.#add(params));
   }
 
-  async #add(params: AddBenchmarkParams | null): Promise<BenchmarkRun | ResponseError<void>> {
+  ratios(params: RatioParams | null, token: CancellationToken): Outcome<RatioAdvice> {
+    return this.#run(RATIOS_REQUEST, params, token, {
+      title: "Measuring the hybrid ratios",
+      problem: problemOfRatioParams(params),
+      measure: (job) => this.#ratios(params ?? {}, job),
+    });
+  }
+
+  longRange(params: LongRangeParams | null, token: CancellationToken): Outcome<LongRangeRun> {
+    return this.#run(LONG_RANGE_REQUEST, params, token, {
+      title: "Measuring Long Range Arena",
+      problem: undefined,
+      measure: (job) => this.#longRange(job),
+    });
+  }
+
+  savedBenchmarks(): Promise<readonly BenchmarkRun[]> {
+    return this.#store().list();
+  }
+
+  async addBenchmark(params: AddBenchmarkParams | null): Promise<BenchmarkRun | ResponseError<void>> {
     try {
       return await this.#store().add(String(params?.text));
     } catch (cause) {
@@ -155,22 +167,12 @@ export class BenchmarkRequests {
     });
   }
 
-  #measurement<Params extends ProgressTokens, Answer, Partial>(
-    request: Request<Params, Answer, Partial>,
-    measuring: Measuring<Params, Answer, Partial>,
-  ): void {
-    onRequest(this.#context.connection, request, (params, token) =>
-      this.#run(request, measuring, params, token),
-    );
-  }
-
   async #run<Params extends ProgressTokens, Answer, Partial>(
     request: Request<Params, Answer, Partial>,
-    { title, problemOf, measure }: Measuring<Params, Answer, Partial>,
     params: Params | null,
     token: CancellationToken,
-  ): Promise<Answer | ResponseError<void>> {
-    const problem = problemOf(params);
+    { title, problem, measure }: Measurement<Answer, Partial>,
+  ): Outcome<Answer> {
     if (problem) return new ResponseError(LSPErrorCodes.RequestFailed, problem);
     if (this.#isRunning) {
       const sentence = "Another measurement is running; wait for its end or cancel it.";
@@ -185,7 +187,7 @@ export class BenchmarkRequests {
       const { signal } = controller;
       const send = (partial: Partial): void =>
         sendPartial(this.#context.connection, request, params?.partialResultToken, partial);
-      return await measure(params, await this.#job(signal, progress.report.bind(progress), send));
+      return await measure(await this.#job(signal, progress.report.bind(progress), send));
     } catch (cause) {
       if (controller.signal.aborted || cause instanceof Cancelled)
         return new ResponseError(LSPErrorCodes.RequestCancelled, "The measurement was cancelled.");

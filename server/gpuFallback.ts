@@ -1,0 +1,49 @@
+/** The model on the GPU as long as that works: where it fails the processor takes over, until the person sets a device anew. */
+import type { Settings } from "../protocol/settings.ts";
+import { loadOnDevice } from "./engine/device.ts";
+import type { DeviceError, Engine, Model } from "./engine/engine.ts";
+import { chooseThreads } from "./engine/threads.ts";
+import type { Log } from "./log.ts";
+
+export interface GpuFallbackOptions {
+  readonly log: Log;
+  /** One sentence that the person should see though work goes on. */
+  readonly onProblem?: ((sentence: string) => void) | undefined;
+  /** The GPU failed while the model served: it must be loaded again, now on the processor. */
+  readonly onLeft: () => void;
+}
+
+export class GpuFallback {
+  readonly #options: GpuFallbackOptions;
+  #left = false;
+
+  constructor(options: GpuFallbackOptions) {
+    this.#options = options;
+  }
+
+  /** The GPU is tried again. */
+  forgive(): void {
+    this.#left = false;
+  }
+
+  loadModel(engine: Engine, directory: string, { device, threads }: Settings): Promise<Model> {
+    const { log, onProblem } = this.#options;
+    return loadOnDevice(engine, directory, {
+      setting: this.#left ? "cpu" : device,
+      threads: chooseThreads(threads),
+      onUnusable: ({ message }, asked) => {
+        log.info(`${message} The model runs on the processor.`);
+        if (asked) onProblem?.(`${message} The model runs on the processor.`);
+      },
+      onDeviceFailed: (error) => this.#leave(error),
+    });
+  }
+
+  #leave({ message }: DeviceError): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#options.log.warn(`${message} The model goes on on the processor.`);
+    this.#options.onProblem?.(`${message} The model goes on on the processor.`);
+    this.#options.onLeft();
+  }
+}

@@ -1,0 +1,41 @@
+/** What measures Stateline itself: benchmarks, ratios, Long Range Arena, the dashboard. Loaded when it is asked for. */
+import type { DashboardData } from "../../protocol/dashboard.ts";
+import type { RatioSwitch } from "../stateline.ts";
+import { DashboardFigures } from "./dashboard.ts";
+import { RatioChanges } from "./ratioChange.ts";
+import { MeasurementRequests, type MeasuringContext } from "./requests.ts";
+import type { SessionFigures } from "./sessionFigures.ts";
+
+export interface MeasureContext extends MeasuringContext {
+  readonly session: SessionFigures;
+  /** The dashboard has something new to show. */
+  readonly onMeasured: () => void;
+}
+
+export class Measure {
+  readonly requests: MeasurementRequests;
+  readonly #context: MeasureContext;
+  readonly #figures: DashboardFigures;
+  readonly #ratioChanges: RatioChanges;
+
+  constructor(context: MeasureContext) {
+    this.#context = context;
+    this.requests = new MeasurementRequests(context);
+    this.#figures = new DashboardFigures(context.session);
+    this.#ratioChanges = new RatioChanges(context.log, context.onMeasured);
+  }
+
+  async dashboard(): Promise<DashboardData | null> {
+    const stateline = this.#context.stateline();
+    return (stateline && (await this.#figures.of(stateline, this.#ratioChanges.latest))) ?? null;
+  }
+
+  /** What a change of the hybrid ratio does, measured behind everything else. */
+  async ratioSwitched({ from, to, read }: RatioSwitch): Promise<void> {
+    await this.#ratioChanges.measure(from, to, read, () => this.#context.stateline()?.served);
+  }
+
+  dispose(): void {
+    this.#ratioChanges.dispose();
+  }
+}
