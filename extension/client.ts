@@ -16,6 +16,7 @@ import {
   STATUS_REQUEST,
   type Status,
 } from "../protocol/messages.ts";
+import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
 import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
@@ -37,7 +38,9 @@ interface ClientParts {
   readonly settings: CurrentSettings;
 }
 
-/** Owns the server process: at most one lives, and a crashed one is started again after a back-off. */
+const HUNG = `said nothing for ${SILENCE_SECONDS} s and was killed`;
+
+/** Owns the server process: at most one lives, and one that crashed or hangs is started again after a back-off. */
 export class Client implements vscode.Disposable {
   readonly #parts: ClientParts;
   readonly #policy = new RestartPolicy();
@@ -45,6 +48,7 @@ export class Client implements vscode.Disposable {
   readonly onDidChange = this.#changed.event;
   #life: ServerLife = { kind: "stopped" };
   #server: LanguageClient | undefined;
+  #heartbeat: Heartbeat | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Starting and stopping wait for each other here, in the order in which they were asked for. */
   #turn: Promise<void> = Promise.resolve();
@@ -109,6 +113,7 @@ export class Client implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.#retry);
+    this.#heartbeat?.dispose();
     this.#changed.dispose();
   }
 
@@ -128,8 +133,19 @@ export class Client implements vscode.Disposable {
     server.onNotification(STATUS_CHANGED_NOTIFICATION.method, (status: Status) =>
       this.#receive(server, status),
     );
+    const started = server.start();
+    const hung = new Promise<never>((_, reject) => {
+      this.#heartbeat = new Heartbeat({
+        ping: () => started.then(() => server.sendRequest(STATUS_REQUEST.method)),
+        onHung: () => {
+          this.#kill(server);
+          if (this.#life.kind === "running") this.#crashed(server, HUNG);
+          else reject(new Error(HUNG));
+        },
+      });
+    });
     try {
-      await server.start();
+      await Promise.race([started, hung]);
       this.#setLife({ kind: "running", status: undefined });
       this.#receive(server, await this.request(STATUS_REQUEST, null));
     } catch (error) {
@@ -137,8 +153,14 @@ export class Client implements vscode.Disposable {
     }
   }
 
+  /** A process that does not answer is not asked to stop either. */
+  #kill(server: LanguageClient): void {
+    server.serverProcess?.kill("SIGKILL");
+  }
+
   async #close(): Promise<void> {
     clearTimeout(this.#retry);
+    this.#heartbeat?.dispose();
     const server = this.#server;
     this.#server = undefined;
     this.#setLife({ kind: "stopped" });
@@ -151,6 +173,7 @@ export class Client implements vscode.Disposable {
 
   #crashed(server: LanguageClient, how: string): void {
     if (this.#server !== server) return;
+    this.#heartbeat?.dispose();
     this.#server = undefined;
     void this.#disposeOf(server);
     const verdict = this.#policy.crashed(Date.now());

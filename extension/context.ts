@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { DASHBOARD_VIEW } from "../protocol/dashboard.ts";
 import { LAST_COMPLETION_REQUEST } from "../protocol/messages.ts";
+import { followAcceptance } from "./acceptance.ts";
 import { Client } from "./client.ts";
 import type { Command } from "./commands.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
@@ -27,6 +28,7 @@ export class Context {
     const { log, settings, meter, snooze, client, statusBar } = context;
     for (const part of [log, settings, meter, snooze, client, statusBar]) context.pushCleanup(part);
     context.pushCleanup(new RestingCursor(client, snooze, settings));
+    context.pushCleanup(followAcceptance(meter));
     // A page that VS Code shows again after a start of its own.
     context.pushCleanup(
       vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, {

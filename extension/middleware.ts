@@ -3,6 +3,7 @@ import type { Middleware } from "vscode-languageclient/node";
 import { isLanguageEnabled } from "../protocol/languages.ts";
 import { ACCEPTED_COMMAND, type Accepted } from "../protocol/messages.ts";
 import { SETTINGS_SECTION } from "../protocol/settings.ts";
+import { offerOf } from "./acceptance.ts";
 import type { Meter } from "./meter.ts";
 import { type CurrentSettings, rawSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
@@ -23,8 +24,9 @@ export function createMiddleware({ meter, snooze, settings }: MiddlewareParts): 
       return meter.measure(
         async () => next(document, position, context, token),
         (answer) => {
-          if (token.isCancellationRequested || !answer) return false;
-          return (Array.isArray(answer) ? answer : answer.items).length > 0;
+          if (token.isCancellationRequested || !answer) return undefined;
+          const [first] = Array.isArray(answer) ? answer : answer.items;
+          return first && offerOf(document, position, first);
         },
       );
     },

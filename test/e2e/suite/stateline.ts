@@ -43,16 +43,6 @@ export function defineTests(): void {
       assert.deepEqual(missing, []);
     });
 
-    test("declares the same settings and defaults as the protocol", () => {
-      const declared = Object.entries(manifest.contributes.configuration.properties);
-      const defaults = Object.fromEntries(
-        declared.map(([name, schema]) => [name.replace("stateline.", ""), schema.default]),
-      );
-      assert.deepEqual(defaults, DEFAULT_SETTINGS);
-      for (const [name, schema] of declared)
-        assert.ok(schema.markdownDescription, `${name} has no description`);
-    });
-
     test("declares what an untrusted workspace may not set, and that it runs beside the files", () => {
       const { untrustedWorkspaces } = manifest.capabilities;
       assert.equal(untrustedWorkspaces.supported, "limited");
@@ -128,6 +118,25 @@ export function defineTests(): void {
         const now = api.serverProcessId();
         return now !== undefined && now !== first && api.status()?.state === "ready";
       });
+      await offered(api);
+    });
+
+    test("restarts a server that hangs, which is ready again and answers", async function () {
+      this.timeout(120_000);
+      await ready(api);
+      const first = api.serverProcessId();
+      assert.ok(first, "no server process");
+      process.kill(first, "SIGSTOP");
+      await until(
+        "another server is ready",
+        api.onDidChange,
+        () => {
+          const now = api.serverProcessId();
+          return now !== undefined && now !== first && api.status()?.state === "ready";
+        },
+        90_000,
+      );
+      await gone(first);
       await offered(api);
     });
 
