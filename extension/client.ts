@@ -16,6 +16,7 @@ import {
   STATUS_REQUEST,
   type Status,
 } from "../protocol/messages.ts";
+import { reasonOf } from "../protocol/reason.ts";
 import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
@@ -149,7 +150,7 @@ export class Client implements vscode.Disposable {
       this.#setLife({ kind: "running", status: undefined });
       this.#receive(server, await this.request(STATUS_REQUEST, null));
     } catch (error) {
-      this.#crashed(server, `could not start: ${error instanceof Error ? error.message : String(error)}`);
+      this.#crashed(server, `could not start: ${reasonOf(error)}`);
     }
   }
 

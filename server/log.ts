@@ -5,6 +5,4 @@ export interface Log {
   warn(line: string): void;
 }
 
-export function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
+export { reasonOf } from "../protocol/reason.ts";

@@ -9,6 +9,7 @@ import {
   problemOfPageMessage,
   type ToPage,
 } from "../../protocol/dashboard.ts";
+import { reasonOf } from "../../protocol/reason.ts";
 import type { Client } from "../client.ts";
 import type { Meter } from "../meter.ts";
 import { type CurrentSettings, writeSetting } from "../settings.ts";
@@ -105,7 +106,7 @@ export class Dashboard implements vscode.Disposable {
       if (problem !== undefined) throw new Error(problem);
       await this.#act(message, panel);
     } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error);
+      const sentence = reasonOf(error);
       this.#parts.log.error(`Dashboard: ${sentence}`);
       await vscode.window.showErrorMessage(sentence);
     }

@@ -10,6 +10,7 @@ import {
 import type { Measurement, ToPage } from "../../protocol/dashboard.ts";
 import { LONG_RANGE_REQUEST } from "../../protocol/longRange.ts";
 import type { Request } from "../../protocol/message.ts";
+import { reasonOf } from "../../protocol/reason.ts";
 import type { Client } from "../client.ts";
 
 const TITLES: Readonly<Record<Measurement, string>> = {
@@ -86,7 +87,7 @@ export class Measurements {
       });
     } catch (error) {
       if (source.token.isCancellationRequested) return undefined;
-      problem = error instanceof Error ? error.message : String(error);
+      problem = reasonOf(error);
       void vscode.window.showErrorMessage(problem);
       return undefined;
     } finally {

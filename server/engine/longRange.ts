@@ -1,6 +1,7 @@
 /** Classifiers of byte sequences (state-space, attention or both) in the native engine: loaded, asked, disposed of. */
+import { reasonOf } from "../../protocol/reason.ts";
 import { type Classification, EngineError, type LongRangeInfo } from "./engine.ts";
-import { loadAddon, type NativeAddon, type NativeLongRange, runCancellable, sentenceOf } from "./native.ts";
+import { loadAddon, type NativeAddon, type NativeLongRange, runCancellable } from "./native.ts";
 
 export class LongRangeClassifier {
   readonly info: LongRangeInfo;
@@ -23,7 +24,7 @@ export class LongRangeClassifier {
     const native = await addon
       .loadLongRange(directory, { threads: options.threads })
       .catch((cause: unknown) => {
-        throw new EngineError(sentenceOf(cause), { cause });
+        throw new EngineError(reasonOf(cause), { cause });
       });
     return new LongRangeClassifier(addon, native);
   }

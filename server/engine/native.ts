@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { reasonOf } from "../../protocol/reason.ts";
 import type {
   AdvanceOptions,
   Classification,
@@ -88,7 +89,7 @@ export function loadNativeEngine(
       const gpu = gpuNumber(device);
       const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
       const model = await addon.loadModel(directory, { threads, ...cuda }).catch((cause: unknown) => {
-        throw deviceErrorOf(cause) ?? new EngineError(sentenceOf(cause), { cause });
+        throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
       });
       return new NativeModelAdapter(addon, model, onDeviceFailed);
     },
@@ -109,7 +110,7 @@ export function loadAddon(addonPath: string): NativeAddon {
     return createRequire(join(dirname(addonPath), "stateline.node"))(addonPath) as NativeAddon;
   } catch (cause) {
     throw new EngineError(
-      `The native engine at ${addonPath} does not load on ${process.platform}-${process.arch}: ${sentenceOf(cause)}`,
+      `The native engine at ${addonPath} does not load on ${process.platform}-${process.arch}: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -223,9 +224,5 @@ function hasCode(cause: unknown, code: string): boolean {
 }
 
 function deviceErrorOf(cause: unknown): DeviceError | undefined {
-  return hasCode(cause, "DEVICE") ? new DeviceError(sentenceOf(cause), { cause }) : undefined;
-}
-
-export function sentenceOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return hasCode(cause, "DEVICE") ? new DeviceError(reasonOf(cause), { cause }) : undefined;
 }

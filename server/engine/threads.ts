@@ -7,16 +7,17 @@ const MOST_THREADS = 4;
 
 export function chooseThreads(setting: number): number {
   if (setting > 0) return setting;
-  return Math.max(1, Math.min(MOST_THREADS, physicalCores(), availableParallelism()));
-}
-
-function physicalCores(): number {
   const logical = availableParallelism();
-  if (process.platform === "linux") return linuxPhysicalCores() ?? logical;
-  return process.arch === "x64" && process.platform !== "darwin" ? Math.ceil(logical / 2) : logical;
+  return Math.max(1, Math.min(MOST_THREADS, physicalCores() ?? likelyCores(logical), logical));
 }
 
-function linuxPhysicalCores(): number | undefined {
+function likelyCores(logical: number): number {
+  const pairs = process.arch === "x64" && !["linux", "darwin"].includes(process.platform);
+  return pairs ? Math.ceil(logical / 2) : logical;
+}
+
+/** undefined: the system does not tell. */
+export function physicalCores(): number | undefined {
   const root = "/sys/devices/system/cpu";
   try {
     const siblings = readdirSync(root)
@@ -24,7 +25,7 @@ function linuxPhysicalCores(): number | undefined {
       .map((name) => readFileSync(join(root, name, "topology/thread_siblings_list"), "utf8").trim());
     return siblings.length > 0 ? new Set(siblings).size : undefined;
   } catch {
-    // A container may hide the topology; the caller then counts logical cores.
+    // Not Linux, or a container that hides the topology.
     return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer as BytePairEncoder } from "@huggingface/tokenizers";
+import { reasonOf } from "../../protocol/reason.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
 import { concatBytes, decodeWhole } from "./utf8.ts";
 
@@ -103,7 +104,7 @@ export function parseTokenizer(text: string, vocabSize: number, path: string): T
   try {
     return buildTokenizer(parseTokenizerFile(text), vocabSize, text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new TokenizerError(`The tokenizer at ${path} cannot be used: ${reason}`, { cause });
   }
 }
@@ -115,7 +116,7 @@ async function readTokenizerFile(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    const reason = missing ? "it does not exist" : cause instanceof Error ? cause.message : String(cause);
+    const reason = missing ? "it does not exist" : reasonOf(cause);
     throw new TokenizerError(
       `The tokenizer at ${path} cannot be read: ${reason}; a model's folder holds config.json, model.safetensors and tokenizer.json.`,
       { cause },

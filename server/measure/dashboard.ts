@@ -1,8 +1,8 @@
 /** The dashboard's figures: what memory holds, what attention would need, and how this session went. */
 import type { DashboardData, RatioChange } from "../../protocol/dashboard.ts";
+import { AttentionCost } from "../engine/attentionCost.ts";
 import type { Model } from "../engine/engine.ts";
 import type { Stateline } from "../stateline.ts";
-import { AttentionCost } from "./attentionCost.ts";
 import type { SessionFigures } from "./sessionFigures.ts";
 
 export class DashboardFigures {

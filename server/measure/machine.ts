@@ -2,30 +2,19 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import type { Machine } from "../../protocol/benchmark.ts";
+import { physicalCores } from "../engine/threads.ts";
 
 export function describeMachine(): Machine {
   const cores = cpus();
   return {
     cpu: cores[0]?.model ?? "unknown",
     logicalCores: cores.length,
-    physicalCores: countPhysicalCores(),
+    physicalCores: physicalCores() ?? null,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()} ${process.arch}`,
     node: process.version,
     loadBefore: readLoad(),
   };
-}
-
-function countPhysicalCores(): number | null {
-  const text = readProc("/proc/cpuinfo");
-  if (text === null) return null;
-  const cores = text.split("\n\n").map((block) => {
-    const field = (name: string): string | undefined =>
-      new RegExp(`^${name}\\s*: (.*)$`, "m").exec(block)?.[1];
-    return `${field("physical id")}:${field("core id")}`;
-  });
-  const distinct = new Set(cores.filter((core) => !core.includes("undefined"))).size;
-  return distinct === 0 ? null : distinct;
 }
 
 function readLoad(): number | null {

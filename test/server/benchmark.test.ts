@@ -11,10 +11,10 @@ import {
   type RatioFigures,
 } from "../../protocol/benchmark.ts";
 import { bytes, milliseconds, tokensShort } from "../../protocol/words.ts";
+import { AttentionCost } from "../../server/engine/attentionCost.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
 import { adviseRatio } from "../../server/measure/advice.ts";
 import { measureAgainstAttention, modesToMeasure } from "../../server/measure/againstAttention.ts";
-import { AttentionCost } from "../../server/measure/attentionCost.ts";
 import { describeMachine } from "../../server/measure/machine.ts";
 import { benchmarkPage } from "../../server/measure/markdown.ts";
 import { programTokens } from "../../server/measure/program.ts";

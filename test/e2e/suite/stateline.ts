@@ -205,11 +205,6 @@ export function defineTests(): void {
 interface Manifest {
   readonly contributes: {
     readonly commands: readonly { readonly command: string }[];
-    readonly configuration: {
-      readonly properties: Readonly<
-        Record<string, { readonly default: unknown; readonly markdownDescription?: string }>
-      >;
-    };
   };
   readonly capabilities: {
     readonly untrustedWorkspaces: {

@@ -1,5 +1,5 @@
 /** What a token costs where every head attends to everything: measured once, on a page of the cache. */
-import type { Model } from "../engine/engine.ts";
+import type { Model } from "./engine.ts";
 
 /** A multiple of the cache's page (native/engine/state.h), so that no part of one is counted as a token's. */
 const TOKENS = 64;
