@@ -5,7 +5,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Quantiles, quantiles } from "../../server/benchmark/statistics.ts";
+import { type Quantiles, quantiles } from "../../server/measure/statistics.ts";
 import { missingClosers } from "../../server/completion/balance.ts";
 import { Finish } from "../../server/completion/finish.ts";
 import { GRAMMARS_PATH } from "../../server/installation.ts";

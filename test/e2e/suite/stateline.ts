@@ -64,6 +64,22 @@ export function defineTests(): void {
       );
     });
 
+    test("counts what is taken by word, and typing not", async () => {
+      const document = await offered(api);
+      const before = { ...api.counts(), length: document.getText().length };
+      await persist("a word is taken and counted", async () => {
+        await vscode.commands.executeCommand("editor.action.inlineSuggest.acceptNextWord");
+        return api.counts().accepted > before.accepted;
+      });
+      const { accepted, acceptedCharacters } = api.counts();
+      assert.equal(accepted, before.accepted + 1);
+      const taken = acceptedCharacters - before.acceptedCharacters;
+      assert.ok(taken >= 2 && taken <= document.getText().length - before.length, `${taken} characters`);
+      await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
+      await vscode.commands.executeCommand("type", { text: "x" });
+      assert.equal(api.counts().acceptedCharacters, acceptedCharacters);
+    });
+
     test("completes a notebook's cell by what the cells before it say", async () => {
       await ready(api);
       const cellOf = (text: string) =>
