@@ -5,7 +5,10 @@ const FIRST_DELAY_MS = 250;
 
 export type Verdict = { readonly kind: "retry"; readonly delayMs: number } | { readonly kind: "giveUp" };
 
-/** Back-off that grows fourfold with each crash of the last three minutes; a server that lived longer starts afresh. */
+/**
+ * Back-off that grows fourfold with each crash of the last three minutes; a server that lived longer starts afresh. The client
+ * library's own handler (createDefaultErrorHandler) starts the next one at once, and knows nothing of one that hangs.
+ */
 export class RestartPolicy {
   #crashes: readonly number[] = [];
 

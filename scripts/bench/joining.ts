@@ -5,10 +5,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Quantiles, quantiles } from "../../server/measure/statistics.ts";
 import { missingClosers } from "../../server/completion/balance.ts";
 import { Finish } from "../../server/completion/finish.ts";
 import { GRAMMARS_PATH } from "../../server/installation.ts";
+import { type Quantiles, quantiles } from "../../server/measure/statistics.ts";
 import { SyntaxTrees } from "../../server/syntax/trees.ts";
 import { randomSource } from "../eval/random.ts";
 
