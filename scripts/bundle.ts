@@ -42,6 +42,8 @@ async function bundleProgram({ name, entry, target, external = [] }: Program): P
     write: false,
     sourcemap: "inline",
     sourcesContent: false,
+    // Its other form declares a `require` of its own, which is not there yet when it is first called.
+    alias: { "web-tree-sitter": join(root, "node_modules/web-tree-sitter/web-tree-sitter.cjs") },
     // The sources say import.meta.url; CommonJS says __filename.
     define: { "import.meta.url": "__importMetaUrl" },
   });

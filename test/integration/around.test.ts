@@ -1,10 +1,13 @@
-/** The line as it stands after accepting, over LSP with the real model: each world is a small repository with the text thrice. */
+/**
+ * The line as it stands after accepting, over LSP with the real model and the server as it is bundled: each world is a small
+ * repository that has the text three times.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { Client, type Item, type Position } from "./client.ts";
+import { BUNDLED_SERVER, Client, type Item, type Position } from "./client.ts";
 import { remove, temporaryFolder } from "./repository.ts";
 
 interface Case {
@@ -31,7 +34,13 @@ for (const [world, files] of Object.entries(worlds)) {
     );
     const root = temporaryFolder({ ".git/HEAD": "", ...Object.fromEntries(copies) });
     const storagePath = temporaryFolder();
-    const client = await Client.startReady({ folders: [root], storagePath, settings: { triggerDelayMs: 1 } });
+    const settings = { triggerDelayMs: 1 };
+    const client = await Client.startReady({
+      folders: [root],
+      storagePath,
+      settings,
+      server: BUNDLED_SERVER,
+    });
     for (const [i, one] of cases.entries()) {
       if (one.world !== world) continue;
       await t.test(
@@ -47,6 +56,10 @@ for (const [world, files] of Object.entries(worlds)) {
         },
       );
     }
+    assert.deepEqual(
+      client.log.filter((line) => line.includes("grammar")),
+      [],
+    );
     await client.stop();
     remove(root, storagePath);
   });

@@ -13,6 +13,8 @@ import type { CompletionFigures, Status } from "../../protocol/messages.ts";
 
 const LONGEST_SILENCE_MS = 60_000;
 const SERVER = join(import.meta.dirname, "../../server/main.ts");
+/** As the package has it. */
+export const BUNDLED_SERVER = join(import.meta.dirname, "../../dist/server.cjs");
 
 export interface Position {
   readonly line: number;
@@ -35,6 +37,8 @@ export interface ClientOptions {
   readonly folders: readonly string[];
   readonly storagePath: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** By default the sources. */
+  readonly server?: string;
   /** Answers workspace/configuration with the settings, as an editor does. */
   readonly answersConfiguration?: boolean;
 }
@@ -58,7 +62,7 @@ export class Client {
   private constructor(options: ClientOptions) {
     this.#settings = options.settings ?? {};
     this.folders = options.folders;
-    this.process = spawn(process.execPath, [SERVER, "--stdio"], { stdio: "pipe" });
+    this.process = spawn(process.execPath, [options.server ?? SERVER, "--stdio"], { stdio: "pipe" });
     const reader = new StreamMessageReader(this.process.stdout);
     this.connection = createMessageConnection(reader, new StreamMessageWriter(this.process.stdin));
     this.#listen();
