@@ -21,7 +21,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from architecture import LayerMemory, ModelConfig, Stateline
 from export import read_model
+from grow import GROWING, grown
 from stream import IGNORED, Batch, batches, batches_of_readers
 from tokenizers import Tokenizer
 from torch import Tensor, multiprocessing
@@ -182,17 +183,26 @@ def compile_blocks(model: Stateline) -> None:
         block.compile(dynamic=False)
 
 
+def first_model(args: argparse.Namespace, vocab_size: int) -> Stateline:
+    """Of random weights and args.config's sizes; or args.weights, grown to these."""
+    if args.weights is None:
+        return Stateline(ModelConfig(vocab_size=vocab_size, **args.config))
+    model = read_model(args.weights)
+    return grown(model, replace(model.config, **args.config)) if args.config else model
+
+
 def start_or_resume(
-    args: argparse.Namespace, config: ModelConfig
+    args: argparse.Namespace, vocab_size: int
 ) -> tuple[Stateline, list[torch.optim.Optimizer], dict[str, float]]:
     """Model, optimisers and what is done so far: from the checkpoint if there is one, else from args.weights if given."""
-    model = (read_model(args.weights) if args.weights else Stateline(config)).to(args.device)
-    optimizers = make_optimizers(model, args.rate)
     checkpoint = args.out / CHECKPOINT
     if not checkpoint.exists():
-        return model, optimizers, {"seconds": 0.0, "tokens": 0, "steps": 0}
+        model = first_model(args, vocab_size).to(args.device)
+        return model, make_optimizers(model, args.rate), {"seconds": 0.0, "tokens": 0, "steps": 0}
     loaded = torch.load(checkpoint, map_location=args.device, weights_only=True)
+    model = Stateline(ModelConfig(**loaded["config"])).to(args.device)
     model.load_state_dict(loaded["model"])
+    optimizers = make_optimizers(model, args.rate)
     for optimizer, state in zip(optimizers, loaded["optimizers"], strict=True):
         optimizer.load_state_dict(state)
     return model, optimizers, loaded["done"]
@@ -244,9 +254,9 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     """One worker's loop; the first also validates, logs and saves."""
     start_worker(worker, args, meeting)
     tokenizer = Tokenizer.from_file(str(HERE / "weights" / "tokenizer.json"))
-    config = ModelConfig(vocab_size=tokenizer.get_vocab_size())
     args.out.mkdir(parents=True, exist_ok=True)
-    model, optimizers, done = start_or_resume(args, config)
+    model, optimizers, done = start_or_resume(args, tokenizer.get_vocab_size())
+    config = model.config
     compile_blocks(model)
     rng = random.Random(f"{args.seed}/{done['steps']}")
     source = training_text(args, tokenizer, f"{args.seed}/{done['steps']}/{worker}")
@@ -257,7 +267,9 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     begun = time.monotonic()
     while done["seconds"] < budget:
         if done["steps"] % RATIO_STEPS == 0:
-            state_heads = draw_state_heads(config.num_heads, default, rng)
+            state_heads = args.state_heads
+            if state_heads is None:
+                state_heads = draw_state_heads(config.num_heads, default, rng)
         loss, memory = loss_of(model, next(source).to(model.device), state_heads, memory)
         loss.backward()
         now = time.monotonic()
@@ -297,6 +309,15 @@ def train(worker: int, args: argparse.Namespace, meeting: str) -> None:
     print(json.dumps(record))
 
 
+def sizes(text: str) -> dict[str, int]:
+    """Fields of ModelConfig from JSON, as --config gives them."""
+    known = {f.name for f in fields(ModelConfig) if f.type == "int"}
+    given = json.loads(text)
+    if not isinstance(given, dict) or given.keys() - known:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON object of {', '.join(sorted(known))}")
+    return given
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -305,6 +326,13 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=ROOT / ".cache" / "corpus")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "train" / "embedded")
     parser.add_argument("--weights", type=Path, help="a model folder to begin from, instead of from nothing")
+    parser.add_argument(
+        "--config",
+        type=sizes,
+        default={},
+        help='sizes unlike the default, as {"num_hidden_layers": 8}; with --weights, those to grow to',
+    )
+    parser.add_argument("--state-heads", type=int, help="always so many heads in state mode, none drawn")
     parser.add_argument("--rows", type=int, default=2, help="repositories that a worker walks side by side")
     parser.add_argument(
         "--length", type=int, default=1024, help="tokens a segment; the state is carried between"
@@ -324,6 +352,10 @@ def main() -> None:
         parser.error("--device cuda: this PyTorch finds no NVIDIA GPU; see docs/training.md, On a GPU")
     if args.device == "cuda" and args.workers > 1:
         parser.error("--workers: one worker trains on a GPU; --readers says how many prepare its text")
+    if args.weights and args.config.keys() - set(GROWING):
+        parser.error(
+            f"--config: of --weights only {', '.join(GROWING)} can grow; the rest trains from nothing"
+        )
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{folder}/meeting"
         if args.workers == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from architecture import ModelConfig, Stateline
 from export import MATRICES, between, load_checkpoints, read_model, tensors, write_model
 from golden import GOLDEN, TINY, golden_logits, random_model
+from grow import grown
 from quantise import quantise_rows, quantised
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -179,21 +181,57 @@ def test_training_lowers_the_loss_and_resumes(
         (tmp_path / split).mkdir()
         files = [{"path": f"f{i}.py", "text": f"value_{i} = compute({i})\n" * 40} for i in range(6)]
         (tmp_path / split / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
-    small = ModelConfig(
-        hidden_size=48, num_hidden_layers=2, num_heads=4, key_dim=16, value_dim=12, intermediate_size=56
-    )
-    monkeypatch.setattr("train.ModelConfig", lambda vocab_size: small)
     held_out = validation_text(tokenizer, tmp_path / "valid", 64)
-    untrained = validate(Stateline(small), held_out)
+    untrained = validate(Stateline(replace(TINY, vocab_size=4096)), held_out)
     # A clock on which each step takes 0.1 s, so that the number of steps does not depend on the machine.
     ticks = itertools.count()
     monkeypatch.setattr("train.time.monotonic", lambda: next(ticks) / 10)
     arguments = ["train.py", "--corpus", str(tmp_path), "--out", str(tmp_path / "out")]
     arguments += ["--length", "64", "--rows", "2", "--workers", "1"]
-    for minutes in ("0.1", "0.2"):  # the second run resumes the first
-        monkeypatch.setattr("sys.argv", [*arguments, "--minutes", minutes])
+    sizes = {
+        f.name: getattr(TINY, f.name) for f in fields(TINY) if f.type == "int" and f.name != "vocab_size"
+    }
+    # The second run resumes the first, sizes and all.
+    for more in (["0.1", "--config", json.dumps(sizes)], ["0.2"]):
+        monkeypatch.setattr("sys.argv", [*arguments, "--minutes", *more])
         main()
     done = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["done"]
     assert done["steps"] == 120
     trained = validate(load_checkpoints([tmp_path / "out" / "checkpoint.pt"]), held_out)
     assert trained["4/4"] < untrained["4/4"] - 1
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"num_hidden_layers": 3},
+        {"hidden_size": 80, "intermediate_size": 72},
+        {"num_heads": 6},
+        {"hidden_size": 64, "num_hidden_layers": 5, "num_heads": 5, "intermediate_size": 57},
+    ],
+)
+def test_a_grown_model_is_the_same_function_and_all_of_it_learns(sizes: dict[str, int]) -> None:
+    # The epsilon of a mean square weighs a little less beside channels of zeros: without it the two are equal.
+    order = [[2, 0, 3, 1], [1, 3, 0, 2]]
+    model = random_model(replace(TINY, head_switch_order=order, rms_norm_eps=1e-12), seed=4)
+    larger = grown(model, replace(model.config, head_switch_order=[], **sizes))
+    tokens = torch.randint(0, TINY.vocab_size, (2, 64), generator=torch.Generator().manual_seed(4))
+    new_heads = larger.config.num_heads - TINY.num_heads
+    for attending in range(TINY.num_heads + 1):  # heads; those that are new keep a state
+        expected, _ = model(tokens, TINY.num_heads - attending)
+        logits, _ = larger(tokens, TINY.num_heads - attending + new_heads)
+        torch.testing.assert_close(logits, expected, atol=2e-4, rtol=0)
+
+    optimizer = torch.optim.SGD(larger.parameters(), lr=0.1)
+    for _ in range(3):  # what is zero passes no gradient on, so the first steps reach one part after another
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(larger(tokens, 3)[0].flatten(0, 1), tokens.flatten()).backward()
+        optimizer.step()
+    still = [name for name, p in larger.named_parameters() if p.ndim == 2 and (p.grad == 0).all(1).any()]
+    assert [name for name in still if "proj" in name] == []
+
+
+@pytest.mark.parametrize("sizes", [{"num_heads": 3}, {"key_dim": 32}])
+def test_a_model_grows_in_some_sizes_and_shrinks_in_none(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="only hidden_size"):
+        grown(Stateline(TINY), replace(TINY, head_switch_order=[], **sizes))
