@@ -1,4 +1,7 @@
-/** The engine by itself, on the embedded model: reading, decoding, a keystroke, memory, and a busy neighbour. Prints JSON. */
+/**
+ * The engine by itself, on the embedded model or that of a folder named: reading, decoding, a keystroke, memory, and a busy
+ * neighbour. Prints JSON.
+ */
 import { spawn } from "node:child_process";
 import { median, type Quantiles, quantiles } from "../../server/measure/statistics.ts";
 import { loadModelForBench, randomTokens } from "./measure.ts";
@@ -97,8 +100,8 @@ async function besideBusyProcess(bench: Bench) {
   return { threads: bench.model.info.threads, quiet, busy, ratio: busy / quiet };
 }
 
-async function measure(threads: number) {
-  const bench = await loadModelForBench(threads);
+async function measure(threads: number, folder?: string) {
+  const bench = await loadModelForBench(threads, "cpu", folder);
   const { info } = bench.model;
   const results = {
     threads,
@@ -113,4 +116,7 @@ async function measure(threads: number) {
 
 export type EngineResults = readonly Awaited<ReturnType<typeof measure>>[];
 
-if (import.meta.main) console.log(JSON.stringify([await measure(1), await measure(2)]));
+if (import.meta.main) {
+  const folder = process.argv[2];
+  console.log(JSON.stringify([await measure(1, folder), await measure(2, folder)]));
+}

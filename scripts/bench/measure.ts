@@ -3,9 +3,13 @@ import type { DeviceName } from "../../server/engine/engine.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 
-export async function loadModelForBench(threads: number, device: DeviceName = "cpu") {
+export async function loadModelForBench(
+  threads: number,
+  device: DeviceName = "cpu",
+  folder = EMBEDDED_MODEL_PATH,
+) {
   const engine = loadNativeEngine(ADDON_PATH);
-  const model = await engine.loadModel(EMBEDDED_MODEL_PATH, { threads, device });
+  const model = await engine.loadModel(folder, { threads, device });
   return { model };
 }
 
