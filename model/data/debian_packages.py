@@ -45,6 +45,8 @@ def fetch_debian(packages: list[Package], folder: Path) -> dict[Package, str]:
     folder.mkdir(parents=True, exist_ok=True)
     apt = own_apt(folder)
     failures = fetch_kind([p for p in missing if p.registry == "debian"], folder, apt, source_packages)
+    for package in fetch_notices(list(failures), folder, apt):
+        del failures[package]
     return failures | fetch_kind([p for p in missing if p.registry == "deb"], folder, apt, binary_packages)
 
 
@@ -67,12 +69,62 @@ def fetch_kind(
     )
     apt("apt-get", *command, *(f"{p.name}={p.version}" for p in pinned))
     for package in pinned:
-        files = offered[package.name, package.version]
-        if files and all((folder / n).exists() and (folder / n).stat().st_size == size for n, size in files):
-            stamp_of(package, folder).write_text("\n".join(name for name, _ in files))
-        else:
+        if not stamp(package, offered[package.name, package.version], folder):
             failures[package] = f"Debian's mirror did not serve version {package.version} in full"
     return failures
+
+
+def stamp(package: Package, files: list[tuple[str, int]], folder: Path) -> bool:
+    """True if all files (name, bytes) have come; then they are the package's archives from now on."""
+    complete = bool(files) and all(is_whole(folder / name, size) for name, size in files)
+    if complete:
+        stamp_of(package, folder).write_text("\n".join(name for name, _ in files))
+    return complete
+
+
+def is_whole(path: Path, size_bytes: int) -> bool:
+    return path.exists() and path.stat().st_size == size_bytes
+
+
+def fetch_notices(packages: list[Package], folder: Path, apt: Callable[..., str]) -> list[Package]:
+    """Sources whose authors' archive has come without the packaging: the notice is also in each binary package made of them.
+
+    Stamps those for which such a package is there, and returns them.
+    """
+    if not packages:
+        return []
+    upstream = {
+        (name, version): [f for f in files if ".orig.tar." in f[0]]
+        for name, version, files in source_packages(packages, apt)
+    }
+    made = smallest_made_of(packages, apt)
+    came = [
+        p
+        for p in packages
+        if (p.name, p.version) in made
+        and any(is_whole(folder / name, size) for name, size in upstream.get((p.name, p.version), []))
+    ]
+    apt("apt-get", "download", *(made[p.name, p.version][0] for p in came))
+    return [p for p in came if stamp(p, upstream[p.name, p.version] + [made[p.name, p.version][1]], folder)]
+
+
+def smallest_made_of(
+    packages: list[Package], apt: Callable[..., str]
+) -> dict[tuple[str, str], tuple[str, tuple[str, int]]]:
+    """(source, version) -> the smallest binary package made of it: name=version, (file, bytes)."""
+    listing = apt("apt-cache", "showsrc", "--only-source", *(p.name for p in packages))
+    sources = Sources.iter_paragraphs(listing.splitlines(), use_apt_pkg=False)
+    names = sorted({b.strip() for s in sources for b in s.get("Binary", "").split(",")} - {""})
+    made: dict[tuple[str, str], tuple[str, tuple[str, int]]] = {}
+    shown = apt("apt-cache", "show", *names) if names else ""
+    for paragraph in Packages.iter_paragraphs(shown.splitlines(), use_apt_pkg=False):
+        name, version = paragraph["Package"], paragraph["Version"]
+        source, _, other = paragraph.get("Source", name).partition(" (")
+        key = source, other.rstrip(")") or version
+        file = deb_file(paragraph)
+        if key not in made or file[1] < made[key][1][1]:
+            made[key] = f"{name}={version}", file
+    return made
 
 
 def source_packages(packages: list[Package], apt: Callable[..., str]) -> Iterable[tuple]:
@@ -90,9 +142,13 @@ def binary_packages(packages: list[Package], apt: Callable[..., str]) -> Iterabl
     """(name, version, [(file, bytes)]) of .deb files under the name that apt gives them."""
     listing = apt("apt-cache", "show", *(p.name for p in packages))
     for paragraph in Packages.iter_paragraphs(listing.splitlines(), use_apt_pkg=False):
-        name, version = paragraph["Package"], paragraph["Version"]
-        file = f"{name}_{version.replace(':', '%3a')}_{paragraph['Architecture']}.deb"
-        yield name, version, [(file, int(paragraph["Size"]))]
+        yield paragraph["Package"], paragraph["Version"], [deb_file(paragraph)]
+
+
+def deb_file(paragraph: Packages) -> tuple[str, int]:
+    """Name and bytes of a binary package's file as apt stores it."""
+    version = paragraph["Version"].replace(":", "%3a")
+    return f"{paragraph['Package']}_{version}_{paragraph['Architecture']}.deb", int(paragraph["Size"])
 
 
 def own_apt(folder: Path) -> Callable[..., str]:

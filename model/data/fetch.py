@@ -60,6 +60,8 @@ def load_debian(package: Package, folder: Path) -> Repository:
     entries: dict[str, bytes] = {}
     for archive in reversed(archives_of(package, folder)):
         unpacked = read_archive(archive)
+        if package.registry == "debian" and archive.suffix == ".deb":  # came for its notice alone
+            unpacked = {p: b for p, b in unpacked.items() if p == "debian/copyright"}
         if ".debian.tar." in archive.name:
             unpacked = {f"debian/{p.removeprefix('debian/')}": b for p, b in unpacked.items()}
         entries = {p: b for p, b in entries.items() if p.startswith("debian/")} | unpacked

@@ -14,6 +14,7 @@ LANGUAGES = {
     ".cjs": "javascript", ".py": "python", ".pyi": "python",
     ".c": "c/c++", ".h": "c/c++", ".cc": "c/c++", ".cpp": "c/c++", ".hpp": "c/c++",
     ".cxx": "c/c++", ".hh": "c/c++", ".go": "go", ".rs": "rust", ".java": "java",
+    ".rb": "ruby", ".php": "php", ".cs": "c#", ".kt": "kotlin",
     ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".json": "json", ".yaml": "yaml",
     ".yml": "yaml", ".md": "markdown", ".toml": "toml", ".css": "css",
     ".html": "html",
