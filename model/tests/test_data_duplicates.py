@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 
 from duplicates import SeenTexts, sketch_of
-from fetch import Repository, without_duplicates
+from fetch import Repository, filtered, without_duplicates
 from packages import Package
 from select_files import SourceFile
 
@@ -75,3 +75,13 @@ def test_readable_files_beyond_the_cap_of_a_held_out_package_count_too() -> None
     held.files = []
     without_duplicates([train, held])
     assert train.files == []
+
+
+@pytest.mark.parametrize(("split", "taken"), [("train", ["a.py", "b.rb"]), ("valid", ["a.py"])])
+def test_a_language_that_came_later_leaves_the_held_out_texts_as_they_were(
+    split: str, taken: list[str]
+) -> None:
+    package = Package("pypi", "shop", "1", "MIT", "python", split)
+    text = b"def price(order)\n  order.price\nend\n" * 4
+    files = filtered(package, {"a.py": text, "b.rb": text}).files
+    assert [f.path for f in files] == taken
