@@ -91,18 +91,23 @@ def repository_tokens(tokenizer: Tokenizer, path: Path, rng: random.Random) -> I
 
 
 def segments(
-    tokenizer: Tokenizer, repositories: list[Path], length: int, rng: random.Random
+    tokenizer: Tokenizer,
+    repositories: list[Path],
+    length: int,
+    rng: random.Random,
+    weights: list[float] | None = None,
 ) -> Iterator[tuple[list[int], bool]]:
     """Endless (length + 1 tokens, opens a walk); the last token of a segment is the first of the next.
 
-    A row leaves its repository after some segments: else a batch would be a few repositories for hundreds of steps,
+    Repositories are drawn alike unless weights are given. A row leaves its repository after some segments: else a batch would be a few repositories for hundreds of steps,
     and the weights would learn those rather than code.
     """
     while True:
         left = rng.choice(WALK_SEGMENTS)
         waiting: list[int] = []
         opens = True
-        for ids in repository_tokens(tokenizer, rng.choice(repositories), rng):
+        drawn = rng.choices(repositories, weights)[0] if weights else rng.choice(repositories)
+        for ids in repository_tokens(tokenizer, drawn, rng):
             waiting += ids
             while left > 0 and len(waiting) > length:
                 yield waiting[: length + 1], opens
@@ -117,14 +122,26 @@ def segments(
 
 
 def batches(
-    tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: int | str, pattern: str = "*.jsonl"
+    tokenizer: Tokenizer,
+    corpus: Path,
+    rows: int,
+    length: int,
+    seed: int | str,
+    pattern: str = "*.jsonl",
+    evenly: bool = False,
 ) -> Iterator[Batch]:
-    """Endless batches from the repositories whose file names match the pattern."""
+    """Endless batches from the repositories whose file names match the pattern.
+
+    With evenly, small ones are drawn less often, so that all text is read about equally often: a walk ends with a small
+    repository and in the middle of a large one, so what it reads grows as the root of the size, and so does the draw.
+    """
     repositories = sorted(corpus.glob(pattern))
     if not repositories:
         raise FileNotFoundError(f"no {pattern} repositories in {corpus}; run model/data/fetch.py first")
+    weights = [path.stat().st_size ** 0.5 for path in repositories] if evenly else None
     walkers = [
-        segments(tokenizer, repositories, length, random.Random(f"{seed}/{row}")) for row in range(rows)
+        segments(tokenizer, repositories, length, random.Random(f"{seed}/{row}"), weights)
+        for row in range(rows)
     ]
     while True:
         drawn = [next(walker) for walker in walkers]
@@ -142,13 +159,13 @@ class ReaderRows(IterableDataset):
 
     def __iter__(self) -> Iterator[Batch]:
         seed = f"{self.seed}/{get_worker_info().id}"
-        return batches(self.tokenizer, self.corpus, self.rows, self.length, seed)
+        return batches(self.tokenizer, self.corpus, self.rows, self.length, seed, evenly=True)
 
 
 def batches_of_readers(
     tokenizer: Tokenizer, corpus: Path, rows: int, length: int, seed: str, readers: int
 ) -> Iterator[Batch]:
-    """As batches(), each of the readers a process that prepares rows // readers of the rows ahead of their use."""
+    """As batches() evenly, each of the readers a process that prepares rows // readers of the rows ahead of their use."""
     if rows % readers:
         raise ValueError(f"{rows} rows cannot be shared by {readers} readers; take a multiple")
     share = ReaderRows(tokenizer, corpus, rows // readers, length, seed)

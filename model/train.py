@@ -246,7 +246,7 @@ def start_worker(worker: int, args: argparse.Namespace, meeting: str) -> None:
 def training_text(args: argparse.Namespace, tokenizer: Tokenizer, seed: str) -> Iterator[Batch]:
     corpus = args.corpus / "train"
     if args.readers == 0:
-        return batches(tokenizer, corpus, args.rows, args.length, seed)
+        return batches(tokenizer, corpus, args.rows, args.length, seed, evenly=True)
     return batches_of_readers(tokenizer, corpus, args.rows, args.length, seed, args.readers)
 
 

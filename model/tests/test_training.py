@@ -79,7 +79,9 @@ def test_readers_prepare_the_rows_that_one_process_would_draw_with_their_seeds(
     files = [{"path": f"f{i}.py", "text": f"x{i} = {i}\n" * 30} for i in range(5)]
     (tmp_path / "pypi__demo.jsonl").write_text("".join(json.dumps(f) + "\n" for f in files))
     together = stream.batches_of_readers(tokenizer, tmp_path, rows=4, length=64, seed="3", readers=2)
-    alone = [stream.batches(tokenizer, tmp_path, rows=2, length=64, seed=f"3/{i}") for i in range(2)]
+    alone = [
+        stream.batches(tokenizer, tmp_path, rows=2, length=64, seed=f"3/{i}", evenly=True) for i in range(2)
+    ]
     for _ in range(5):
         joined, parts = next(together), [next(source) for source in alone]
         assert torch.equal(joined.inputs, torch.cat([part.inputs for part in parts]))
@@ -87,6 +89,28 @@ def test_readers_prepare_the_rows_that_one_process_would_draw_with_their_seeds(
         assert torch.equal(joined.reset, torch.cat([part.reset for part in parts]))
     with pytest.raises(ValueError, match="multiple"):
         next(stream.batches_of_readers(tokenizer, tmp_path, rows=3, length=64, seed="3", readers=2))
+
+
+@pytest.mark.parametrize(("evenly", "least", "most"), [(True, 1.0, 1.5), (False, 3.0, 9.0)])
+def test_text_of_small_repositories_is_read_as_often_as_that_of_large_ones_if_asked(
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    evenly: bool,
+    least: float,
+    most: float,
+) -> None:
+    sizes = {"a": 20, "b": 80, "c": 320}  # files of 1,000 characters, here tokens that name their repository
+    monkeypatch.setattr(
+        stream, "encode_file", lambda tokenizer, path, text, rng: [100 + ord(path)] * len(text)
+    )
+    for name, count in sizes.items():
+        line = json.dumps({"path": name, "text": "x" * 1000}) + "\n"
+        (tmp_path / f"pypi__{name}.jsonl").write_text(line * count)
+    source = stream.batches(tokenizer, tmp_path, rows=4, length=2048, seed=1, evenly=evenly)
+    read = sum(batch.inputs.flatten().bincount(minlength=300) for batch in itertools.islice(source, 2000))
+    passes = [read[100 + ord(name)].item() / count for name, count in sizes.items()]
+    assert least < max(passes) / min(passes) < most
 
 
 def test_missing_corpus_says_what_to_run(tokenizer: Tokenizer, tmp_path: Path) -> None:
