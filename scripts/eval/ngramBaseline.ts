@@ -20,8 +20,8 @@ import { randomSource, shuffled } from "./random.ts";
 /** Tokens, the last of which is predicted. Ten of the model's are about six of a lexer's. */
 const CORPUS_ORDER = 6;
 const CACHE_ORDER = 10;
-/** Of each repository: all of them are seen, in every language. */
-const CORPUS_CHARACTERS = 30_000;
+/** Of all repositories together, as many of each: all of them are seen, in every language. */
+const CORPUS_CHARACTERS = 17_000_000;
 const FITTED_REPOSITORIES = 24;
 const FITTED_FILES = 3;
 const MOST_FITTED_CHARACTERS = 500_000;
@@ -40,7 +40,7 @@ export function fitNgrams(tokenizer: Tokenizer, training: readonly CorpusReposit
   const fitted = new Set(small.slice(0, FITTED_REPOSITORIES));
   const corpus = new Counts(CORPUS_ORDER, 1 << 25);
   for (const repository of mixed.filter((one) => !fitted.has(one))) {
-    let left = CORPUS_CHARACTERS;
+    let left = CORPUS_CHARACTERS / mixed.length;
     for (const { text } of shuffled(repository.files, random)) {
       if (left <= 0) break;
       append(corpus, tokenizer, text.slice(0, left));
