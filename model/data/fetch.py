@@ -171,12 +171,12 @@ def cap_config(repositories: list[Repository], share: float) -> None:
             r.files = [f for f in r.files if id(f) not in dropped]
 
 
-def write(repositories: list[Repository], out: Path) -> None:
-    """Write one JSON-lines file a package and remove those of earlier lists."""
+def write(repositories: list[Repository], out: Path, splits: tuple[str, ...] = ("valid", "train")) -> None:
+    """Write one JSON-lines file a package of the splits and remove those of earlier lists."""
     wanted = set()
     for repository in repositories:
         package = repository.package
-        if package.split == "test" or not repository.files:
+        if package.split not in splits or not repository.files:
             continue
         path = out / package.split / f"{package.slug}.jsonl"
         wanted.add(path)
@@ -185,7 +185,7 @@ def write(repositories: list[Repository], out: Path) -> None:
             for f in dependency_order(repository.files):
                 line = json.dumps({"path": f.path, "text": f.text}, ensure_ascii=False)
                 stream.write(line + "\n")
-    for path in out.glob("*/*.jsonl"):
+    for path in (p for split in splits for p in out.glob(f"{split}/*.jsonl")):
         if path not in wanted:
             path.unlink()
 
@@ -197,6 +197,8 @@ def report(repositories: list[Repository], dropped: dict[str, int]) -> None:
         print(f"{r.package.split:6}{r.package.slug:56}{len(r.files):6}{size / 1e6:8.2f} MB")
     for split in ("train", "valid"):
         own = [r for r in repositories if r.package.split == split and r.files]
+        if not own:
+            continue
         files = [f for r in own for f in r.files]
         total = sum(f.size_bytes for f in files)
         print(f"\n{split}: {len(own)} packages, {len(files)} files, {total / 1e6:.1f} MB")
@@ -215,13 +217,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / ".cache/corpus")
     parser.add_argument("--config-share", type=float, default=0.08)
     parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument(
+        "--held-out", action="store_true", help="only split valid, which no train package changes"
+    )
     args = parser.parse_args()
 
-    packages = read_packages(args.packages)
+    packages = [p for p in read_packages(args.packages) if not (args.held_out and p.split == "train")]
     repositories, failures = load_all(packages, args.cache, args.jobs)
     dropped = without_duplicates(repositories)
     cap_config(repositories, args.config_share)
-    write(repositories, args.out)
+    write(repositories, args.out, ("valid",) if args.held_out else ("valid", "train"))
     report(repositories, dropped)
     for failure in failures:
         print("failed:", failure, file=sys.stderr)

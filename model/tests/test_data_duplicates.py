@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 
 from duplicates import SeenTexts, sketch_of
-from fetch import Repository, filtered, without_duplicates
+from fetch import Repository, filtered, without_duplicates, write
 from packages import Package
 from select_files import SourceFile
 
@@ -85,3 +85,12 @@ def test_a_language_that_came_later_leaves_the_held_out_texts_as_they_were(
     text = b"def price(order)\n  order.price\nend\n" * 4
     files = filtered(package, {"a.py": text, "b.rb": text}).files
     assert [f.path for f in files] == taken
+
+
+def test_a_written_split_loses_what_the_list_no_longer_has_and_the_others_stay(tmp_path: Path) -> None:
+    for name in ("train/pypi__kept.jsonl", "valid/pypi__gone.jsonl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("{}\n")
+    write([repository("valid", "a = 1"), repository("test", "b = 2")], tmp_path, ("valid",))
+    found = {str(p.relative_to(tmp_path)) for p in tmp_path.glob("*/*")}
+    assert found == {"train/pypi__kept.jsonl", "valid/pypi__valid-1.jsonl"}
