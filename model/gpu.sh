@@ -2,7 +2,7 @@
 # Training on a GPU machine that is lent for minutes and fetches nothing: the text is packed here and carried there in parts.
 #
 #   model/gpu.sh pack PARTS             here: .cache/corpus into .cache/gpu/part-01.tar.xz and so on
-#   model/gpu.sh unpack                 there, once a part: what lies in .cache/gpu into $CORPUS
+#   model/gpu.sh unpack                 there, once a part: what lies in .cache/gpu into $CORPUS, and away from there
 #   model/gpu.sh compile HEADS ARGS     there: a step at each number of state heads, so that training finds their graphs
 #   model/gpu.sh train MINUTES ARGS     there: trains, scores means of the last checkpoints, leaves both in $OUT
 #
@@ -28,7 +28,7 @@ pack() {
 unpack() {
   mkdir -p "$CORPUS"
   local part
-  for part in .cache/gpu/*.tar.xz; do tar xJf "$part" -C "$CORPUS"; done
+  for part in .cache/gpu/*.tar.xz; do tar xJf "$part" -C "$CORPUS" && rm "$part"; done
   find "$CORPUS" -name '*.jsonl' | wc -l
 }
 

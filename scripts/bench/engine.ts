@@ -71,7 +71,7 @@ async function keystrokeMs({ model }: Bench, state: State): Promise<Quantiles> {
 export async function byRatio(bench: Bench) {
   const { heads } = bench.model.info;
   const rows = [];
-  for (const stateHeads of [heads, (3 * heads) / 4, heads / 2, 0]) {
+  for (const stateHeads of [heads, Math.round(0.75 * heads), Math.round(0.5 * heads), 0]) {
     const state = await stateAfter(bench, stateHeads, WINDOW, READ_TOKENS);
     rows.push({
       hybridRatio: stateHeads / heads,
@@ -91,7 +91,7 @@ export async function byRatio(bench: Bench) {
 /** Decoding with one other process that wants a core all the time, as a compiler beside an editor does. */
 async function besideBusyProcess(bench: Bench) {
   const { heads } = bench.model.info;
-  const state = await stateAfter(bench, (3 * heads) / 4, WINDOW, READ_TOKENS);
+  const state = await stateAfter(bench, Math.round(0.75 * heads), WINDOW, READ_TOKENS);
   const quiet = await decodeTokensPerSecond(bench, state);
   const neighbour = spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
   const busy = await decodeTokensPerSecond(bench, state);
