@@ -28,7 +28,10 @@ pack() {
 unpack() {
   mkdir -p "$CORPUS"
   local part
-  for part in .cache/gpu/*.tar.xz; do tar xJf "$part" -C "$CORPUS" && rm "$part"; done
+  for part in .cache/gpu/*.tar.xz; do
+    tar xJf "$part" -C "$CORPUS"
+    rm "$part"
+  done
   find "$CORPUS" -name '*.jsonl' | wc -l
 }
 
