@@ -11,8 +11,8 @@ export interface Comparison {
   readonly known: KnownFiles;
   /** Paths of files that are new or have another content. */
   readonly changed: readonly string[];
-  /** How many files of the state exist no more. */
-  readonly gone: number;
+  /** Files of the state that would not be read now. */
+  readonly gone: readonly ReadFileRecord[];
 }
 
 export async function compare(
@@ -31,5 +31,7 @@ export async function compare(
     if (hash) known.set(file.path, { file, hash });
     if (hash !== read.hash) changed.push(file.path);
   }
-  return { known, changed, gone: recorded.size - known.size };
+  const isKnown = new Set([...known.values()].map(({ file }) => `${file.folder}:${file.relativePath}`));
+  const gone = records.filter(({ folder, path }) => !isKnown.has(`${folder}:${path}`));
+  return { known, changed, gone };
 }

@@ -1,12 +1,12 @@
 /** The repository's state: read once in the background, kept up to date by appending what changes, restored after a restart. */
 import { createHash } from "node:crypto";
-import { sep } from "node:path";
+import { basename, join } from "node:path";
 import type { Model, Recall, State } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { compare, type KnownFiles } from "./comparison.ts";
-import { isForeignFolder } from "./fileRules.ts";
+import type { FilePolicy } from "./filePolicy.ts";
 import { LiveTexts } from "./liveTexts.ts";
 import { readInto } from "./reading.ts";
 import { readText } from "./readText.ts";
@@ -15,13 +15,11 @@ import {
   BYTES_PER_TOKEN,
   findWorkspaceFile,
   listFiles,
-  policyOf,
   type Reader,
-  type SourceOptions,
   tokenise,
   tokenStream,
 } from "./sources.ts";
-import type { StateStore } from "./stateStore.ts";
+import type { StateKey, StateStore } from "./stateStore.ts";
 import { TokenEstimate } from "./tokenEstimate.ts";
 
 const BUDGET_TOKENS = 1_000_000;
@@ -33,8 +31,7 @@ const MOST_CHANGED_SHARE = 0.25;
 const FEW_FILES = 20;
 
 export interface MemorySettings {
-  readonly folders: readonly string[];
-  readonly exclude: readonly string[];
+  readonly policy: FilePolicy;
   readonly stateHeads: number;
   readonly attentionWindow: number;
 }
@@ -71,6 +68,8 @@ export class RepositoryMemory {
   readonly live: LiveTexts;
   readonly #reader: Required<Reader>;
   #wasRestored = false;
+  /** Those that the state was read with: the present ones may forbid what is in it. */
+  #stateSettings: MemorySettings;
   /** Counts states that do not continue the one before: another reading, other settings. */
   #generation = 0;
   #progress: MemoryProgress = { reading: false, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 };
@@ -88,11 +87,11 @@ export class RepositoryMemory {
   constructor(context: MemoryContext, settings: MemorySettings) {
     this.#context = context;
     this.#settings = settings;
+    this.#stateSettings = settings;
     this.#state = context.model.initialState(settings.stateHeads, settings.attentionWindow);
     this.#recall = this.#emptyRecall();
     const { tokenizer, log } = context;
-    const policy = (path: string) => policyOf(this.#settings.folders, path, this.#settings.exclude);
-    this.live = new LiveTexts({ tokenizer, log, policyOf: policy }, this.#recall);
+    this.live = new LiveTexts({ tokenizer, log, policy: () => this.#settings.policy }, this.#recall);
     this.#reader = { tokenizer, log, textAt: async (path) => this.live.read(path) ?? (await readText(path)) };
   }
 
@@ -113,6 +112,11 @@ export class RepositoryMemory {
     return this.#progress;
   }
 
+  /** Whether the state has the text of the file at a path as it was read last. */
+  hasRead(path: string): boolean {
+    return this.#known.has(path);
+  }
+
   /** Whether the state goes on from one that was saved, which has read what was on disk then. */
   get wasRestored(): boolean {
     return this.#wasRestored;
@@ -128,6 +132,8 @@ export class RepositoryMemory {
     this.live.reconsider();
     this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
     return this.#enqueue(async () => {
+      await this.#context.store?.keepOnly(this.#storeKey());
+      if (settings.policy !== this.#stateSettings.policy) await this.#forgetForbidden(this.#known.keys());
       const restored = options.fromDisk && (await this.#restore(signal));
       if (!restored) await this.#readAll(signal);
       this.#report({ ...this.#progress, reading: false });
@@ -136,7 +142,7 @@ export class RepositoryMemory {
 
   /** A file was created, saved or deleted; the state continues with its new text a little later. */
   noteChange(path: string): void {
-    if (this.#disposed || path.split(sep).some(isForeignFolder)) return;
+    if (this.#disposed || !this.#settings.policy.mayMatter(path)) return;
     this.#changed.add(path);
     clearTimeout(this.#settleTimer);
     this.#settleTimer = setTimeout(() => void this.#appendChanged(), this.#context.settleMs);
@@ -192,8 +198,9 @@ export class RepositoryMemory {
 
   async #readAll(signal: AbortSignal): Promise<void> {
     const { model, log } = this.#context;
-    const { folders, stateHeads, attentionWindow } = this.#settings;
-    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
+    const settings = this.#settings;
+    const { policy, stateHeads, attentionWindow } = settings;
+    const files = await listFiles(policy, BUDGET_TOKENS * BYTES_PER_TOKEN, { log, signal });
     if (signal.aborted) throw new Cancelled();
     const known: KnownFiles = new Map();
     const estimate = new TokenEstimate(files, BUDGET_TOKENS);
@@ -205,7 +212,7 @@ export class RepositoryMemory {
     const start = model.initialState(stateHeads, attentionWindow);
     const recall = this.#emptyRecall();
     if (publishes) this.#replaceRecall(recall);
-    const stream = tokenStream(this.#reader, folders, files, ({ file, hash, tokens }) => {
+    const stream = tokenStream(this.#reader, policy.paths, files, ({ file, hash, tokens }) => {
       known.set(file.path, { file, hash });
       recall.take(file.path, tokens);
       estimate.count(file, tokens.length);
@@ -235,6 +242,7 @@ export class RepositoryMemory {
     if (read.state === start) this.#publish(model.initialState(stateHeads, attentionWindow), true);
     else if (read.state !== this.#state) this.#publish(read.state, true);
     this.#known = known;
+    this.#stateSettings = settings;
     this.#wasRestored = false;
     this.#replaceRecall(recall);
     this.#streamHash = read.streamHash;
@@ -247,12 +255,14 @@ export class RepositoryMemory {
   /** The saved state, with the files appended that changed since; false when there is none that fits. */
   async #restore(signal: AbortSignal): Promise<boolean> {
     const { store, model, log } = this.#context;
-    const { folders } = this.#settings;
-    const stored = folders.length > 0 ? await store?.load(this.#storeKey()) : undefined;
+    const { policy } = this.#settings;
+    const stored = policy.folders.length > 0 ? await store?.load(this.#storeKey()) : undefined;
     if (!stored) return false;
-    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, this.#sourceOptions(signal));
+    const files = await listFiles(policy, BUDGET_TOKENS * BYTES_PER_TOKEN, { log, signal });
     const { known, changed, gone } = await compare(files, stored.reading.files, signal);
-    if (changed.length + gone > mostAppended(stored.reading.files.length)) return false;
+    const gonePaths = gone.map(({ folder, path }) => join(policy.paths[folder] ?? "", path));
+    if (await this.#forgetForbidden(gonePaths)) return false;
+    if (changed.length + gone.length > mostAppended(stored.reading.files.length)) return false;
     try {
       const state = await model.restore(stored.bytes);
       if (state.stateHeads !== this.#settings.stateHeads) throw new Error("it has another hybrid ratio");
@@ -262,6 +272,7 @@ export class RepositoryMemory {
       return false;
     }
     this.#known = known;
+    this.#stateSettings = this.#settings;
     this.#wasRestored = true;
     this.#streamHash = stored.reading.streamHash;
     const { tokensRead } = stored.reading;
@@ -301,8 +312,11 @@ export class RepositoryMemory {
     return this.#enqueue(async () => {
       const paths = [...this.#changed];
       this.#changed.clear();
-      // Another branch was checked out, or the like: then the order of all files matters again.
-      if (paths.length > Math.max(FEW_FILES, mostAppended(this.#known.size))) {
+      const hasNewRules = paths.some((path) => basename(path) === ".gitignore");
+      if (hasNewRules) this.live.reconsider();
+      const isForbidden = hasNewRules && (await this.#forgetForbidden(this.#known.keys()));
+      // A state cannot forget. Or another branch was checked out, or the like: then the order of all files matters again.
+      if (isForbidden || paths.length > Math.max(FEW_FILES, mostAppended(this.#known.size))) {
         await this.#readAll(signal);
         return this.#report({ ...this.#progress, reading: false });
       }
@@ -312,7 +326,7 @@ export class RepositoryMemory {
 
   async #append(path: string, signal: AbortSignal, textAt = this.#reader.textAt): Promise<void> {
     const { model, log } = this.#context;
-    const file = await findWorkspaceFile(this.#settings.folders, path, this.#sourceOptions(signal));
+    const file = await findWorkspaceFile(this.#settings.policy, path);
     if (!file) {
       // A state cannot forget; the file just does not count as known any more.
       this.#known.delete(path);
@@ -347,6 +361,23 @@ export class RepositoryMemory {
     this.#saveLater();
   }
 
+  /** What the policy leaves out by now is recalled no more; whether there is any, which only another reading takes from the state. */
+  async #forgetForbidden(paths: Iterable<string>): Promise<boolean> {
+    const { policy } = this.#settings;
+    const verdicts = await Promise.all(
+      Array.from(paths, async (path) => ({ path, verdict: await policy.judge(path) })),
+    );
+    const forbidden = verdicts.filter(
+      ({ verdict }) =>
+        verdict.kind === "outside" || (verdict.kind === "left out" && verdict.because !== "no file"),
+    );
+    for (const { path } of forbidden) {
+      this.#known.delete(path);
+      this.#recall.forget(path);
+    }
+    return forbidden.length > 0;
+  }
+
   #publish(state: State, anew: boolean): void {
     const before = this.#state;
     this.#state = state;
@@ -361,7 +392,7 @@ export class RepositoryMemory {
   }
 
   #saveLater(): void {
-    if (this.#disposed || !this.#context.store || this.#settings.folders.length === 0) return;
+    if (this.#disposed || !this.#context.store || this.#settings.policy.folders.length === 0) return;
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.#save(), this.#context.saveMs);
     this.#saveTimer.unref();
@@ -372,6 +403,8 @@ export class RepositoryMemory {
     this.#saveTimer = undefined;
     const { store, model, log } = this.#context;
     if (!store || this.#disposed || this.#state.tokenCount === 0) return;
+    // It is being read anew, by rules that may forbid what is in this one.
+    if (this.#stateSettings !== this.#settings) return;
     const files = [...this.#known.values()].map(({ file, hash }) => ({
       folder: file.folder,
       path: file.relativePath,
@@ -385,16 +418,19 @@ export class RepositoryMemory {
     }
   }
 
-  #storeKey(): string {
+  #storeKey(): StateKey {
     const { model, tokenizer } = this.#context;
-    const { folders, exclude, stateHeads, attentionWindow } = this.#settings;
-    const identity = [model.info.hash, tokenizer.hash, stateHeads, attentionWindow, folders, exclude];
-    return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
+    const { policy, stateHeads, attentionWindow } = this.#settings;
+    return {
+      folders: hashOf(policy.paths),
+      policy: policy.key,
+      reading: hashOf([model.info.hash, tokenizer.hash, stateHeads, attentionWindow]),
+    };
   }
+}
 
-  #sourceOptions(signal: AbortSignal): SourceOptions {
-    return { exclude: this.#settings.exclude, log: this.#context.log, signal };
-  }
+function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }
 
 /** Beyond that many changed files, of so many, reading all of them in their order is better. */

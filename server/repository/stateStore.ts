@@ -15,6 +15,15 @@ export interface ReadFileRecord {
   readonly hash: string;
 }
 
+/** Each in hexadecimal digits, of which the first count. */
+export interface StateKey {
+  readonly folders: string;
+  /** What may be read of them. */
+  readonly policy: string;
+  /** With which model, and how. */
+  readonly reading: string;
+}
+
 export interface StoredReading {
   /** Of all tokens read, in order. */
   readonly streamHash: string;
@@ -31,7 +40,8 @@ export class StateStore {
     this.#log = log;
   }
 
-  async load(key: string): Promise<{ reading: StoredReading; bytes: Uint8Array } | undefined> {
+  async load(stateKey: StateKey): Promise<{ reading: StoredReading; bytes: Uint8Array } | undefined> {
+    const key = nameOf(stateKey);
     try {
       const reading = parseReading(await readFile(this.#manifestPath(key), "utf8"));
       if (!reading) throw new Error("its description is damaged");
@@ -44,15 +54,27 @@ export class StateStore {
   }
 
   /** The description is replaced last and at once: a crash leaves the old entry or the new one. */
-  async save(key: string, reading: StoredReading, bytes: Uint8Array): Promise<void> {
+  async save(stateKey: StateKey, reading: StoredReading, bytes: Uint8Array): Promise<void> {
+    const key = nameOf(stateKey);
     try {
       await mkdir(this.#directory, { recursive: true });
       await replaceFile(this.#statePath(key, reading.streamHash), bytes);
       await replaceFile(this.#manifestPath(key), JSON.stringify({ version: VERSION, ...reading }));
       await this.#removeStale(key, reading.streamHash);
+      await this.keepOnly(stateKey);
     } catch (cause) {
       this.#log.warn(`The repository state cannot be saved in ${this.#directory}: ${reasonOf(cause)}`);
     }
+  }
+
+  /** Of these folders, removes what was saved under another policy: it may hold what this one forbids. */
+  async keepOnly({ folders, policy }: StateKey): Promise<void> {
+    const names = await readdir(this.#directory).catch(() => []);
+    const [ofFolders, ofPolicy] = [partOf(folders), partOf(folders) + partOf(policy)];
+    const forbidden = names.filter(
+      (name) => (name.startsWith(ofFolders) && !name.startsWith(ofPolicy)) || WITHOUT_POLICY.test(name),
+    );
+    await Promise.all(forbidden.map((name) => rm(join(this.#directory, name), { force: true })));
   }
 
   #manifestPath(key: string): string {
@@ -79,6 +101,17 @@ export class StateStore {
     stale.push(...names.filter((name) => oldKeys.some((old) => name.startsWith(old))));
     await Promise.all(stale.map((name) => rm(join(this.#directory, name), { force: true })));
   }
+}
+
+/** Saved when names did not tell under which policy. */
+const WITHOUT_POLICY = /^[0-9a-f]{32}(\.json|-[0-9a-f]{16}\.state)/;
+
+function partOf(hash: string): string {
+  return hash.slice(0, 16);
+}
+
+function nameOf({ folders, policy, reading }: StateKey): string {
+  return partOf(folders) + partOf(policy) + partOf(reading);
 }
 
 async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
