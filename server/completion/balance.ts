@@ -36,11 +36,16 @@ export interface Balance {
   readonly uneven: number;
 }
 
-/** Of the cursor's line, below the text `above`. */
-export function balanceOf(above: string, line: string): Balance {
+/** The brackets that are open below these lines. */
+export function openAfter(above: string): readonly string[] {
+  return scan(above.slice(-LOOKED_BACK)).open;
+}
+
+/** Of the cursor's line, where these brackets are open. */
+export function balanceOf(openBefore: readonly string[], line: string): Balance {
   const own = scan(line);
   // A closer may be for any of the lines above.
-  const { open } = scan(above.slice(-LOOKED_BACK));
+  const open = [...openBefore];
   const foreign = own.unopened.filter((offset) => {
     const at = open.lastIndexOf(OPENER_OF[line.charAt(offset)] ?? "");
     if (at >= 0) open.length = at;

@@ -139,7 +139,7 @@ export class Completer {
     this.#context.syntax.follow({ ...document, text: around.before + around.after });
     using finish = new Finish(document, around, this.#context.syntax);
     const rest = this.#shown.remainders(this.#placeOf(attempt, settings));
-    const joins = await Promise.all(rest.map((text) => finish.join(text)));
+    const joins = await Promise.all(rest.map((text) => finish.rejoin(text)));
     if (joins.length > 0) return this.#offer(attempt, { joins }, {});
     if (!manual && !settings.inComments && (await finish.isInComment()))
       return this.#offer(attempt, { joins, nothing: "the cursor is in a comment" }, {});

@@ -51,6 +51,11 @@ export class Finish implements Disposable {
     return join;
   }
 
+  /** Of what is left of a text that was finished before: with nothing to the right, it ends where it ended. */
+  async rejoin(text: string): Promise<Join> {
+    return isBlank(lineAfter(this.#around.after)) ? { text, replaced: 0 } : await this.join(text);
+  }
+
   /** Of a text that is clean: where it ends, and what it replaces. */
   join(text: string): Promise<Join> {
     return joined(text, this.#around, isProse(this.#document.languageId), async () => {

@@ -3,7 +3,7 @@
  * the document parses best, then the longest, then the one after which the line is best in balance, then the one that repeats
  * least of what stands there already.
  */
-import { balanceOf, unopened } from "./balance.ts";
+import { balanceOf, openAfter, unopened } from "./balance.ts";
 import { closersAhead, hasOnlyClosers, isPunctuation } from "./closers.ts";
 import { lineAfter, lineBefore, type Surroundings } from "./request.ts";
 
@@ -29,17 +29,19 @@ export async function joined(
   costOf: () => Promise<Cost | undefined>,
 ): Promise<Join> {
   const rest = lineAfter(around.after).trimEnd();
-  const joins = waysToJoin(withoutFollowingLines(text, around), rest, isProse);
-  return joins.length === 1 ? best(joins, around, rest) : best(joins, around, rest, await costOf());
+  const [first, ...others] = waysToJoin(withoutFollowingLines(text, around), rest, isProse);
+  if (!first) return { text, replaced: 0 };
+  return others.length === 0 ? first : best([first, ...others], around, rest, await costOf());
 }
 
 function best(joins: readonly Join[], around: Surroundings, rest: string, costOf?: Cost): Join {
   const line = lineBefore(around.before);
   const above = around.before.slice(0, around.before.length - line.length);
+  const open = openAfter(above);
   let chosen: Join | undefined;
   let least: readonly number[] = [];
   for (const join of joins) {
-    const { foreign, uneven } = balanceOf(above, `${line}${join.text}${rest.slice(join.replaced)}`);
+    const { foreign, uneven } = balanceOf(open, `${line}${join.text}${rest.slice(join.replaced)}`);
     const cost = costOf?.(join) ?? Number.POSITIVE_INFINITY;
     // Who knows the grammar knows which closers belong.
     const costs = [cost, Number.isFinite(cost) ? 0 : foreign, -join.text.length, uneven];

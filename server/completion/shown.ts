@@ -54,7 +54,8 @@ export class ShownCompletions {
 
 function isSame(a: Basis, b: Basis): boolean {
   if (a === b) return true;
-  if (a.state !== b.state || JSON.stringify(a.settings) !== JSON.stringify(b.settings)) return false;
+  if (a.state !== b.state) return false;
+  if (a.settings !== b.settings && JSON.stringify(a.settings) !== JSON.stringify(b.settings)) return false;
   return sameTexts(a.others, b.others);
 }
 
