@@ -173,7 +173,7 @@ export class Completer {
     const shape = (text: string) => shapeOf(around, request.manual, text);
     const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
     const advancedMs = performance.now();
-    const generation = await generateLines(model, tokenizer, state, {
+    const generating = generateLines(model, tokenizer, state, {
       healing,
       recall: () => this.#context.recallAt(request.document.uri, lineStartIn(request.document, around)),
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
@@ -181,6 +181,7 @@ export class Completer {
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),
       signal,
     });
+    const [generation] = await Promise.all([generating, finish.prepare()]);
     throwIfCancelled(signal);
     this.#pause.noteLatency(performance.now() - begunMs);
     const figures = {

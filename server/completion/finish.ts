@@ -35,6 +35,13 @@ export class Finish implements Disposable {
     this.#syntax = syntax;
   }
 
+  /** Looks at the syntax while the model writes, where there may be a choice: what a line opened is closed by its rest. */
+  async prepare(): Promise<void> {
+    const { before, after } = this.#around;
+    const mayChoose = !isBlank(lineAfter(after)) || missingClosers(lineBefore(before)) !== "";
+    if (mayChoose) await this.#siteHere();
+  }
+
   async finish({ text: written, ...draft }: Draft): Promise<Finished> {
     const { text, droppedBy } = clean({
       ...draft,
