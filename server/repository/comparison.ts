@@ -4,15 +4,19 @@ import { readText } from "./readText.ts";
 import type { WorkspaceFile } from "./sources.ts";
 import type { ReadFileRecord } from "./stateStore.ts";
 
-/** By path: what is in the state, with the hash of the content that is. */
-export type KnownFiles = Map<string, { readonly file: WorkspaceFile; readonly hash: string }>;
+/** By path: what is in the state, with the hash of the content that is, and its tokens with the header. */
+export type KnownFiles = Map<string, KnownFile>;
+
+export interface KnownFile {
+  readonly file: WorkspaceFile;
+  readonly hash: string;
+  readonly tokens: number;
+}
 
 export interface Comparison {
   readonly known: KnownFiles;
-  /** Paths of files that are new or have another content. */
-  readonly changed: readonly string[];
-  /** How many files of the state exist no more. */
-  readonly gone: number;
+  /** New or with another content, in reading order; those of the state are known, too. */
+  readonly changed: readonly WorkspaceFile[];
 }
 
 export async function compare(
@@ -20,16 +24,16 @@ export async function compare(
   records: readonly ReadFileRecord[],
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const recorded = new Map(records.map((record) => [`${record.folder}:${record.path}`, record.hash]));
+  const recorded = new Map(records.map((record) => [`${record.folder}:${record.path}`, record]));
   const known: KnownFiles = new Map();
-  const changed: string[] = [];
+  const changed: WorkspaceFile[] = [];
   for (const file of files) {
     if (signal.aborted) throw new Cancelled();
     const read = await readText(file.path);
     if (read.kind === "skipped") continue;
-    const hash = recorded.get(`${file.folder}:${file.relativePath}`);
-    if (hash) known.set(file.path, { file, hash });
-    if (hash !== read.hash) changed.push(file.path);
+    const record = recorded.get(`${file.folder}:${file.relativePath}`);
+    if (record) known.set(file.path, { file, hash: record.hash, tokens: record.tokens });
+    if (record?.hash !== read.hash) changed.push(file);
   }
-  return { known, changed, gone: recorded.size - known.size };
+  return { known, changed };
 }

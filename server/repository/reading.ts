@@ -20,6 +20,13 @@ export interface ReadingOptions {
   readonly onBatch: (soFar: ReadSoFar) => boolean;
 }
 
+export interface ReadSettings {
+  readonly folders: readonly string[];
+  readonly exclude: readonly string[];
+  readonly stateHeads: number;
+  readonly attentionWindow: number;
+}
+
 /** Advances `start` (not disposed of) over all tokens of the stream; at most `budgetTokens` of them. */
 export async function readInto(
   model: Model,

@@ -1,0 +1,281 @@
+/** Reads the repository into a state and follows what changes; the state before serves until a better one is there. */
+import type { Model, Recall, State } from "../engine/engine.ts";
+import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
+import type { Tokenizer } from "../engine/tokenizer.ts";
+import type { Log } from "../log.ts";
+import { type Changes, changedFiles } from "./changedFiles.ts";
+import { compare } from "./comparison.ts";
+import { LiveTexts } from "./liveTexts.ts";
+import type { Snapshot } from "./persistence.ts";
+import { type ReadProgress, readFiles, type Stream, type TextAt } from "./readFiles.ts";
+import type { ReadSettings } from "./reading.ts";
+import { ReadingPlan } from "./readingPlan.ts";
+import { readText } from "./readText.ts";
+import { RECALL_TOKENS, RecallOfFiles } from "./recallOfFiles.ts";
+import {
+  BYTES_PER_TOKEN,
+  findWorkspaceFile,
+  listFiles,
+  policyOf,
+  tokenise,
+  type WorkspaceFile,
+} from "./sources.ts";
+import type { StoredReading } from "./stateStore.ts";
+
+/** Of the files; what they said before comes on top of it until everything is read again. */
+const BUDGET_TOKENS = 1_000_000;
+/** Everything is read again when so much of the state, of what the files have, is what no file says any more. */
+const MOST_STALE_SHARE = 0.5;
+/** So much never matters. */
+const FEW_STALE_TOKENS = 8192;
+
+export interface ReaderContext {
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  readonly log: Log;
+  readonly onProgress: (progress: ReadProgress) => void;
+  /** There is something new to save. */
+  readonly onRead: () => void;
+}
+
+export class RepositoryReader {
+  readonly #context: ReaderContext;
+  /** Of open documents: they stand for their files. */
+  readonly live: LiveTexts;
+  /** Those of the next reading. */
+  #settings: ReadSettings;
+  /** What completions start from. */
+  #stream: Stream;
+  #recall: RecallOfFiles;
+  #generation = 0;
+  #wasRestored = false;
+
+  constructor(context: ReaderContext, settings: ReadSettings) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#stream = this.#emptyStream(settings);
+    this.#recall = this.#emptyRecall();
+    const { tokenizer, log } = context;
+    const judge = (path: string) => policyOf(this.#settings.folders, path, this.#settings.exclude);
+    this.live = new LiveTexts({ tokenizer, log, policyOf: judge }, this.#recall);
+  }
+
+  get state(): State {
+    return this.#stream.state;
+  }
+
+  get recall(): Recall {
+    return this.#recall.recall;
+  }
+
+  /** Counts states that do not continue the one before: another reading, other settings. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get wasRestored(): boolean {
+    return this.#wasRestored;
+  }
+
+  /** Content hash of each file that the state has as it is, by path. */
+  get hashes(): ReadonlyMap<string, string> {
+    return new Map([...this.#stream.known].map(([path, { hash }]) => [path, hash]));
+  }
+
+  has(path: string): boolean {
+    return this.#stream.known.has(path);
+  }
+
+  /** undefined: nothing was read. */
+  snapshot(): Snapshot | undefined {
+    const { settings, state, streamHash, known } = this.#stream;
+    if (state.tokenCount === 0 || settings.folders.length === 0) return undefined;
+    const { stateHeads, attentionWindow } = settings;
+    const files = [...known.values()].map(({ file: { folder, relativePath: path }, hash, tokens }) => ({
+      folder,
+      path,
+      hash,
+      tokens,
+    }));
+    const reading = { streamHash, tokensRead: state.tokenCount, stateHeads, attentionWindow, files };
+    return { settings, state, reading };
+  }
+
+  /** Open documents are judged by them at once; the state is read or restored next. */
+  use(settings: ReadSettings): void {
+    this.#settings = settings;
+    this.live.reconsider();
+  }
+
+  /** All files. Where nothing was read before, completions start from the beginning of it. */
+  async readWhole(signal: AbortSignal): Promise<void> {
+    const startedMs = performance.now();
+    const files = await this.#list(signal);
+    const stream = this.#emptyStream(this.#settings);
+    const recall = this.#emptyRecall();
+    if (this.#stream.state.tokenCount === 0) this.#serve(stream, recall);
+    try {
+      await this.#advance(stream, recall, files, { signal, reading: true });
+    } catch (cause) {
+      if (stream !== this.#stream) dispose(stream, recall);
+      throw cause;
+    }
+    this.#serve(stream, recall);
+    this.#generation++;
+    this.#wasRestored = false;
+    this.#context.onRead();
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    const { tokenCount } = stream.state;
+    this.#context.log.info(`Read ${stream.known.size} files, ${tokenCount} tokens in ${seconds} s.`);
+  }
+
+  /** Goes on from a saved state, which is the reader's from now on; false when reading everything is better. */
+  async restore(saved: { reading: StoredReading; state: State }, signal: AbortSignal): Promise<boolean> {
+    const { streamHash, tokensRead, files } = saved.reading;
+    const stream: Stream = { settings: this.#settings, state: saved.state, streamHash, known: new Map() };
+    try {
+      const compared = await compare(await this.#list(signal), files, signal);
+      for (const [path, file] of compared.known) stream.known.set(path, file);
+      if (wantsWhole(stream, compared.changed)) return false;
+      this.#serve(stream, this.#emptyRecall());
+      this.#generation++;
+      this.#wasRestored = true;
+      const { changed } = compared;
+      this.#context.onProgress({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
+      this.#context.log.info(
+        `Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`,
+      );
+      await this.#recallAllBut(new Set(changed.map(({ path }) => path)), signal);
+      await this.#append(changed, { signal, reading: true });
+      return true;
+    } finally {
+      if (stream !== this.#stream) stream.state.dispose();
+    }
+  }
+
+  /** Files or folders were made, changed, moved or deleted. */
+  async follow(paths: readonly string[], signal: AbortSignal, textAt: TextAt = this.#textAt): Promise<void> {
+    const { known, settings } = this.#stream;
+    const options = { exclude: settings.exclude, log: this.#context.log, signal };
+    const find = (path: string) => findWorkspaceFile(settings.folders, path, options);
+    const sources = { known, list: () => this.#list(signal), find, textAt };
+    const { changed, same, gone }: Changes = await changedFiles(paths, sources, signal);
+    for (const path of gone) {
+      if (known.delete(path)) this.#context.onRead();
+      this.#recall.forget(path);
+    }
+    for (const file of same) if (!this.#recall.has(file.path)) await this.#recallFile(file);
+    if (wantsWhole(this.#stream, changed)) {
+      const now = `${changed.length} files changed, ${gone.length} are gone`;
+      this.#context.log.info(`Everything is read again: ${now}.`);
+      return await this.readWhole(signal);
+    }
+    await this.#append(changed, { signal, reading: false, textAt });
+  }
+
+  dispose(): void {
+    this.live.dispose();
+    dispose(this.#stream, this.#recall);
+  }
+
+  readonly #textAt: TextAt = async (path) => this.live.read(path) ?? (await readText(path));
+
+  async #append(files: readonly WorkspaceFile[], options: AppendOptions): Promise<void> {
+    if (files.length === 0) return;
+    const before = this.#stream.state.tokenCount;
+    await this.#advance(this.#stream, this.#recall, files, options);
+    const what = files.length === 1 ? files[0]?.relativePath : `${files.length} files`;
+    const tokens = this.#stream.state.tokenCount - before;
+    this.#context.log.info(`Read the new text of ${what}: ${tokens} tokens.`);
+  }
+
+  async #advance(
+    stream: Stream,
+    recall: RecallOfFiles,
+    files: readonly WorkspaceFile[],
+    { signal, reading, textAt = this.#textAt }: AppendOptions,
+  ): Promise<void> {
+    const { onProgress, onRead, ...context } = this.#context;
+    await readFiles(stream, new ReadingPlan(files, BUDGET_TOKENS), {
+      ...context,
+      textAt,
+      recall,
+      signal,
+      budgetTokens: BUDGET_TOKENS,
+      isServed: stream === this.#stream,
+      onProgress: (progress) => onProgress({ ...progress, reading }),
+      onTaken: () => stream === this.#stream && onRead(),
+    });
+  }
+
+  /** A saved state does not hold the texts themselves; those of changed files are taken when they are appended. */
+  async #recallAllBut(changed: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    for (const { file } of this.#stream.known.values()) {
+      throwIfCancelled(signal);
+      if (!changed.has(file.path)) await this.#recallFile(file);
+    }
+  }
+
+  async #recallFile(file: WorkspaceFile): Promise<void> {
+    if (this.live.has(file.path)) return;
+    const { tokenizer, log } = this.#context;
+    const source = await tokenise({ tokenizer, log, textAt: this.#textAt }, file);
+    if (source) this.#recall.take(file.path, source.tokens);
+  }
+
+  /** In reading order, each once: a folder inside another one is read with the outer one. */
+  async #list(signal: AbortSignal): Promise<WorkspaceFile[]> {
+    const { folders, exclude } = this.#settings;
+    const options = { exclude, log: this.#context.log, signal };
+    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, options);
+    if (signal.aborted) throw new Cancelled();
+    const first = new Map<string, WorkspaceFile>();
+    for (const file of files) if (!first.has(file.path)) first.set(file.path, file);
+    return [...first.values()];
+  }
+
+  #serve(stream: Stream, recall: RecallOfFiles): void {
+    if (stream === this.#stream) return;
+    const before = { stream: this.#stream, recall: this.#recall };
+    this.#stream = stream;
+    this.#recall = recall;
+    this.live.moveTo(recall);
+    dispose(before.stream, before.recall);
+  }
+
+  #emptyStream(settings: ReadSettings): Stream {
+    const state = this.#context.model.initialState(settings.stateHeads, settings.attentionWindow);
+    return { settings, state, streamHash: "", known: new Map() };
+  }
+
+  #emptyRecall(): RecallOfFiles {
+    const recall = this.#context.model.createRecall(RECALL_TOKENS);
+    return new RecallOfFiles(recall, (path) => this.live.has(path));
+  }
+}
+
+interface AppendOptions {
+  readonly signal: AbortSignal;
+  /** Whether it is what a person waits for. */
+  readonly reading: boolean;
+  readonly textAt?: TextAt;
+}
+
+/**
+ * Everything is read again only when, with the changes, the state would hold more than half as many outdated tokens as the
+ * files have, or the files more than the budget.
+ */
+function wantsWhole({ state, known }: Stream, changed: readonly WorkspaceFile[]): boolean {
+  let current = 0;
+  for (const { tokens } of known.values()) current += tokens;
+  for (const { path } of changed) current -= known.get(path)?.tokens ?? 0;
+  const staleTokens = state.tokenCount - current;
+  const coming = changed.reduce((sum, { sizeBytes }) => sum + sizeBytes / BYTES_PER_TOKEN, 0);
+  const most = Math.max(FEW_STALE_TOKENS, (current + coming) * MOST_STALE_SHARE);
+  return staleTokens > most || current + coming > BUDGET_TOKENS;
+}
+
+function dispose({ state }: Stream, recall: RecallOfFiles): void {
+  state.dispose();
+  recall.dispose();
+}
