@@ -4,6 +4,8 @@ import { BYTES_PER_TOKEN, type WorkspaceFile } from "./sources.ts";
 
 /** Of the budget; the rest is for files with more tokens a byte than those before them. */
 const PLANNED_SHARE = 0.95;
+/** From so much on a repository's own tokens a byte count. */
+const MEASURED_BYTES = 50_000;
 /** Files between two looks at how many tokens a byte was. */
 const LOOK_EVERY = 32;
 
@@ -27,7 +29,7 @@ export class ReadingPlan {
 
   /** The next file to read. */
   next(): WorkspaceFile | undefined {
-    if (++this.#sinceLook > LOOK_EVERY) this.#look();
+    if (++this.#sinceLook > LOOK_EVERY && this.#isMeasured) this.#look();
     return this.#left.pop();
   }
 
@@ -44,8 +46,12 @@ export class ReadingPlan {
     return Math.min(this.#budgetTokens, Math.round(estimate));
   }
 
+  get #isMeasured(): boolean {
+    return this.#bytesRead > MEASURED_BYTES;
+  }
+
   get #bytesPerToken(): number {
-    return this.#bytesRead > 50_000 ? this.#bytesRead / this.#tokens : BYTES_PER_TOKEN;
+    return this.#isMeasured ? this.#bytesRead / this.#tokens : BYTES_PER_TOKEN;
   }
 
   /** Leaves out of what is left what does not fit any more. */

@@ -10,9 +10,12 @@ import { type Log, reasonOf } from "../log.ts";
 import { isDead, isSettled, StateFolder, type StoredFile, WRITER } from "./stateFolder.ts";
 
 const VERSION = 2;
-/** Repositories whose states are kept, and bytes of all of them; the longest unused go first. */
-const MOST_ENTRIES = 12;
-const MOST_BYTES = 4 * 2 ** 30;
+/** What is kept of all repositories; the longest unused go first. */
+export interface StoreBounds {
+  readonly entries: number;
+  readonly bytes: number;
+}
+const BOUNDS: StoreBounds = { entries: 12, bytes: 4 * 2 ** 30 };
 const MOST_DESCRIPTION_BYTES = 4096;
 /** Some 50,000 files with long paths. */
 const MOST_LIST_BYTES = 64 * 2 ** 20;
@@ -50,10 +53,12 @@ interface Entry {
 export class StateStore {
   readonly #folder: StateFolder;
   readonly #log: Log;
+  readonly #bounds: StoreBounds;
 
-  constructor(directory: string, log: Log) {
+  constructor(directory: string, log: Log, bounds = BOUNDS) {
     this.#folder = new StateFolder(directory);
     this.#log = log;
+    this.#bounds = bounds;
   }
 
   /** The newest that is whole; it counts as used now. */
@@ -67,7 +72,7 @@ export class StateStore {
         const { listHash, ...reading } = description;
         const list = parseFiles(await this.#text(listName(key, listHash), MOST_LIST_BYTES));
         if (!list) throw new Error("its list of files is damaged");
-        const bytes = await this.#folder.read(stateName(key, reading.streamHash), MOST_BYTES);
+        const bytes = await this.#folder.read(stateName(key, reading.streamHash), this.#bounds.bytes);
         await this.#folder.touch(name);
         return { reading: { ...reading, files: list }, bytes };
       } catch (cause) {
@@ -88,7 +93,8 @@ export class StateStore {
     ];
     const description = `${key}.${WRITER}.json`;
     try {
-      if (bytes.length + list.length > MOST_BYTES / 2) throw new Error(`it has ${bytes.length} bytes`);
+      if (bytes.length + list.length > this.#bounds.bytes / 2)
+        throw new Error(`it has ${bytes.length} bytes`);
       await this.#folder.prepare();
       for (const [name, content] of parts)
         if (!(await this.#folder.touch(name))) await this.#folder.write(name, content);
@@ -134,7 +140,9 @@ export class StateStore {
         (namedBefore.includes(file.name) || isSettled(file, nowMs)),
     );
     const stays = left.filter((file) => !unnamed.includes(file));
-    await this.#folder.remove([...useless, ...unnamed, ...beyondBounds(stays, key)].map(({ name }) => name));
+    await this.#folder.remove(
+      [...useless, ...unnamed, ...beyondBounds(stays, key, this.#bounds)].map(({ name }) => name),
+    );
   }
 
   async #text(name: string, mostBytes: number): Promise<string> {
@@ -179,7 +187,7 @@ function newestDescriptions(files: readonly StoredFile[]): ReadonlySet<string> {
 }
 
 /** Files of the entries that were not used for the longest; never of the one that was just saved. */
-function beyondBounds(files: readonly StoredFile[], saved: string): StoredFile[] {
+function beyondBounds(files: readonly StoredFile[], saved: string, bounds: StoreBounds): StoredFile[] {
   const entries = new Map<string, Entry>();
   for (const file of files) {
     const key = partsOf(file.name)?.key ?? "";
@@ -194,7 +202,7 @@ function beyondBounds(files: readonly StoredFile[], saved: string): StoredFile[]
   for (const entry of [...entries.values()].sort((a, b) => (a.usedMs < b.usedMs ? 1 : -1))) {
     bytes += entry.files.reduce((sum, file) => sum + file.bytes, 0);
     count++;
-    if (entry.key !== saved && (count > MOST_ENTRIES || bytes > MOST_BYTES)) gone.push(...entry.files);
+    if (entry.key !== saved && (count > bounds.entries || bytes > bounds.bytes)) gone.push(...entry.files);
   }
   return gone;
 }

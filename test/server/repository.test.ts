@@ -1,37 +1,15 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { chmodSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
 import { crawl, findFile } from "../../server/repository/crawl.ts";
 import { reasonNotToRead } from "../../server/repository/fileRules.ts";
-import { type MemoryContext, RepositoryMemory } from "../../server/repository/memory.ts";
 import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
 import { readShare } from "../../server/repository/readShare.ts";
 import { readText } from "../../server/repository/readText.ts";
-import { StateStore } from "../../server/repository/stateStore.ts";
 import { cutAtLines } from "../../server/repository/stream.ts";
-import { FakeModel, type FakeRecall, type FakeState, silentLog } from "./fakes/engine.ts";
-import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
-
-function folder(t: TestContext, files: Readonly<Record<string, string | Buffer>> = {}): string {
-  const root = mkdtempSync(join(tmpdir(), "stateline-repository-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), content);
-  }
-  return root;
-}
+import { type FakeState, silentLog } from "./fakes/engine.ts";
+import { folder, memoryOf } from "./fakes/memory.ts";
 
 async function found(root: string, exclude: string[] = []): Promise<string[]> {
   return (await crawl(root, { exclude, log: silentLog })).map((file) => file.relativePath);
@@ -244,35 +222,6 @@ test("pieces join to the text and are cut between lines only", () => {
   assert.ok(pieces.slice(0, -1).every((piece) => piece.endsWith("\n")));
   assert.deepEqual([...cutAtLines("", 50)], []);
 });
-
-async function memoryOf(roots: string[], storage?: string, overrides: Partial<MemoryContext> = {}) {
-  const tokenizer = await fakeTokenizer();
-  const model = new FakeModel(tokenizer);
-  const lines: string[] = [];
-  const log = {
-    debug: () => undefined,
-    info: (line: string) => lines.push(line),
-    warn: (line: string) => lines.push(line),
-  };
-  const store = storage ? new StateStore(storage, log) : undefined;
-  const settings = { folders: roots, exclude: [], stateHeads: 6, attentionWindow: 2048 };
-  const context = {
-    model,
-    tokenizer,
-    store,
-    log,
-    onProgress: () => undefined,
-    settleMs: 60_000,
-    mostWaitMs: 60_000,
-    saveMs: 60_000,
-    ...overrides,
-  };
-  const memory = new RepositoryMemory(context, settings);
-  const text = () => tokenizer.decode((memory.state as FakeState).tokens);
-  const recalled = () =>
-    [...(memory.recall as FakeRecall).texts.values()].map((ids) => tokenizer.decode([...ids]));
-  return { memory, model, settings, tokenizer, lines, text, recalled };
-}
 
 test("memory: folder after folder, each with its name, in one stream", async (t) => {
   const one = folder(t, { "a.ts": "const a;\n", "README.md": "hello\n" });
