@@ -37,3 +37,12 @@ export async function compare(
   }
   return { known, changed };
 }
+
+export function recordsOf(known: KnownFiles): ReadFileRecord[] {
+  return [...known.values()].map(({ file: { folder, relativePath: path }, hash, tokens }) => ({
+    folder,
+    path,
+    hash,
+    tokens,
+  }));
+}

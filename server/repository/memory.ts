@@ -46,6 +46,8 @@ export class RepositoryMemory {
   #abort = new AbortController();
   /** Readings and appendings one after the other. */
   #work: Promise<void> = Promise.resolve();
+  /** A reading beside the state that serves. */
+  #renewal: Promise<void> | undefined;
   #disposed = false;
 
   constructor(context: MemoryContext, settings: MemorySettings) {
@@ -104,13 +106,14 @@ export class RepositoryMemory {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#renewal = undefined;
     this.#queue.clear();
     this.#reader.use(settings);
     this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
     return this.#enqueue(async () => {
       const saved = options.fromDisk ? await this.#persistence.load(settings) : undefined;
-      const restored = saved && (await this.#reader.restore(saved, signal));
-      if (!restored) await this.#reader.readWhole(signal);
+      if (!saved) await this.#reader.readWhole(signal);
+      else if (await this.#reader.restore(saved, signal)) this.#renew(signal);
     });
   }
 
@@ -135,6 +138,7 @@ export class RepositoryMemory {
   async settled(): Promise<void> {
     this.#queue.flush();
     await this.#work;
+    for (let renewal = this.#renewal; renewal; renewal = this.#renewal) await renewal;
     await this.live.settled();
     await this.flush();
   }
@@ -154,7 +158,23 @@ export class RepositoryMemory {
 
   #follow(paths: readonly string[]): void {
     const { signal } = this.#abort;
-    void this.#enqueue(() => this.#reader.follow(paths, signal));
+    void this.#enqueue(async () => {
+      if (await this.#reader.follow(paths, signal)) this.#renew(signal);
+    });
+  }
+
+  /** What a state has read and no file says any more is got rid of by reading everything again; meanwhile it serves. */
+  #renew(signal: AbortSignal): void {
+    if (this.#renewal !== undefined) return;
+    this.#context.log.info("Much of the state is outdated: everything is read again in the background.");
+    const renewal = this.#reader
+      .readBeside(signal)
+      .then((beside) => this.#enqueue(() => this.#reader.adopt(beside, signal)))
+      .catch((cause: unknown) => this.#stopped(cause))
+      .finally(() => {
+        if (this.#renewal === renewal) this.#renewal = undefined;
+      });
+    this.#renewal = renewal;
   }
 
   #enqueue(job: () => Promise<void>): Promise<void> {
@@ -164,13 +184,15 @@ export class RepositoryMemory {
       .then(() => {
         if (!signal.aborted) this.#report({ ...this.#progress, reading: false });
       })
-      .catch((cause: unknown) => {
-        if (cause instanceof Cancelled || this.#disposed) return;
-        const problem = `Reading the repository stopped: ${reasonOf(cause)}`;
-        this.#report({ ...this.#progress, reading: false, problem });
-        this.#context.log.warn(problem);
-      });
+      .catch((cause: unknown) => this.#stopped(cause));
     return this.#work;
+  }
+
+  #stopped(cause: unknown): void {
+    if (cause instanceof Cancelled || this.#disposed) return;
+    const problem = `Reading the repository stopped: ${reasonOf(cause)}`;
+    this.#report({ ...this.#progress, reading: false, problem });
+    this.#context.log.warn(problem);
   }
 
   #report(progress: MemoryProgress): void {

@@ -4,8 +4,9 @@ import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { type Changes, changedFiles } from "./changedFiles.ts";
-import { compare } from "./comparison.ts";
+import { compare, recordsOf } from "./comparison.ts";
 import { LiveTexts } from "./liveTexts.ts";
+import { BUDGET_TOKENS, FEW_TOKENS, isOutdated, tokensIn } from "./outdated.ts";
 import type { Snapshot } from "./persistence.ts";
 import { type ReadProgress, readFiles, type Stream, type TextAt } from "./readFiles.ts";
 import type { ReadSettings } from "./reading.ts";
@@ -21,13 +22,6 @@ import {
   type WorkspaceFile,
 } from "./sources.ts";
 import type { StoredReading } from "./stateStore.ts";
-
-/** Of the files; what they said before comes on top of it until everything is read again. */
-const BUDGET_TOKENS = 1_000_000;
-/** Everything is read again when so much of the state, of what the files have, is what no file says any more. */
-const MOST_STALE_SHARE = 0.5;
-/** So much never matters. */
-const FEW_STALE_TOKENS = 8192;
 
 export interface ReaderContext {
   readonly model: Model;
@@ -47,6 +41,8 @@ export class RepositoryReader {
   /** What completions start from. */
   #stream: Stream;
   #recall: RecallOfFiles;
+  /** What changed since a reading beside the state began. */
+  readonly #meanwhile = new Set<string>();
   #generation = 0;
   #wasRestored = false;
 
@@ -91,12 +87,7 @@ export class RepositoryReader {
     const { settings, state, streamHash, known } = this.#stream;
     if (state.tokenCount === 0 || settings.folders.length === 0) return undefined;
     const { stateHeads, attentionWindow } = settings;
-    const files = [...known.values()].map(({ file: { folder, relativePath: path }, hash, tokens }) => ({
-      folder,
-      path,
-      hash,
-      tokens,
-    }));
+    const files = recordsOf(known);
     const reading = { streamHash, tokensRead: state.tokenCount, stateHeads, attentionWindow, files };
     return { settings, state, reading };
   }
@@ -109,52 +100,56 @@ export class RepositoryReader {
 
   /** All files. Where nothing was read before, completions start from the beginning of it. */
   async readWhole(signal: AbortSignal): Promise<void> {
-    const startedMs = performance.now();
-    const files = await this.#list(signal);
-    const stream = this.#emptyStream(this.#settings);
-    const recall = this.#emptyRecall();
-    if (this.#stream.state.tokenCount === 0) this.#serve(stream, recall);
-    try {
-      await this.#advance(stream, recall, files, { signal, reading: true });
-    } catch (cause) {
-      if (stream !== this.#stream) dispose(stream, recall);
-      throw cause;
-    }
-    this.#serve(stream, recall);
-    this.#generation++;
-    this.#wasRestored = false;
-    this.#context.onRead();
-    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    const { tokenCount } = stream.state;
-    this.#context.log.info(`Read ${stream.known.size} files, ${tokenCount} tokens in ${seconds} s.`);
+    this.#adopt(await this.#readAll(signal, true));
   }
 
-  /** Goes on from a saved state, which is the reader's from now on; false when reading everything is better. */
+  /** All files, beside the state that serves and goes on following what changes; `adopt` replaces it by this one. */
+  async readBeside(signal: AbortSignal): Promise<Beside> {
+    this.#meanwhile.clear();
+    return await this.#readAll(signal, false);
+  }
+
+  /** What changed while it was read is read after it. */
+  async adopt(beside: Beside, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) {
+      dispose(beside.stream, beside.recall);
+      throw new Cancelled();
+    }
+    this.#adopt(beside);
+    await this.follow([...this.#meanwhile], signal);
+  }
+
+  /** Goes on from a saved state, which is the reader's from now on. True as of `follow`. */
   async restore(saved: { reading: StoredReading; state: State }, signal: AbortSignal): Promise<boolean> {
     const { streamHash, tokensRead, files } = saved.reading;
     const stream: Stream = { settings: this.#settings, state: saved.state, streamHash, known: new Map() };
     try {
-      const compared = await compare(await this.#list(signal), files, signal);
-      for (const [path, file] of compared.known) stream.known.set(path, file);
-      if (wantsWhole(stream, compared.changed)) return false;
+      const { known, changed } = await compare(await this.#list(signal), files, signal);
+      for (const [path, file] of known) stream.known.set(path, file);
       this.#serve(stream, this.#emptyRecall());
       this.#generation++;
       this.#wasRestored = true;
-      const { changed } = compared;
       this.#context.onProgress({ reading: true, tokensRead, tokensTotal: tokensRead, tokensPerSecond: 0 });
       this.#context.log.info(
         `Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`,
       );
       await this.#recallAllBut(new Set(changed.map(({ path }) => path)), signal);
-      await this.#append(changed, { signal, reading: true });
-      return true;
+      return await this.#take(changed, { signal, reading: true });
     } finally {
       if (stream !== this.#stream) stream.state.dispose();
     }
   }
 
-  /** Files or folders were made, changed, moved or deleted. */
-  async follow(paths: readonly string[], signal: AbortSignal, textAt: TextAt = this.#textAt): Promise<void> {
+  /**
+   * Files or folders were made, changed, moved or deleted. True when everything should be read again: then many changed texts
+   * wait for that, except in the exact recall.
+   */
+  async follow(
+    paths: readonly string[],
+    signal: AbortSignal,
+    textAt: TextAt = this.#textAt,
+  ): Promise<boolean> {
+    for (const path of paths) this.#meanwhile.add(path);
     const { known, settings } = this.#stream;
     const options = { exclude: settings.exclude, log: this.#context.log, signal };
     const find = (path: string) => findWorkspaceFile(settings.folders, path, options);
@@ -165,12 +160,7 @@ export class RepositoryReader {
       this.#recall.forget(path);
     }
     for (const file of same) if (!this.#recall.has(file.path)) await this.#recallFile(file);
-    if (wantsWhole(this.#stream, changed)) {
-      const now = `${changed.length} files changed, ${gone.length} are gone`;
-      this.#context.log.info(`Everything is read again: ${now}.`);
-      return await this.readWhole(signal);
-    }
-    await this.#append(changed, { signal, reading: false, textAt });
+    return await this.#take(changed, { signal, reading: false, textAt });
   }
 
   dispose(): void {
@@ -180,11 +170,53 @@ export class RepositoryReader {
 
   readonly #textAt: TextAt = async (path) => this.live.read(path) ?? (await readText(path));
 
+  async #readAll(signal: AbortSignal, reading: boolean): Promise<Beside> {
+    const startedMs = performance.now();
+    const files = await this.#list(signal);
+    const stream = this.#emptyStream(this.#settings);
+    const recall = this.#emptyRecall();
+    if (this.#stream.state.tokenCount === 0) this.#serve(stream, recall);
+    try {
+      await this.#advance(stream, recall, files, { signal, reading });
+    } catch (cause) {
+      if (stream !== this.#stream) dispose(stream, recall);
+      throw cause;
+    }
+    return { stream, recall, seconds: (performance.now() - startedMs) / 1000 };
+  }
+
+  #adopt({ stream, recall, seconds }: Beside): void {
+    this.#serve(stream, recall);
+    this.#generation++;
+    this.#wasRestored = false;
+    const { onRead, onProgress, log } = this.#context;
+    onRead();
+    const { tokenCount } = stream.state;
+    const figures = {
+      tokensRead: tokenCount,
+      tokensTotal: tokenCount,
+      tokensPerSecond: tokenCount / seconds,
+    };
+    onProgress({ ...figures, reading: false });
+    log.info(`Read ${stream.known.size} files, ${tokenCount} tokens in ${seconds.toFixed(1)} s.`);
+  }
+
+  async #take(changed: readonly WorkspaceFile[], options: AppendOptions): Promise<boolean> {
+    const outdated = isOutdated(this.#stream.state.tokenCount, this.#stream.known, changed);
+    if (outdated && tokensIn(changed) > FEW_TOKENS) {
+      for (const file of changed) await this.#recallFile(file);
+    } else {
+      await this.#append(changed, options);
+    }
+    return outdated;
+  }
+
   async #append(files: readonly WorkspaceFile[], options: AppendOptions): Promise<void> {
     if (files.length === 0) return;
     const before = this.#stream.state.tokenCount;
     await this.#advance(this.#stream, this.#recall, files, options);
-    const what = files.length === 1 ? files[0]?.relativePath : `${files.length} files`;
+    const names = files.slice(0, 3).map(({ relativePath }) => relativePath);
+    const what = names.join(", ") + (files.length > 3 ? ` and ${files.length - 3} more` : "");
     const tokens = this.#stream.state.tokenCount - before;
     this.#context.log.info(`Read the new text of ${what}: ${tokens} tokens.`);
   }
@@ -203,7 +235,9 @@ export class RepositoryReader {
       signal,
       budgetTokens: BUDGET_TOKENS,
       isServed: stream === this.#stream,
-      onProgress: (progress) => onProgress({ ...progress, reading }),
+      onProgress: (progress) => {
+        if (stream === this.#stream || reading) onProgress({ ...progress, reading });
+      },
       onTaken: () => stream === this.#stream && onRead(),
     });
   }
@@ -254,25 +288,18 @@ export class RepositoryReader {
   }
 }
 
+/** A whole reading that does not serve yet. */
+interface Beside {
+  readonly stream: Stream;
+  readonly recall: RecallOfFiles;
+  readonly seconds: number;
+}
+
 interface AppendOptions {
   readonly signal: AbortSignal;
   /** Whether it is what a person waits for. */
   readonly reading: boolean;
   readonly textAt?: TextAt;
-}
-
-/**
- * Everything is read again only when, with the changes, the state would hold more than half as many outdated tokens as the
- * files have, or the files more than the budget.
- */
-function wantsWhole({ state, known }: Stream, changed: readonly WorkspaceFile[]): boolean {
-  let current = 0;
-  for (const { tokens } of known.values()) current += tokens;
-  for (const { path } of changed) current -= known.get(path)?.tokens ?? 0;
-  const staleTokens = state.tokenCount - current;
-  const coming = changed.reduce((sum, { sizeBytes }) => sum + sizeBytes / BYTES_PER_TOKEN, 0);
-  const most = Math.max(FEW_STALE_TOKENS, (current + coming) * MOST_STALE_SHARE);
-  return staleTokens > most || current + coming > BUDGET_TOKENS;
 }
 
 function dispose({ state }: Stream, recall: RecallOfFiles): void {

@@ -16,6 +16,8 @@ export interface StoreBounds {
   readonly bytes: number;
 }
 const BOUNDS: StoreBounds = { entries: 12, bytes: 4 * 2 ** 30 };
+/** Another server may replace an entry while it is being read: then there is a newer one. */
+const MOST_LOOKS = 5;
 const MOST_DESCRIPTION_BYTES = 4096;
 /** Some 50,000 files with long paths. */
 const MOST_LIST_BYTES = 64 * 2 ** 20;
@@ -63,23 +65,33 @@ export class StateStore {
 
   /** The newest that is whole; it counts as used now. */
   async load(key: string): Promise<{ reading: StoredReading; bytes: Uint8Array } | undefined> {
-    const files = await this.#folder.list().catch(() => []);
-    const descriptions = files.filter(({ name }) => partsOf(name)?.key === key && name.endsWith(".json"));
-    for (const { name } of descriptions.sort((a, b) => b.modifiedMs - a.modifiedMs)) {
-      try {
-        const description = parseDescription(await this.#text(name, MOST_DESCRIPTION_BYTES));
-        if (!description) throw new Error("its description is damaged");
-        const { listHash, ...reading } = description;
-        const list = parseFiles(await this.#text(listName(key, listHash), MOST_LIST_BYTES));
-        if (!list) throw new Error("its list of files is damaged");
-        const bytes = await this.#folder.read(stateName(key, reading.streamHash), this.#bounds.bytes);
-        await this.#folder.touch(name);
-        return { reading: { ...reading, files: list }, bytes };
-      } catch (cause) {
-        this.#log.warn(`The saved repository state is not used: ${reasonOf(cause)}.`);
+    let problem: unknown;
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      const files = await this.#folder.list().catch(() => []);
+      const descriptions = files.filter(({ name }) => partsOf(name)?.key === key && name.endsWith(".json"));
+      if (descriptions.length === 0) break;
+      for (const { name } of descriptions.sort((a, b) => b.modifiedMs - a.modifiedMs)) {
+        try {
+          const loaded = await this.#read(key, name);
+          await this.#folder.touch(name);
+          return loaded;
+        } catch (cause) {
+          problem ??= cause;
+        }
       }
     }
+    if (problem) this.#log.warn(`The saved repository state is not used: ${reasonOf(problem)}.`);
     return undefined;
+  }
+
+  async #read(key: string, name: string): Promise<{ reading: StoredReading; bytes: Uint8Array }> {
+    const description = parseDescription(await this.#text(name, MOST_DESCRIPTION_BYTES));
+    if (!description) throw new Error("its description is damaged");
+    const { listHash, ...reading } = description;
+    const files = parseFiles(await this.#text(listName(key, listHash), MOST_LIST_BYTES));
+    if (!files) throw new Error("its list of files is damaged");
+    const bytes = await this.#folder.read(stateName(key, reading.streamHash), this.#bounds.bytes);
+    return { reading: { ...reading, files }, bytes };
   }
 
   /** The description is replaced last and at once: a crash leaves the old entry or the new one. */
@@ -126,23 +138,27 @@ export class StateStore {
       return writer !== undefined && isDead(writer) && !newest.has(file.name);
     });
     const left = files.filter((file) => !useless.includes(file));
-    const named = new Set<string>();
-    for (const { name } of left) {
-      if (!name.endsWith(".json")) continue;
-      const text = await this.#text(name, MOST_DESCRIPTION_BYTES).catch(() => "");
-      for (const part of namedBy(partsOf(name)?.key ?? key, text)) named.add(part);
-    }
+    const named = new Set(await this.#namedBy(left));
+    const namedOnce = new Set([...namedBefore, ...(await this.#namedBy(useless))]);
     const unnamed = left.filter(
       (file) =>
         !file.name.endsWith(".json") &&
         !file.name.endsWith(".tmp") &&
         !named.has(file.name) &&
-        (namedBefore.includes(file.name) || isSettled(file, nowMs)),
+        (namedOnce.has(file.name) || isSettled(file, nowMs)),
     );
     const stays = left.filter((file) => !unnamed.includes(file));
     await this.#folder.remove(
       [...useless, ...unnamed, ...beyondBounds(stays, key, this.#bounds)].map(({ name }) => name),
     );
+  }
+
+  async #namedBy(files: readonly StoredFile[]): Promise<string[]> {
+    const names = files.map(({ name }) => name).filter((name) => name.endsWith(".json"));
+    const parts = names.map(async (name) =>
+      namedBy(partsOf(name)?.key ?? "", await this.#text(name, MOST_DESCRIPTION_BYTES).catch(() => "")),
+    );
+    return (await Promise.all(parts)).flat();
   }
 
   async #text(name: string, mostBytes: number): Promise<string> {
