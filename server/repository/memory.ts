@@ -56,7 +56,10 @@ export class RepositoryMemory {
     const { model, tokenizer, store, log, saveMs, settleMs: pauseMs, mostWaitMs } = context;
     const snapshot = () => this.#reader.snapshot();
     this.#persistence = new Persistence({ model, tokenizer, store, log, saveMs, snapshot });
-    const onProgress = (progress: ReadProgress) => this.#report(progress);
+    // What a person waits for is the reading beside the state, while there is one.
+    const onProgress = (progress: ReadProgress) => {
+      if (progress.reading || this.#renewal === undefined) this.#report(progress);
+    };
     const onRead = () => this.#persistence.saveLater();
     this.#reader = new RepositoryReader({ model, tokenizer, log, onProgress, onRead }, settings);
     this.#queue = new ChangeQueue({
@@ -172,7 +175,10 @@ export class RepositoryMemory {
       .then((beside) => this.#enqueue(() => this.#reader.adopt(beside, signal)))
       .catch((cause: unknown) => this.#stopped(cause))
       .finally(() => {
-        if (this.#renewal === renewal) this.#renewal = undefined;
+        if (this.#renewal !== renewal) return;
+        this.#renewal = undefined;
+        const { tokenCount: tokensRead } = this.state;
+        this.#report({ ...this.#progress, reading: false, tokensRead, tokensTotal: tokensRead });
       });
     this.#renewal = renewal;
   }
@@ -182,7 +188,7 @@ export class RepositoryMemory {
     this.#work = this.#work
       .then(job)
       .then(() => {
-        if (!signal.aborted) this.#report({ ...this.#progress, reading: false });
+        if (!signal.aborted) this.#report({ ...this.#progress, reading: this.#renewal !== undefined });
       })
       .catch((cause: unknown) => this.#stopped(cause));
     return this.#work;

@@ -100,13 +100,13 @@ export class RepositoryReader {
 
   /** All files. Where nothing was read before, completions start from the beginning of it. */
   async readWhole(signal: AbortSignal): Promise<void> {
-    this.#adopt(await this.#readAll(signal, true));
+    this.#adopt(await this.#readAll(signal));
   }
 
   /** All files, beside the state that serves and goes on following what changes; `adopt` replaces it by this one. */
   async readBeside(signal: AbortSignal): Promise<Beside> {
     this.#meanwhile.clear();
-    return await this.#readAll(signal, false);
+    return await this.#readAll(signal);
   }
 
   /** What changed while it was read is read after it. */
@@ -170,14 +170,14 @@ export class RepositoryReader {
 
   readonly #textAt: TextAt = async (path) => this.live.read(path) ?? (await readText(path));
 
-  async #readAll(signal: AbortSignal, reading: boolean): Promise<Beside> {
+  async #readAll(signal: AbortSignal): Promise<Beside> {
     const startedMs = performance.now();
     const files = await this.#list(signal);
     const stream = this.#emptyStream(this.#settings);
     const recall = this.#emptyRecall();
     if (this.#stream.state.tokenCount === 0) this.#serve(stream, recall);
     try {
-      await this.#advance(stream, recall, files, { signal, reading });
+      await this.#advance(stream, recall, files, { signal, reading: true });
     } catch (cause) {
       if (stream !== this.#stream) dispose(stream, recall);
       throw cause;
@@ -235,9 +235,7 @@ export class RepositoryReader {
       signal,
       budgetTokens: BUDGET_TOKENS,
       isServed: stream === this.#stream,
-      onProgress: (progress) => {
-        if (stream === this.#stream || reading) onProgress({ ...progress, reading });
-      },
+      onProgress: (progress) => onProgress({ ...progress, reading }),
       onTaken: () => stream === this.#stream && onRead(),
     });
   }
