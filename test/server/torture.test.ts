@@ -14,8 +14,8 @@ import { runInNewContext } from "node:vm";
 import { folder, memoryOf } from "./fakes/memory.ts";
 
 const FULL = process.env.STATELINE_TORTURE === "full";
-const FILES = FULL ? 2000 : 300;
-const IGNORED_FILES = FULL ? 10_000 : 2000;
+const FILES = FULL ? 2000 : 200;
+const IGNORED_FILES = FULL ? 10_000 : 1000;
 const KILLS = FULL ? 200 : 12;
 
 type Subject = Awaited<ReturnType<typeof memoryOf>>;
