@@ -4,6 +4,7 @@ import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { ChangeQueue, SYSTEM_CLOCK } from "./changeQueue.ts";
+import type { KnownFile } from "./comparison.ts";
 import { isForeignFolder } from "./fileRules.ts";
 import type { LiveTexts } from "./liveTexts.ts";
 import { Persistence } from "./persistence.ts";
@@ -93,9 +94,9 @@ export class RepositoryMemory {
     return this.#progress;
   }
 
-  /** Content hash of each file that the state has as it is, by path. */
-  get files(): ReadonlyMap<string, string> {
-    return this.#reader.hashes;
+  /** Files that the state has as they are, by path. */
+  get files(): ReadonlyMap<string, KnownFile> {
+    return this.#reader.known;
   }
 
   /** Whether the state goes on from one that was saved, which has read what was on disk then. */
@@ -132,7 +133,7 @@ export class RepositoryMemory {
     const { signal } = this.#abort;
     void this.#enqueue(async () => {
       // From disk, even if the document was opened again by now.
-      if (this.#reader.has(path)) await this.#reader.follow([path], signal, readText);
+      if (this.files.has(path)) await this.#reader.follow([path], signal, readText);
       this.#context.log.debug(`Closed: ${path} is recalled from disk.`);
     });
   }

@@ -4,7 +4,7 @@ import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { type Changes, changedFiles } from "./changedFiles.ts";
-import { compare, recordsOf } from "./comparison.ts";
+import { compare, type KnownFile, recordsOf } from "./comparison.ts";
 import { LiveTexts } from "./liveTexts.ts";
 import { BUDGET_TOKENS, FEW_TOKENS, isOutdated, tokensIn } from "./outdated.ts";
 import type { Snapshot } from "./persistence.ts";
@@ -41,8 +41,8 @@ export class RepositoryReader {
   /** What completions start from. */
   #stream: Stream;
   #recall: RecallOfFiles;
-  /** What changed since a reading beside the state began. */
-  readonly #meanwhile = new Set<string>();
+  /** What changed since the reading beside the state began. */
+  #meanwhile: Set<string> | undefined;
   #generation = 0;
   #wasRestored = false;
 
@@ -73,13 +73,9 @@ export class RepositoryReader {
     return this.#wasRestored;
   }
 
-  /** Content hash of each file that the state has as it is, by path. */
-  get hashes(): ReadonlyMap<string, string> {
-    return new Map([...this.#stream.known].map(([path, { hash }]) => [path, hash]));
-  }
-
-  has(path: string): boolean {
-    return this.#stream.known.has(path);
+  /** Files that the state has as they are, by path. */
+  get known(): ReadonlyMap<string, KnownFile> {
+    return this.#stream.known;
   }
 
   /** undefined: nothing was read. */
@@ -100,12 +96,12 @@ export class RepositoryReader {
 
   /** All files. Where nothing was read before, completions start from the beginning of it. */
   async readWhole(signal: AbortSignal): Promise<void> {
-    this.#adopt(await this.#readAll(signal));
+    this.#replaceBy(await this.#readAll(signal));
   }
 
   /** All files, beside the state that serves and goes on following what changes; `adopt` replaces it by this one. */
   async readBeside(signal: AbortSignal): Promise<Beside> {
-    this.#meanwhile.clear();
+    this.#meanwhile = new Set();
     return await this.#readAll(signal);
   }
 
@@ -115,8 +111,10 @@ export class RepositoryReader {
       dispose(beside.stream, beside.recall);
       throw new Cancelled();
     }
-    this.#adopt(beside);
-    await this.follow([...this.#meanwhile], signal);
+    this.#replaceBy(beside);
+    const paths = [...(this.#meanwhile ?? [])];
+    this.#meanwhile = undefined;
+    await this.follow(paths, signal);
   }
 
   /** Goes on from a saved state, which is the reader's from now on. True as of `follow`. */
@@ -149,7 +147,7 @@ export class RepositoryReader {
     signal: AbortSignal,
     textAt: TextAt = this.#textAt,
   ): Promise<boolean> {
-    for (const path of paths) this.#meanwhile.add(path);
+    for (const path of paths) this.#meanwhile?.add(path);
     const { known, settings } = this.#stream;
     const options = { exclude: settings.exclude, log: this.#context.log, signal };
     const find = (path: string) => findWorkspaceFile(settings.folders, path, options);
@@ -185,7 +183,7 @@ export class RepositoryReader {
     return { stream, recall, seconds: (performance.now() - startedMs) / 1000 };
   }
 
-  #adopt({ stream, recall, seconds }: Beside): void {
+  #replaceBy({ stream, recall, seconds }: Beside): void {
     this.#serve(stream, recall);
     this.#generation++;
     this.#wasRestored = false;

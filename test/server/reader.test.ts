@@ -23,7 +23,8 @@ async function started(roots: string[], storage?: string): Promise<Subject> {
   return subject;
 }
 
-const filesOf = ({ memory }: Subject) => Object.fromEntries([...memory.files].sort());
+const filesOf = ({ memory }: Subject) =>
+  Object.fromEntries([...memory.files].map(([path, { hash }]) => [path, hash] as const).sort());
 const namesOf = (subject: Subject, root: string) =>
   Object.keys(filesOf(subject)).map((path) => relative(root, path));
 
@@ -131,6 +132,44 @@ for (const [name, changed, wholeReadings] of switches) {
     assert.deepEqual(filesOf(subject), filesOf(await started([root])));
   });
 }
+
+test("while everything is read again, what is saved is in the state that serves at once, and in the new one", async (t) => {
+  const names = Array.from({ length: 60 }, (_, i) => `f${i}.ts`);
+  const root = folder(t, Object.fromEntries(names.map((path, i) => [path, source(`f${i}`)])));
+  const subject = await started([root]);
+  const { memory, model } = subject;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const advance = model.advance.bind(model);
+  const saved = new Promise<void>((resolve) => {
+    model.advance = async (from, tokens, options) => {
+      const serves = from === memory.state;
+      if (!serves) await held;
+      const states = await advance(from, tokens, options);
+      if (serves) resolve();
+      return states;
+    };
+  });
+  const other = (i: number) => source(`other${i}`);
+  for (const [i, path] of names.entries()) writeFileSync(join(root, path), other(i));
+  for (const path of names) memory.noteChange(join(root, path));
+  const settled = memory.settled();
+  while (!subject.lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  assert.ok(subject.recalled().some((text) => text.includes("other59")));
+  writeFileSync(join(root, "f0.ts"), "export const savedMeanwhile = 1;\n");
+  memory.noteChange(join(root, "f0.ts"));
+  const settledAgain = memory.settled();
+  await saved;
+  assert.equal(memory.generation, 1);
+  release();
+  await Promise.all([settled, settledAgain]);
+  assert.equal(memory.generation, 2);
+  assert.match(subject.text(), /savedMeanwhile/);
+  assert.deepEqual(filesOf(subject), filesOf(await started([root])));
+  assert.equal(model.living, 1);
+});
 
 test("files that are switched to and back again cause no reading", async (t) => {
   const names = Array.from({ length: 200 }, (_, i) => `f${i}.ts`);

@@ -36,6 +36,18 @@ const stored = (directory: string, ending: string) =>
   readdirSync(directory).filter((name) => name.endsWith(ending));
 const storeIn = (directory: string, bounds?: StoreBounds) => new StateStore(directory, silentLog, bounds);
 
+/** An entry of this process, "two", and an older one of another process that lives, "one". */
+async function besideAnother(directory: string) {
+  const store = storeIn(directory);
+  await store.save(KEY, reading(1), Buffer.from("one"));
+  const [own = ""] = stored(directory, ".json");
+  const living = own.replace(WRITER, WRITER.replace(/-\d+-/, `-${process.ppid}-`));
+  renameSync(join(directory, own), join(directory, living));
+  utimesSync(join(directory, living), EARLIER, EARLIER);
+  await store.save(KEY, reading(2), Buffer.from("two"));
+  return { store, own, living };
+}
+
 test("store: what is saved is loaded; folder and files are the user's alone, also in an older folder", async (t) => {
   const directory = folder(t);
   chmodSync(directory, 0o755);
@@ -68,13 +80,7 @@ test("store: what did not change is not written again, and what nobody names goe
 
 test("store: another writer's entry stands beside, the newest counts, a dead writer's older one goes", async (t) => {
   const directory = folder(t);
-  const store = storeIn(directory);
-  await store.save(KEY, reading(1), Buffer.from("one"));
-  const [own = ""] = stored(directory, ".json");
-  const living = own.replace(WRITER, WRITER.replace(/-\d+-/, `-${process.ppid}-`));
-  renameSync(join(directory, own), join(directory, living));
-  utimesSync(join(directory, living), EARLIER, EARLIER);
-  await store.save(KEY, reading(2), Buffer.from("two"));
+  const { store, own, living } = await besideAnother(directory);
   assert.equal(stored(directory, ".state").length, 2);
   assert.equal(String((await store.load(KEY))?.bytes), "two");
   renameSync(join(directory, living), join(directory, own.replace(WRITER, deadWriter())));
@@ -86,13 +92,7 @@ test("store: another writer's entry stands beside, the newest counts, a dead wri
 
 test("store: when the newest is damaged the one before it counts", async (t) => {
   const directory = folder(t);
-  const store = storeIn(directory);
-  await store.save(KEY, reading(1), Buffer.from("one"));
-  const [own = ""] = stored(directory, ".json");
-  const living = own.replace(WRITER, WRITER.replace(/-\d+-/, `-${process.ppid}-`));
-  renameSync(join(directory, own), join(directory, living));
-  utimesSync(join(directory, living), EARLIER, EARLIER);
-  await store.save(KEY, reading(2), Buffer.from("two"));
+  const { store, own } = await besideAnother(directory);
   truncateSync(join(directory, own), 10);
   assert.equal(String((await store.load(KEY))?.bytes), "one");
   writeFileSync(join(directory, own), "x".repeat(10_000));

@@ -20,7 +20,8 @@ const KILLS = FULL ? 200 : 12;
 
 type Subject = Awaited<ReturnType<typeof memoryOf>>;
 
-const filesOf = ({ memory }: Subject) => Object.fromEntries([...memory.files].sort());
+const filesOf = ({ memory }: Subject) =>
+  Object.fromEntries([...memory.files].map(([path, { hash }]) => [path, hash] as const).sort());
 
 async function fresh(root: string): Promise<Subject> {
   const subject = await memoryOf([root]);
