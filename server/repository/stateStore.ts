@@ -135,7 +135,9 @@ export class StateStore {
     const useless = files.filter((file) => {
       const { writer, temporaryOf } = partsOf(file.name) ?? {};
       if (temporaryOf) return isDead(temporaryOf) || isSettled(file, nowMs);
-      return writer !== undefined && isDead(writer) && !newest.has(file.name);
+      // Of an older version.
+      if (writer === undefined) return file.name.endsWith(".json") && isSettled(file, nowMs);
+      return isDead(writer) && !newest.has(file.name);
     });
     const left = files.filter((file) => !useless.includes(file));
     const named = new Set(await this.#namedBy(left));

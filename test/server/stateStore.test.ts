@@ -108,7 +108,7 @@ test("store: what a dead writer began goes, what another one is writing and what
     writeFileSync(join(directory, name), "x");
   const oldVersion = [`${KEY}.json`, `${KEY}-${"0".repeat(16)}.state`];
   for (const name of oldVersion) writeFileSync(join(directory, name), '{"version":1}');
-  utimesSync(join(directory, oldVersion[1] ?? ""), EARLIER, EARLIER);
+  for (const name of oldVersion) utimesSync(join(directory, name), EARLIER, EARLIER);
   await store.save(KEY, reading(1), Buffer.from("one"));
   const names = readdirSync(directory);
   assert.deepEqual(
@@ -116,7 +116,7 @@ test("store: what a dead writer began goes, what another one is writing and what
     [living],
   );
   for (const name of ["notes.txt", "x.json"]) assert.ok(names.includes(name), name);
-  assert.deepEqual(stored(directory, ".state").length, 1);
+  for (const name of oldVersion) assert.ok(!names.includes(name), name);
 });
 
 test("store: the longest unused go first, by count and by bytes; what is loaded was used", async (t) => {
