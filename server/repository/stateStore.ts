@@ -16,8 +16,11 @@ export interface StoreBounds {
   readonly bytes: number;
 }
 const BOUNDS: StoreBounds = { entries: 12, bytes: 4 * 2 ** 30 };
-/** Another server may replace an entry while it is being read: then there is a newer one. */
-const MOST_LOOKS = 5;
+/**
+ * Another server may replace an entry while it is being read: then there is a newer one. A listing of the folder may lack a
+ * file that is being replaced.
+ */
+const MOST_LOOKS = 8;
 const MOST_DESCRIPTION_BYTES = 4096;
 /** Some 50,000 files with long paths. */
 const MOST_LIST_BYTES = 64 * 2 ** 20;
@@ -67,9 +70,11 @@ export class StateStore {
   async load(key: string): Promise<{ reading: StoredReading; bytes: Uint8Array } | undefined> {
     let problem: unknown;
     for (let look = 0; look < MOST_LOOKS; look++) {
-      const files = await this.#folder.list().catch(() => []);
-      const descriptions = files.filter(({ name }) => partsOf(name)?.key === key && name.endsWith(".json"));
-      if (descriptions.length === 0) break;
+      const files = (await this.#folder.list().catch(() => [])).filter(
+        ({ name }) => partsOf(name)?.key === key,
+      );
+      if (files.length === 0) break;
+      const descriptions = files.filter(({ name }) => name.endsWith(".json"));
       for (const { name } of descriptions.sort((a, b) => b.modifiedMs - a.modifiedMs)) {
         try {
           const loaded = await this.#read(key, name);
