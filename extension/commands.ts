@@ -117,6 +117,12 @@ export const COMMANDS: readonly Command[] = [
     run: ({ client }) => client.request(REREAD_REQUEST, null),
   },
   {
+    id: "stateline.whatWasRead",
+    title: "What Was Read",
+    menu: { group: "Server", entry: { icon: "list-tree", label: "What was read" } },
+    run: ({ readPage }) => readPage.show(),
+  },
+  {
     id: "stateline.restartServer",
     title: "Restart the Server",
     menu: { group: "Server", entry: { icon: "debug-restart", label: "Restart the server" } },

@@ -7,6 +7,7 @@ import type { Command } from "./commands.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
 import type { Measuring } from "./measure/measuring.ts";
 import { Meter } from "./meter.ts";
+import { ReadPage } from "./readPage.ts";
 import { RestingCursor } from "./restingCursor.ts";
 import { CurrentSettings } from "./settings.ts";
 import { Snooze } from "./snooze.ts";
@@ -21,12 +22,13 @@ export class Context {
   readonly snooze: Snooze;
   readonly client: Client;
   readonly statusBar: StatusBar;
+  readonly readPage: ReadPage;
   #measuring: Promise<Measuring> | undefined;
 
   static create(extension: vscode.ExtensionContext): Context {
     const context = new Context(extension);
-    const { log, settings, meter, snooze, client, statusBar } = context;
-    for (const part of [log, settings, meter, snooze, client, statusBar]) context.pushCleanup(part);
+    const { log, settings, meter, snooze, client, statusBar, readPage } = context;
+    for (const part of [log, settings, meter, snooze, client, statusBar, readPage]) context.pushCleanup(part);
     context.pushCleanup(new RestingCursor(client, snooze, settings));
     context.pushCleanup(followAcceptance(meter));
     // A page that VS Code shows again after a start of its own.
@@ -46,6 +48,7 @@ export class Context {
     this.snooze = new Snooze();
     this.client = new Client(this);
     this.statusBar = new StatusBar(this);
+    this.readPage = new ReadPage(this.client);
   }
 
   /** The dashboard and the measurements; most sessions want neither, so they are loaded at the first use. */

@@ -44,7 +44,7 @@ export function createMiddleware({ meter, snooze, settings }: MiddlewareParts): 
     workspace: {
       configuration: (params, token, next) => {
         const isOurs = params.items.every((item) => item.section === SETTINGS_SECTION);
-        return isOurs ? params.items.map(() => rawSettings()) : next(params, token);
+        return isOurs ? params.items.map(({ scopeUri }) => rawSettings(scopeUri)) : next(params, token);
       },
       // A server that is being stopped is not told so: sending would start it again.
       didChangeConfiguration: (sections, next) => (settings.now.enabled ? next(sections) : Promise.resolve()),

@@ -39,9 +39,10 @@ export class CurrentSettings implements vscode.Disposable {
   }
 }
 
-/** Everything in the section as the user wrote it, for the server, which validates it in the same way. */
-export function rawSettings(): unknown {
-  return vscode.workspace.getConfiguration().get(SETTINGS_SECTION);
+/** Everything in the section as the user wrote it, for the server, which validates it in the same way; `folder` is a URI. */
+export function rawSettings(folder?: string): unknown {
+  const scope = folder === undefined ? undefined : vscode.Uri.parse(folder);
+  return vscode.workspace.getConfiguration(undefined, scope).get(SETTINGS_SECTION);
 }
 
 /** Writes where the setting already stands: in the workspace if it is set there, else for the user. */

@@ -11,6 +11,8 @@ export const LAST_COMPLETION_REQUEST = { method: "stateline/lastCompletion" } as
 >;
 /** Reads the whole repository again; the old state answers meanwhile. */
 export const REREAD_REQUEST = { method: "stateline/reread" } as Request<null, null>;
+/** A page in Markdown, or null while no model serves: what was read, what was left out, and why. */
+export const WHAT_WAS_READ_REQUEST = { method: "stateline/whatWasRead" } as Request<null, string | null>;
 /**
  * To the server: the cursor rests here. What a completion would read first is then read before a key is pressed. A client need
  * not send it.

@@ -2,6 +2,7 @@
 import type { InitializeParams } from "vscode-languageserver/node";
 import type { InitializationOptions } from "../protocol/messages.ts";
 import { filePathOf } from "./documents.ts";
+import { realPathSync } from "./repository/realPath.ts";
 import { defaultCacheFolder } from "./repository/stateStore.ts";
 
 export interface ClientFacts {
@@ -39,6 +40,8 @@ export function foldersOf({ workspaceFolders, rootUri }: InitializeParams): stri
   return rootUri ? [rootUri] : [];
 }
 
-export function pathsOf(uris: readonly string[]): string[] {
-  return uris.map(filePathOf).filter((path) => path !== undefined);
+/** As they are named, and where they lead when links are followed. */
+export function pathsOf(uris: readonly string[]): ReadonlyMap<string, string> {
+  const paths = uris.map(filePathOf).filter((path) => path !== undefined);
+  return new Map(paths.map((path) => [path, realPathSync(path)]));
 }

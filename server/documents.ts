@@ -10,13 +10,16 @@ import {
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { OpenDocument } from "./completion/request.ts";
 import { cellPath, cellsAround } from "./notebooks.ts";
-import { pathInside } from "./repository/sources.ts";
+import { pathInside } from "./repository/filePolicy.ts";
+import { realPathSync } from "./repository/realPath.ts";
 
 export class OpenDocuments {
   /** Cells of notebooks too. */
   readonly all = new TextDocuments(this.#configuration());
   readonly #notebooks = new NotebookDocuments(this.all);
   readonly #editedLine = new Map<string, number>();
+  /** Paths of those that are files, with links followed as they were when the document was met. */
+  readonly #paths = new Map<string, string | undefined>();
   /** The most recently used last. */
   readonly #recent = new Set<string>();
 
@@ -37,6 +40,21 @@ export class OpenDocuments {
   noteClosed(uri: string): void {
     this.#recent.delete(uri);
     this.#editedLine.delete(uri);
+    this.#paths.delete(uri);
+  }
+
+  /** Of the file that a document is, or whose cell it is; undefined for others. */
+  homePathOf(uri: string): string | undefined {
+    return this.pathOf(this.#notebooks.findNotebookDocumentForCell(uri)?.uri ?? uri);
+  }
+
+  /** undefined for documents that are no files. */
+  pathOf(uri: string): string | undefined {
+    if (!this.#paths.has(uri)) {
+      const path = filePathOf(uri);
+      this.#paths.set(uri, path === undefined ? undefined : realPathSync(path));
+    }
+    return this.#paths.get(uri);
   }
 
   /** `roots`: paths of the workspace's folders, or URIs of those that are on no disk. */
@@ -63,7 +81,8 @@ export class OpenDocuments {
   #describeAlone(document: TextDocument, roots: readonly string[]): OpenDocument {
     const { uri, languageId } = document;
     const notebook = this.#notebooks.findNotebookDocumentForCell(uri);
-    const relativePath = shownPath(notebook?.uri ?? uri, roots);
+    const shown = notebook?.uri ?? uri;
+    const relativePath = shownPath(shown, this.pathOf(shown), roots);
     return {
       uri,
       relativePath: notebook ? cellPath(relativePath, languageId) : relativePath,
@@ -103,8 +122,7 @@ export function filePathOf(uri: string): string | undefined {
   }
 }
 
-function shownPath(uri: string, roots: readonly string[]): string {
-  const path = filePathOf(uri);
+function shownPath(uri: string, path: string | undefined, roots: readonly string[]): string {
   if (path === undefined) return pathInUri(uri, roots);
   for (const root of roots) {
     const inside = pathInside(root, path);

@@ -1,4 +1,5 @@
 /** Stateline as a language server: LSP messages on one side, Stateline's own calls on the other. */
+import { pathToFileURL } from "node:url";
 import {
   type CancellationToken,
   type Connection,
@@ -26,6 +27,7 @@ import {
   REREAD_REQUEST,
   STATUS_CHANGED_NOTIFICATION,
   STATUS_REQUEST,
+  WHAT_WAS_READ_REQUEST,
 } from "../protocol/messages.ts";
 import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
 import { type ClientFacts, factsOf, foldersOf, NO_CLIENT, pathsOf } from "./clientFacts.ts";
@@ -35,7 +37,9 @@ import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { Measuring } from "./measuring.ts";
 import { ReadingProgress } from "./readingProgress.ts";
+import type { PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
+import { underRealRoot } from "./repository/realPath.ts";
 import { LOADING, Stateline } from "./stateline.ts";
 import { notify, onNotification, onRequest } from "./typedMessages.ts";
 
@@ -48,9 +52,9 @@ export class LanguageServer {
   readonly #log: Log;
   readonly #progress: ReadingProgress;
   #client: ClientFacts = NO_CLIENT;
-  /** Paths of the workspace's folders. */
-  #folders: readonly string[] = [];
-  /** The same, and URIs of the folders that are on no disk. */
+  /** Paths of the workspace's folders as the client names them, and where they lead when links are followed. */
+  #folders: ReadonlyMap<string, string> = new Map();
+  /** Where they lead, and URIs of the folders that are on no disk. */
   #roots: readonly string[] = [];
   /** What the client sent last, for clients that are not asked. */
   #pushedSettings: unknown;
@@ -90,6 +94,7 @@ export class LanguageServer {
       void this.#stateline?.reread();
       return null;
     });
+    onRequest(connection, WHAT_WAS_READ_REQUEST, async () => (await this.#stateline?.whatWasRead()) ?? null);
     this.#measuring.listen();
     const { all } = this.#documents;
     all.onDidOpen(({ document }) => this.#documents.noteUse(document.uri));
@@ -136,8 +141,7 @@ export class LanguageServer {
   async #initialized(): Promise<void> {
     await this.#register();
     this.#stateline = new Stateline({
-      settings: await this.#readSettings(),
-      folders: this.#folders,
+      ...(await this.#readSettings()),
       storagePath: this.#client.storagePath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
@@ -172,37 +176,57 @@ export class LanguageServer {
   async #foldersChanged(): Promise<void> {
     const folders = await this.#connection.workspace.getWorkspaceFolders();
     this.#takeFolders((folders ?? []).map(({ uri }) => uri));
-    await this.#stateline?.configure(await this.#readSettings(), this.#folders);
+    await this.#configure();
   }
 
   #takeFolders(uris: readonly string[]): void {
     this.#folders = pathsOf(uris);
-    this.#roots = uris.map((uri) => filePathOf(uri) ?? uri);
+    this.#roots = uris.map((uri) => this.#folders.get(filePathOf(uri) ?? "") ?? uri);
   }
 
   async #configurationChanged(pushed: unknown): Promise<void> {
     if (typeof pushed === "object" && pushed !== null) {
       this.#pushedSettings = SETTINGS_SECTION in pushed ? pushed[SETTINGS_SECTION] : pushed;
     }
-    await this.#stateline?.configure(await this.#readSettings(), this.#folders);
+    await this.#configure();
     this.#statusChanged();
   }
 
-  async #readSettings(): Promise<Settings> {
-    const raw = this.#client.answersConfiguration ? await this.#pullSettings() : this.#pushedSettings;
-    const { settings, problems } = validateSettings(raw);
-    for (const problem of problems) {
-      this.#tell(MessageType.Warning, problem);
+  async #configure(): Promise<void> {
+    const { settings, folders } = await this.#readSettings();
+    await this.#stateline?.configure(settings, folders);
+  }
+
+  async #readSettings(): Promise<{ settings: Settings; folders: PolicyFolder[] }> {
+    const given = [...this.#folders.keys()];
+    const [raw, ...ofFolders] = this.#client.answersConfiguration
+      ? await this.#pullSettings(given)
+      : [this.#pushedSettings];
+    const settings = this.#validated(raw);
+    const excludes = new Map<string, readonly string[]>();
+    for (const [i, path] of [...this.#folders.values()].entries()) {
+      const { exclude } = ofFolders[i] ? this.#validated(ofFolders[i]) : settings;
+      // A folder that was opened twice, once through a link, is one.
+      excludes.set(path, [...new Set([...(excludes.get(path) ?? []), ...exclude])]);
     }
+    return { settings, folders: [...excludes].map(([path, exclude]) => ({ path, exclude })) };
+  }
+
+  #validated(raw: unknown): Settings {
+    const { settings, problems } = validateSettings(raw);
+    for (const problem of problems) this.#tell(MessageType.Warning, problem);
     return settings;
   }
 
-  async #pullSettings(): Promise<unknown> {
+  /** Those of the window, then those of each folder. */
+  async #pullSettings(folders: readonly string[]): Promise<unknown[]> {
+    const section = SETTINGS_SECTION;
+    const ofFolders = folders.map((path) => ({ section, scopeUri: pathToFileURL(path).href }));
     try {
-      return await this.#connection.workspace.getConfiguration(SETTINGS_SECTION);
+      return await this.#connection.workspace.getConfiguration([{ section }, ...ofFolders]);
     } catch (cause) {
       this.#log.warn(`The client did not tell its settings: ${reasonOf(cause)}`);
-      return this.#pushedSettings;
+      return [this.#pushedSettings];
     }
   }
 
@@ -259,7 +283,12 @@ export class LanguageServer {
   }
 
   #liveDocument(document: TextDocument): LiveDocument {
-    return { ...this.#documents.describe(document, this.#folders), path: filePathOf(document.uri) };
+    const { uri } = document;
+    return {
+      ...this.#documents.describe(document, this.#roots),
+      path: this.#documents.pathOf(uri),
+      homePath: this.#documents.homePathOf(uri),
+    };
   }
 
   /** Each sentence once in the server's life. A plain notification: nothing waits for the person to close it. */
@@ -279,7 +308,7 @@ export class LanguageServer {
 
   #noteFile(uri: string): void {
     const path = filePathOf(uri);
-    if (path) this.#stateline?.noteChange(path);
+    if (path) this.#stateline?.noteChange(underRealRoot(path, this.#folders));
   }
 
   #statusChanged(): void {

@@ -12,10 +12,12 @@ import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { affordableWindow, sentenceOnWindow } from "./repository/memoryLimit.ts";
 import { StateStore } from "./repository/stateStore.ts";
+import { whatWasRead } from "./repository/whatWasRead.ts";
 import { SyntaxTrees } from "./syntax/trees.ts";
 
 /** Long enough that a person who types with automatic saving is not read again at each pause. */
@@ -25,7 +27,8 @@ const SAVE_MS = 15_000;
 
 export interface StatelineOptions {
   readonly settings: Settings;
-  readonly folders: readonly string[];
+  /** Each with its own value of `exclude`, which counts in place of the settings'. */
+  readonly folders: readonly PolicyFolder[];
   /** Where states are kept between runs; undefined: nowhere. */
   readonly storagePath: string | undefined;
   readonly log: Log;
@@ -92,11 +95,12 @@ export const LOADING: Status = {
 export class Stateline {
   readonly #options: StatelineOptions;
   #settings: Settings;
-  #folders: readonly string[];
+  #policy: FilePolicy;
   #life: Life = { kind: "loading" };
   /** Loadings of models, one after the other. */
   #loading: Promise<void> = Promise.resolve();
   #reading: Promise<void> = Promise.resolve();
+  #permitting: Promise<unknown> = Promise.resolve();
   #notedFigures: CompletionFigures | undefined;
   readonly #syntax: SyntaxTrees;
   readonly #gpu: GpuFallback;
@@ -105,7 +109,7 @@ export class Stateline {
   constructor(options: StatelineOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#folders = options.folders;
+    this.#policy = new FilePolicy(options.folders);
     const { log, onProblem } = options;
     this.#gpu = new GpuFallback({ log, onProblem, onLeft: () => !this.#disposed && void this.start() });
     this.#syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) =>
@@ -120,15 +124,16 @@ export class Stateline {
   }
 
   /** Takes new settings and folders; whatever depends on a changed one is done again, the old state answering meanwhile. */
-  async configure(settings: Settings, folders: readonly string[]): Promise<void> {
-    const before = { settings: this.#settings, folders: this.#folders };
+  async configure(settings: Settings, folders: readonly PolicyFolder[]): Promise<void> {
+    const before = { settings: this.#settings, policy: this.#policy };
     this.#settings = settings;
-    this.#folders = folders;
+    const policy = new FilePolicy(folders);
+    if (policy.key !== before.policy.key) this.#policy = policy;
     const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
     if (differs(before.settings, settings, ["device"])) this.#gpu.forgive();
     if (reload) return await this.start();
-    const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow", "exclude"]);
-    if (!reread && JSON.stringify(before.folders) === JSON.stringify(folders)) return;
+    const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow"]);
+    if (!reread && this.#policy === before.policy) return;
     await this.#loading;
     const stateHeads = this.#serving?.memory.state.stateHeads;
     this.#read(true);
@@ -157,7 +162,8 @@ export class Stateline {
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
-    const answers = (await completer?.complete(this.#withQuotable(request), signal)) ?? [];
+    const permitted = await this.#asPermitted(request);
+    const answers = (await completer?.complete(permitted, signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
       this.#notedFigures = completer.lastFigures;
       this.#options.onCompletion?.(completer.lastFigures);
@@ -166,12 +172,18 @@ export class Stateline {
   }
 
   async readAhead(request: CompletionRequest): Promise<void> {
-    await this.#serving?.completer.readAhead(this.#withQuotable(request));
+    await this.#serving?.completer.readAhead(await this.#asPermitted(request));
   }
 
   /** Whether the state goes on from one of an earlier run, which has read what was on disk then. */
   get wasRestored(): boolean {
     return this.#serving?.memory.wasRestored ?? false;
+  }
+
+  /** A page for a person, in Markdown; undefined while no model serves. */
+  async whatWasRead(): Promise<string | undefined> {
+    const memory = this.#serving?.memory;
+    return memory && (await whatWasRead(this.#policy, (path) => memory.files.has(path), this.#options.log));
   }
 
   get lastCompletion(): CompletionFigures | null {
@@ -310,9 +322,25 @@ export class Stateline {
     }
   }
 
-  #withQuotable(request: CompletionRequest): CompletionRequest {
+  /** With what the policy says of the document, and of others only what may be quoted. Requests keep their order. */
+  #asPermitted(request: CompletionRequest): Promise<CompletionRequest> {
+    const permitted = this.#permitting.then(() => this.#permitted(request));
+    this.#permitting = permitted.catch(() => undefined);
+    return permitted;
+  }
+
+  async #permitted(request: CompletionRequest): Promise<CompletionRequest> {
     const live = this.#serving?.memory.live;
-    return { ...request, others: request.others.filter(({ uri }) => live?.mayQuote(uri)) };
+    if (!live) return { ...request, others: [] };
+    const [forbidden, ...texts] = await Promise.all([
+      live.reasonNotToComplete(request.document),
+      ...request.others.map(({ uri, text }) => live.quotable(uri, text)),
+    ]);
+    const others = request.others.flatMap((other, i) => {
+      const text = texts[i];
+      return text === undefined ? [] : [{ ...other, text }];
+    });
+    return { ...request, others, forbidden };
   }
 
   #read(fromDisk: boolean): void {
@@ -334,11 +362,11 @@ export class Stateline {
   }
 
   #memorySettings({ model: { info }, bytesPerToken }: Sized): MemorySettings {
-    const { hybridRatio, exclude } = this.#settings;
+    const { hybridRatio } = this.#settings;
     const stateHeads = Math.round((hybridRatio ?? info.defaultHybridRatio) * info.heads);
     const asked = { stateHeads, attentionWindow: this.#settings.attentionWindow ?? info.attentionWindow };
     const attentionWindow = affordableWindow(asked, info.heads, bytesPerToken);
-    return { folders: this.#folders, exclude, stateHeads, attentionWindow };
+    return { policy: this.#policy, stateHeads, attentionWindow };
   }
 
   #modelName(model: Model): string {

@@ -53,7 +53,7 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
   if (problems[0]) throw new Error(problems[0]);
   const stateline = new Stateline({
     settings,
-    folders: options.readsRepository ? [folder] : [],
+    folders: options.readsRepository ? [{ path: folder, exclude: [] }] : [],
     storagePath: undefined,
     log: SILENT,
     onStatusChanged: () => undefined,

@@ -1,6 +1,7 @@
 /** A repository read by scoring it: the log-probability of every token, and the state and exact memory at the end. */
 import type { Model, Recall, State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
+import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { listFiles, tokenStream } from "../../server/repository/sources.ts";
 import { fileHeader, repositoryHeader } from "../../server/repository/stream.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
@@ -39,9 +40,8 @@ export interface ReadingOptions {
 /** The server's own order of reading. */
 export async function textsOf(tokenizer: Tokenizer, repository: CorpusRepository): Promise<Text[]> {
   using written = new WrittenRepository(repository);
-  const folders = [written.folder];
-  const options = { exclude: [], log: SILENT, signal: new AbortController().signal };
-  const files = await listFiles(folders, Number.MAX_SAFE_INTEGER, options);
+  const policy = new FilePolicy([{ path: written.folder, exclude: [] }]);
+  const files = await listFiles(policy, Number.MAX_SAFE_INTEGER, { log: SILENT });
   const texts: Text[] = [];
   const keep = ({ file, tokens }: { file: { relativePath: string }; tokens: readonly number[] }) =>
     texts.push({
@@ -49,7 +49,7 @@ export async function textsOf(tokenizer: Tokenizer, repository: CorpusRepository
       tokens,
       headerLength: fileHeader(tokenizer, file.relativePath).length,
     });
-  for await (const _ of tokenStream({ tokenizer, log: SILENT }, folders, files, keep));
+  for await (const _ of tokenStream({ tokenizer, log: SILENT }, policy.paths, files, keep));
   return texts;
 }
 

@@ -8,8 +8,9 @@ import type { CompletionFigures } from "../../protocol/messages.ts";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionAnswer, OpenDocument } from "../completion/request.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { pathInside } from "../repository/filePolicy.ts";
 import type { LiveDocument } from "../repository/liveTexts.ts";
-import { pathInside } from "../repository/sources.ts";
+import { realPathSync } from "../repository/realPath.ts";
 import { defaultCacheFolder } from "../repository/stateStore.ts";
 import { Stateline } from "../stateline.ts";
 import { besideIt } from "./besideIt.ts";
@@ -60,7 +61,7 @@ async function main(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
   if (values.help) return void process.stdout.write(HELP);
   if (positionals.length > 1) throw new UsageError("Name one repository at most; --help says more.");
-  const root = resolve(positionals[0] ?? ".");
+  const root = realPathSync(resolve(positionals[0] ?? "."));
   if (!(await stat(root).catch(() => undefined))?.isDirectory())
     throw new UsageError(`There is no folder ${root}.`);
   const place = values.at === undefined ? undefined : await findPlace(values.at);
@@ -97,7 +98,7 @@ async function start(root: string, values: Values, document?: LiveDocument): Pro
   const bar = new ProgressBar(process.stderr);
   const stateline: Stateline = new Stateline({
     settings,
-    folders: [root],
+    folders: [{ path: root, exclude: [] }],
     storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
     log: terminalLog(values.verbose === true),
     onStatusChanged: () => bar.show(stateline.status),
@@ -121,7 +122,7 @@ type OpenFile = OpenDocument & { readonly path: string };
 
 /** The file as if it were open and its line written only so far: so it is read, and recalled. */
 function documentAt(root: string, { path, text, lineEnd }: Place, written: number): OpenFile {
-  const whole = resolve(path);
+  const whole = realPathSync(resolve(path));
   const hidden = text.slice(0, written) + text.slice(lineEnd);
   return { ...documentOf(pathInside(root, whole) ?? path, hidden), path: whole };
 }

@@ -153,10 +153,13 @@ export class Completer {
     return { uri: document.uri, around, manual, basis: { state, settings, others } };
   }
 
-  #reasonNotToAsk({ document, manual }: CompletionRequest, around: Surroundings): string | undefined {
-    const { languageId, relativePath } = document;
+  #reasonNotToAsk(
+    { document, manual, forbidden }: CompletionRequest,
+    around: Surroundings,
+  ): string | undefined {
+    const { languageId } = document;
     const [before, after] = [lineBefore(around.before), lineAfter(around.after)];
-    const question = { languageId, relativePath, lineBefore: before, lineAfter: after, manual };
+    const question = { languageId, forbidden, lineBefore: before, lineAfter: after, manual };
     return reasonNotToAsk(question, this.#context.settings());
   }
 

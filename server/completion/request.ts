@@ -39,6 +39,8 @@ export interface CompletionRequest {
   readonly tabSize?: number;
   /** Other open documents, the most recently used first. */
   readonly others: readonly OpenDocument[];
+  /** Why this document may not be completed; absent when it may. */
+  readonly forbidden?: string | undefined;
 }
 
 /** One of the answers to a request, which have the same id. */

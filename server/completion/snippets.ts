@@ -1,5 +1,4 @@
 /** What other open documents tell about this one. */
-import { isSecret } from "../repository/fileRules.ts";
 import { importedBy } from "./imports.ts";
 import { homeOf, type OpenDocument, sameTexts } from "./request.ts";
 
@@ -9,6 +8,7 @@ const LINES_BEFORE_EDIT = 12;
 const MOST_CHOICES = 32;
 
 export interface Snippet {
+  readonly uri: string;
   readonly relativePath: string;
   readonly text: string;
 }
@@ -21,7 +21,7 @@ interface Choice {
 
 /**
  * Chosen anew when the prefix begins elsewhere, and on coming back from another document if the others' texts have changed
- * since; between two keystrokes in a document nothing changes, or all that comes after the snippets would be read again.
+ * since, or one may not be quoted any more; between two keystrokes in a document nothing changes, or all that comes after the snippets would be read again.
  */
 export class SnippetChoice {
   /** By document or notebook, the oldest first. */
@@ -34,7 +34,9 @@ export class SnippetChoice {
     const cameBack = this.#latest !== home;
     this.#latest = home;
     const known = this.#choices.get(home);
-    if (known?.start === start && !(cameBack && !sameTexts(known.others, others))) return known.snippets;
+    const mayStay = known?.snippets.every((snippet) => others.some(({ uri }) => uri === snippet.uri));
+    if (known?.start === start && mayStay && !(cameBack && !sameTexts(known.others, others)))
+      return known.snippets;
     const snippets = chooseSnippets(document, others);
     this.#choices.delete(home);
     this.#choices.set(home, { start, others, snippets });
@@ -50,7 +52,7 @@ export class SnippetChoice {
 export function chooseSnippets(document: OpenDocument, others: readonly OpenDocument[]): Snippet[] {
   const imports = importedBy({ ...document, text: (document.notebook?.before ?? "") + document.text });
   return others
-    .filter(({ uri, relativePath }) => uri !== document.uri && !isSecret(relativePath))
+    .filter(({ uri }) => uri !== document.uri)
     .map((other) => ({ other, isImported: imports(other.relativePath) }))
     .filter(
       ({ other, isImported }) =>
@@ -59,7 +61,7 @@ export function chooseSnippets(document: OpenDocument, others: readonly OpenDocu
     .sort((a, b) => Number(b.isImported) - Number(a.isImported))
     .slice(0, MOST_SNIPPETS)
     .reverse()
-    .map(({ other }) => ({ relativePath: other.relativePath, text: excerpt(other) }))
+    .map(({ other }) => ({ uri: other.uri, relativePath: other.relativePath, text: excerpt(other) }))
     .filter((snippet) => snippet.text.trim() !== "");
 }
 

@@ -1,7 +1,6 @@
 /** Decides whether a completion is worth asking for at all; the reason why not goes to the log. */
 import { isLanguageEnabled } from "../../protocol/languages.ts";
 import type { Settings } from "../../protocol/settings.ts";
-import { isSecret } from "../repository/fileRules.ts";
 import { hasOnlyClosers } from "./closers.ts";
 
 /** A person who writes inside a line with more than this to the right is editing, not continuing. */
@@ -9,7 +8,8 @@ const MOST_RIGHT_HAND_CHARACTERS = 8;
 
 export interface Question {
   readonly languageId: string;
-  readonly relativePath: string;
+  /** Why the policy of files forbids it, when it does. */
+  readonly forbidden: string | undefined;
   readonly lineBefore: string;
   readonly lineAfter: string;
   readonly manual: boolean;
@@ -20,7 +20,7 @@ export function reasonNotToAsk(question: Question, settings: Settings): string |
   if (!isLanguageEnabled(settings.languages, question.languageId)) {
     return `the language ${question.languageId} is switched off`;
   }
-  if (isSecret(question.relativePath)) return "the file may hold secrets";
+  if (question.forbidden) return question.forbidden;
   if (question.manual) return undefined;
   const right = question.lineAfter.trimEnd();
   if (hasOnlyClosers(right)) return undefined;

@@ -7,14 +7,14 @@ import type { Model } from "../engine/engine.ts";
 import { Cancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import type { FilePolicy } from "../repository/filePolicy.ts";
 import { measureRatios } from "./ratios.ts";
 import { takeSample } from "./sample.ts";
 
 export interface RatioSubject {
   readonly model: Model;
   readonly tokenizer: Tokenizer;
-  readonly folders: readonly string[];
-  readonly exclude: readonly string[];
+  readonly policy: FilePolicy;
   readonly attentionWindow: number;
   readonly repositoryTokens: number;
 }

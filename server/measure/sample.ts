@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
+import type { FilePolicy } from "../repository/filePolicy.ts";
 import { readText } from "../repository/readText.ts";
+import { withoutSecretLines } from "../repository/secretLines.ts";
 import { BYTES_PER_TOKEN, folderName, listFiles, tokenise } from "../repository/sources.ts";
 import { fileHeader, fileTokens, repositoryHeader } from "../repository/stream.ts";
 
@@ -33,16 +35,15 @@ export class SampleError extends Error {
 }
 
 export interface SampleOptions {
-  readonly folders: readonly string[];
-  readonly exclude: readonly string[];
+  readonly policy: FilePolicy;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /** Which files are scored depends on their paths alone, so that runs can be compared. */
 export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): Promise<Sample> {
-  const { folders, log } = options;
-  const all = await listFiles(folders, 1_000_000 * BYTES_PER_TOKEN, options);
+  const { policy, log } = options;
+  const all = await listFiles(policy, 1_000_000 * BYTES_PER_TOKEN, options);
   const byHash = all
     .filter(({ sizeBytes }) => sizeBytes >= SHORTEST_BYTES)
     .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -52,7 +53,8 @@ export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): 
   for (const { path, relativePath } of asked) {
     options.signal.throwIfAborted();
     const read = await readText(path);
-    if (read.kind === "text") files.push(await sampleFile(tokenizer, relativePath, read.text));
+    if (read.kind === "text")
+      files.push(await sampleFile(tokenizer, relativePath, await withoutSecretLines(read.text)));
   }
   const contextFiles: Int32Array[] = [];
   let length = 0;
@@ -70,7 +72,7 @@ export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): 
     );
   }
   const context = [
-    repositoryHeader(tokenizer, folderName(folders[0] ?? "")),
+    repositoryHeader(tokenizer, folderName(policy.paths[0] ?? "")),
     ...contextFiles.map((one) => [...one]),
   ];
   return { context: Int32Array.from(context.flat()), contextFiles, files };

@@ -38,13 +38,16 @@ export async function changedFiles(
   const below = isBelow(new Set([...files, ...folders]));
   for (const path of known.keys()) if (below(path)) candidates.add(path);
   const listed = folders.length > 0 || candidates.size > MOST_ASKED ? await list() : undefined;
-  const byPath = new Map(listed?.map((file) => [file.path, file]));
-  for (const file of listed ?? []) if (below(file.path)) candidates.add(file.path);
+  // Asked together, the rules take one look for all.
+  const found = listed ?? (await Promise.all([...candidates].map(find))).filter((file) => file !== undefined);
+  // What is found may be where a link led.
+  for (const { path } of found) if (!listed || below(path)) candidates.add(path);
+  const byPath = new Map(found.map((file) => [file.path, file]));
   const changed: WorkspaceFile[] = [];
   const same: WorkspaceFile[] = [];
   for (const path of candidates) {
     throwIfCancelled(signal);
-    const file = listed ? byPath.get(path) : await find(path);
+    const file = byPath.get(path);
     const read = file && (await textAt(path));
     if (!file || read?.kind !== "text") gone.add(path);
     else if (known.get(path)?.hash === read.hash) same.push(file);

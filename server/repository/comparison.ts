@@ -17,6 +17,8 @@ export interface Comparison {
   readonly known: KnownFiles;
   /** New or with another content, in reading order; those of the state are known, too. */
   readonly changed: readonly WorkspaceFile[];
+  /** Files of the state that would not be read now. */
+  readonly gone: readonly ReadFileRecord[];
 }
 
 export async function compare(
@@ -35,7 +37,9 @@ export async function compare(
     if (record) known.set(file.path, { file, hash: record.hash, tokens: record.tokens });
     if (record?.hash !== read.hash) changed.push(file);
   }
-  return { known, changed };
+  const isKnown = new Set([...known.values()].map(({ file }) => `${file.folder}:${file.relativePath}`));
+  const gone = records.filter(({ folder, path }) => !isKnown.has(`${folder}:${path}`));
+  return { known, changed, gone };
 }
 
 export function recordsOf(known: KnownFiles): ReadFileRecord[] {

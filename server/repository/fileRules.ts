@@ -1,30 +1,5 @@
-/** Which files are never read, judged by their names alone: secrets, and what no person wrote. */
+/** What no person wrote, or is not text, judged by names alone. */
 import { posix } from "node:path";
-
-const SECRETS: readonly RegExp[] = [
-  /^\.env(\..*)?$/,
-  /\.env$/,
-  /^\.(npmrc|yarnrc|pypirc|netrc|pgpass|htpasswd|dockercfg|git-credentials|vault_pass|envrc)$/,
-  /^_netrc$/,
-  /^id_(rsa|dsa|ecdsa|ed25519)/,
-  /\.(pem|key|pfx|p12|p8|ppk|jks|keystore|kdbx|asc|gpg|ovpn|crt|cer|der|tfstate|tfvars)$/,
-  /\.tfstate\./,
-  /^credentials?(\..*)?$/,
-  /^(client_)?secrets?(\.[^.]*)?(\.(json|ya?ml|toml|ini|txt|env|properties))?$/,
-  /^service[-_]?account.*\.json$/,
-  /^(known_hosts|authorized_keys|shadow|htpasswd)$/,
-  /^\.?(aws|azure|gcloud)$/,
-];
-
-const SECRET_FOLDERS: ReadonlySet<string> = new Set([
-  ".ssh",
-  ".aws",
-  ".gnupg",
-  ".azure",
-  ".kube",
-  ".docker",
-  ".secrets",
-]);
 
 const FOREIGN_FOLDERS: ReadonlySet<string> = new Set([
   ...[".git", ".hg", ".svn", ".jj", "node_modules", "bower_components", "__pycache__", "site-packages"],
@@ -52,23 +27,21 @@ const BINARY = new RegExp(
   ].join("|")})$`,
 );
 
-/** undefined when a file of this name may be read. The path is relative, with forward slashes. */
-export function reasonNotToRead(relativePath: string): string | undefined {
-  if (isSecret(relativePath)) return "may hold secrets";
-  const name = posix.basename(relativePath).toLowerCase();
+/** Why a file of this name is not read; undefined when it is. */
+export function reasonByName(path: string): string | undefined {
+  const name = posix.basename(path).toLowerCase();
+  // Of a linked worktree or a submodule: it names another folder.
+  if (name === ".git") return "is Git's own";
   if (LOCK_FILES.has(name)) return "is a lock file";
   if (GENERATED.test(name)) return "is generated";
   if (BINARY.test(name)) return "is not text";
   return undefined;
 }
 
-export function isSecret(relativePath: string): boolean {
-  const parts = relativePath.toLowerCase().split("/");
-  const name = parts.at(-1) ?? "";
-  if (/\.(example|sample|template|dist)$/.test(name) && name.startsWith(".env")) return false;
-  return SECRETS.some((rule) => rule.test(name)) || parts.some((part) => SECRET_FOLDERS.has(part));
-}
-
-export function isForeignFolder(name: string): boolean {
-  return FOREIGN_FOLDERS.has(name) || SECRET_FOLDERS.has(name.toLowerCase());
+/** Dependencies, caches or a tool's own files; the path is relative to the workspace's folder, which may be in one itself. */
+export function isInForeignFolder(relativePath: string): boolean {
+  return relativePath
+    .split("/")
+    .slice(0, -1)
+    .some((name) => FOREIGN_FOLDERS.has(name));
 }

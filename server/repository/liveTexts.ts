@@ -7,21 +7,25 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
-import { isSecret } from "./fileRules.ts";
+import { type FilePolicy, judgeName, mayQuote, reasonNotToComplete, type Verdict } from "./filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "./liveBlocks.ts";
 import { readShare } from "./readShare.ts";
 import { judge, type ReadText } from "./readText.ts";
 import type { RecallOfFiles } from "./recallOfFiles.ts";
-import type { FilePolicy } from "./sources.ts";
+import { secretLines, withoutLines, withoutSecretLines } from "./secretLines.ts";
 import { fileHeader } from "./stream.ts";
 
 /** Changed blocks are tokenised when a person stopped typing for so long. */
 const PAUSE_MS = 400;
+/** Snippets come from no further. */
+const MOST_QUOTABLE_CHARACTERS = 200_000;
 
 export interface LiveDocument {
   readonly uri: string;
   /** undefined: no file. */
   readonly path: string | undefined;
+  /** Of the notebook whose cell it is: its rules count. */
+  readonly homePath?: string | undefined;
   /** As the model reads it. */
   readonly relativePath: string;
   readonly text: string;
@@ -30,11 +34,13 @@ export interface LiveDocument {
 export interface LiveTextsContext {
   readonly tokenizer: Tokenizer;
   readonly log: Log;
-  /** What the rules of the workspace say of the file at a path. */
-  readonly policyOf: (path: string) => Promise<FilePolicy>;
+  /** The present one. */
+  readonly policy: () => Pick<FilePolicy, "judge" | "reasonNotToComplete">;
 }
 
 interface LiveBlock extends Block {
+  /** The text without lines that hold secrets, which are empty there. */
+  told?: string;
   tokens?: Int32Array;
   /** Its texts in the recall, while it is there: two where the cursor's line cuts it. */
   ids?: readonly number[] | undefined;
@@ -51,7 +57,9 @@ interface LiveText {
   /** Parts of the text, in order; what changed since the last pause is in none. */
   blocks: LiveBlock[];
   /** undefined: not judged yet. */
-  policy: FilePolicy | undefined;
+  verdict: Verdict | undefined;
+  /** A text of it as others may quote it. */
+  quotable: { readonly text: string; readonly told: Promise<string> } | undefined;
   isRenewed: boolean;
 }
 
@@ -64,6 +72,8 @@ export class LiveTexts {
   #timer: NodeJS.Timeout | undefined;
   /** Renewals one after the other. */
   #work: Promise<void> = Promise.resolve();
+  /** Counts how often all had to be judged anew. */
+  #judgements = 0;
   #disposed = false;
 
   constructor(context: LiveTextsContext, files: RecallOfFiles) {
@@ -78,8 +88,8 @@ export class LiveTexts {
       known.document = document;
       known.isRenewed = false;
     } else {
-      const nothing = { followed: undefined, text: "", blocks: [], policy: undefined, isRenewed: false };
-      this.#texts.set(document.uri, { document, ...nothing });
+      const nothing = { followed: undefined, verdict: undefined, quotable: undefined, isRenewed: false };
+      this.#texts.set(document.uri, { document, text: "", blocks: [], ...nothing });
       if (document.path !== undefined) this.#files.forget(document.path);
     }
     this.#renewLater(known ? PAUSE_MS : 0);
@@ -108,10 +118,23 @@ export class LiveTexts {
     return judged({ ...live.document, text: live.text.slice(0, start) + live.text.slice(end) });
   }
 
-  /** Whether it may stand in what another document's completion starts from. */
-  mayQuote(uri: string): boolean {
-    const policy = this.#texts.get(uri)?.policy;
-    return policy !== undefined && policy !== "left out";
+  /** The beginning of a document's text as another one's completion may start from it; undefined: not at all. */
+  async quotable(uri: string, text: string): Promise<string | undefined> {
+    const live = this.#texts.get(uri);
+    if (!live?.verdict || !mayQuote(live.verdict)) return undefined;
+    const beginning = text.slice(0, MOST_QUOTABLE_CHARACTERS).replaceAll("\r\n", "\n");
+    if (live.quotable?.text !== beginning)
+      live.quotable = { text: beginning, told: withoutSecretLines(beginning) };
+    return await live.quotable.told;
+  }
+
+  /** undefined when the document may be completed. */
+  async reasonNotToComplete({ uri, relativePath }: Pick<LiveDocument, "uri" | "relativePath">) {
+    const { document, verdict } = this.#texts.get(uri) ?? {};
+    if (verdict) return reasonNotToComplete(verdict);
+    const path = document?.path ?? document?.homePath;
+    if (path !== undefined) return await this.#context.policy().reasonNotToComplete(path);
+    return reasonNotToComplete(judgeName(relativePath));
   }
 
   /** The exact memory for a completion in the line that begins there, in the document's text with line feeds only. */
@@ -134,7 +157,11 @@ export class LiveTexts {
 
   /** Other folders or rules: all are judged again. */
   reconsider(): void {
-    for (const live of this.#texts.values()) live.isRenewed = false;
+    this.#judgements++;
+    for (const live of this.#texts.values()) {
+      live.isRenewed = false;
+      live.verdict = undefined;
+    }
     this.#renewLater(0);
   }
 
@@ -174,12 +201,18 @@ export class LiveTexts {
 
   async #renewText(live: LiveText): Promise<void> {
     live.isRenewed = true;
-    live.policy = await this.#policyOf(live.document);
+    const verdict = await this.#verdictOf(live);
+    const { document } = live;
+    const read = isIndexed(document, verdict) ? judged(document) : undefined;
+    const text = read?.kind === "text" ? read.text : "";
+    const secret = await secretLines(text);
     this.#follow(live);
-    const read = live.policy === "read" ? judged(live.document) : undefined;
+    // Changed meanwhile: it is renewed again after the pause.
+    if (live.document !== document) return;
     const before = live.blocks;
-    live.blocks = read?.kind === "text" ? reblocked<LiveBlock>(before, read.text) : [];
+    live.blocks = reblocked<LiveBlock>(before, text);
     for (const block of before) if (!live.blocks.includes(block)) this.#leaveOut(block);
+    for (const block of live.blocks) this.#tell(block, text, secret);
     let tokens = 0;
     for (const block of live.blocks.filter((one) => !one.tokens)) {
       block.tokens = this.#tokenise(live.document, block);
@@ -190,17 +223,33 @@ export class LiveTexts {
     if (tokens > 0) this.#context.log.debug(`Live text of ${live.document.relativePath}: ${tokens} tokens.`);
   }
 
-  async #policyOf({ uri, path, relativePath }: LiveDocument): Promise<FilePolicy> {
-    if (path !== undefined) return await this.#context.policyOf(path);
-    if (isSecret(relativePath)) return "left out";
-    // Other documents without a file are views of something: an older version, a log.
-    return uri.startsWith("untitled:") ? "read" : "outside";
+  /** As it was judged last, until rules or folders change. */
+  async #verdictOf(live: LiveText): Promise<Verdict> {
+    const { path: own, homePath, relativePath } = live.document;
+    const path = own ?? homePath;
+    const round = this.#judgements;
+    const verdict =
+      live.verdict ??
+      (path === undefined ? judgeName(relativePath) : await this.#context.policy().judge(path));
+    // By rules that count no more: it is renewed again.
+    if (round === this.#judgements) live.verdict = verdict;
+    return verdict;
   }
 
-  #tokenise({ relativePath }: LiveDocument, { start, text }: Block): Int32Array {
+  /** Without the secret lines; a block whose secret lines are others than before is tokenised anew. */
+  #tell(block: LiveBlock, text: string, secret: ReadonlySet<number>): void {
+    const firstLine = secret.size > 0 ? feedsIn(Buffer.from(text.slice(0, block.start))) : 0;
+    const told = withoutLines(block.text, secret, firstLine);
+    if (block.told === told) return;
+    this.#leaveOut(block);
+    delete block.tokens;
+    block.told = told;
+  }
+
+  #tokenise({ relativePath }: LiveDocument, { start, text, told }: LiveBlock): Int32Array {
     const { tokenizer } = this.#context;
     const header = start === 0 ? fileHeader(tokenizer, relativePath) : [];
-    return Int32Array.from([...header, ...tokenizer.encode(text)]);
+    return Int32Array.from([...header, ...tokenizer.encode(told ?? text)]);
   }
 
   /** Takes out what stands in the document no more. */
@@ -274,6 +323,11 @@ function feedsIn(bytes: Uint8Array): number {
   let count = 0;
   for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
   return count;
+}
+
+/** Documents without a file, other than new ones, are views of something: an older version, a log. */
+function isIndexed({ uri, path }: LiveDocument, { kind }: Verdict): boolean {
+  return (kind === "read" && path !== undefined) || (kind === "outside" && uri.startsWith("untitled:"));
 }
 
 /** By the rules for files on disk, and no more of it. */

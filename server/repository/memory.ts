@@ -1,18 +1,16 @@
 /** What the repository is to a completion: the state, the exact recall and the live texts, kept up to date and saved. */
 import type { Model, Recall, State } from "../engine/engine.ts";
-import { Cancelled } from "../engine/engine.ts";
+import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { ChangeQueue, SYSTEM_CLOCK } from "./changeQueue.ts";
 import type { KnownFile } from "./comparison.ts";
-import { isForeignFolder } from "./fileRules.ts";
 import type { LiveTexts } from "./liveTexts.ts";
 import { Persistence } from "./persistence.ts";
 import { RepositoryReader } from "./reader.ts";
 import type { ReadProgress } from "./readFiles.ts";
 import type { ReadSettings } from "./reading.ts";
 import { readText } from "./readText.ts";
-import { pathInside } from "./sources.ts";
 import type { StateStore } from "./stateStore.ts";
 
 export type MemorySettings = ReadSettings;
@@ -67,7 +65,7 @@ export class RepositoryMemory {
       clock: SYSTEM_CLOCK,
       pauseMs,
       mostWaitMs,
-      mayMatter: (path) => mayMatter(this.#settings.folders, path),
+      mayMatter: (path) => this.#settings.policy.mayMatter(path),
       onBatch: (paths) => this.#follow(paths),
     });
   }
@@ -115,9 +113,13 @@ export class RepositoryMemory {
     this.#reader.use(settings);
     this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
     return this.#enqueue(async () => {
+      throwIfCancelled(signal);
+      await this.#persistence.keepOnly(settings);
+      await this.#reader.forgetForbidden();
       const saved = options.fromDisk ? await this.#persistence.load(settings) : undefined;
-      if (!saved) await this.#reader.readWhole(signal);
-      else if (await this.#reader.restore(saved, signal)) this.#renew(signal);
+      const restored = saved ? await this.#reader.restore(saved, signal) : "refused";
+      if (restored === "refused") await this.#reader.readWhole(signal);
+      else if (restored === "outdated") this.#renew(signal);
     });
   }
 
@@ -170,16 +172,24 @@ export class RepositoryMemory {
   /** What a state has read and no file says any more is got rid of by reading everything again; meanwhile it serves. */
   #renew(signal: AbortSignal): void {
     if (this.#renewal !== undefined) return;
-    this.#context.log.info("Much of the state is outdated: everything is read again in the background.");
+    this.#context.log.info(
+      "Too much of the state is outdated, or may not be read by now: everything is read again in the background.",
+    );
+    let isOutdated = false;
     const renewal = this.#reader
       .readBeside(signal)
-      .then((beside) => this.#enqueue(() => this.#reader.adopt(beside, signal)))
+      .then((beside) =>
+        this.#enqueue(async () => {
+          isOutdated = await this.#reader.adopt(beside, signal);
+        }),
+      )
       .catch((cause: unknown) => this.#stopped(cause))
       .finally(() => {
         if (this.#renewal !== renewal) return;
         this.#renewal = undefined;
         const { tokenCount: tokensRead } = this.state;
         this.#report({ ...this.#progress, reading: false, tokensRead, tokensTotal: tokensRead });
+        if (isOutdated) this.#renew(signal);
       });
     this.#renewal = renewal;
   }
@@ -207,12 +217,4 @@ export class RepositoryMemory {
     this.#progress = progress;
     this.#context.onProgress();
   }
-}
-
-/** By the path alone: in a folder of the workspace, and in none of dependencies or of a tool. */
-function mayMatter(folders: readonly string[], path: string): boolean {
-  return folders.some((folder) => {
-    const inside = pathInside(folder, path);
-    return inside !== undefined && !inside.split("/").some(isForeignFolder);
-  });
 }

@@ -1,10 +1,15 @@
-/** When the state is saved, and which saved one fits: under one key a model, its tokens, folders, rules and shape. */
+/** When the state is saved, and which saved one fits: under one key the folders, what may be read of them, a model and a shape. */
 import { createHash } from "node:crypto";
 import type { Model, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import type { FilePolicy } from "./filePolicy.ts";
 import type { ReadSettings } from "./reading.ts";
 import type { StateStore, StoredReading } from "./stateStore.ts";
+
+/** A key is three hashes, in hexadecimal digits: of folders, of policy, of the rest. Shorter keys did not tell the policy. */
+const HASH_LENGTH = 16;
+const KEY_LENGTH = 3 * HASH_LENGTH;
 
 export interface PersistenceContext {
   readonly model: Model;
@@ -38,7 +43,7 @@ export class Persistence {
   /** The saved state for these settings; whoever calls disposes of it. */
   async load(settings: ReadSettings): Promise<{ reading: StoredReading; state: State } | undefined> {
     const { store, model, log } = this.#context;
-    if (!store || settings.folders.length === 0) return undefined;
+    if (!store || settings.policy.folders.length === 0) return undefined;
     const key = this.#keyOf(settings);
     const stored = await store.load(key);
     if (!stored) return undefined;
@@ -51,9 +56,15 @@ export class Persistence {
       throw new Error(misfit);
     } catch (cause) {
       log.warn(`The saved repository state is not used: ${reasonOf(cause)}`);
-      await store.remove(key);
+      await store.remove((other) => other === key);
       return undefined;
     }
+  }
+
+  /** Removes what was saved of these folders under other policies, as soon as it is saved: it may hold what this one forbids. */
+  async keepOnly(settings: ReadSettings): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#removeForbidden(settings));
+    await this.#saving;
   }
 
   /** Something changed. */
@@ -85,17 +96,36 @@ export class Persistence {
     const taken = this.#disposed ? undefined : snapshot();
     if (!store || !taken) return;
     try {
-      await store.save(this.#keyOf(taken.settings), taken.reading, await model.serialize(taken.state));
+      const bytes = await model.serialize(taken.state);
+      // Forbidden meanwhile.
+      if (snapshot()?.settings.policy !== taken.settings.policy) return;
+      await store.save(this.#keyOf(taken.settings), taken.reading, bytes);
+      // Another server may have saved what was not forbidden there yet.
+      await this.#removeForbidden(taken.settings);
     } catch (cause) {
       if (!this.#disposed) log.warn(`The repository state cannot be saved: ${reasonOf(cause)}`);
     }
   }
 
-  #keyOf({ folders, exclude, stateHeads, attentionWindow }: ReadSettings): string {
-    const { model, tokenizer } = this.#context;
-    const identity = [model.info.hash, tokenizer.hash, stateHeads, attentionWindow, folders, exclude];
-    return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
+  async #removeForbidden({ policy }: ReadSettings): Promise<void> {
+    const [ofFolders, ofPolicy] = [hashOf(policy.paths), prefixOf(policy)];
+    await this.#context.store?.remove(
+      (key) => key.length < KEY_LENGTH || (key.startsWith(ofFolders) && !key.startsWith(ofPolicy)),
+    );
   }
+
+  #keyOf({ policy, stateHeads, attentionWindow }: ReadSettings): string {
+    const { model, tokenizer } = this.#context;
+    return prefixOf(policy) + hashOf([model.info.hash, tokenizer.hash, stateHeads, attentionWindow]);
+  }
+}
+
+function prefixOf(policy: FilePolicy): string {
+  return hashOf(policy.paths) + policy.key.slice(0, HASH_LENGTH);
+}
+
+function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, HASH_LENGTH);
 }
 
 /** Why a state is another one than its description and the settings say. */

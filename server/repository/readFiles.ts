@@ -19,6 +19,8 @@ export interface Stream {
   state: State;
   streamHash: string;
   readonly known: KnownFiles;
+  /** It has read what may not be read by now: it is saved no more, and everything is read again. */
+  holdsForbidden: boolean;
 }
 
 export interface ReadProgress {
@@ -107,7 +109,7 @@ async function* tokensOf(
     const { hash, tokens } = source;
     if (!begun.has(file.folder)) {
       begun.add(file.folder);
-      const header = repositoryHeader(reader.tokenizer, folderName(settings.folders[file.folder] ?? ""));
+      const header = repositoryHeader(reader.tokenizer, folderName(settings.policy.paths[file.folder] ?? ""));
       endTokens += header.length;
       yield header;
     }

@@ -1,10 +1,12 @@
 /** Reads the repository into a state and follows what changes; the state before serves until a better one is there. */
+import { basename, join } from "node:path";
 import type { Model, Recall, State } from "../engine/engine.ts";
 import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { type Changes, changedFiles } from "./changedFiles.ts";
 import { compare, type KnownFile, recordsOf } from "./comparison.ts";
+import type { Verdict } from "./filePolicy.ts";
 import { LiveTexts } from "./liveTexts.ts";
 import { BUDGET_TOKENS, FEW_TOKENS, isOutdated, tokensIn } from "./outdated.ts";
 import type { Snapshot } from "./persistence.ts";
@@ -13,14 +15,7 @@ import type { ReadSettings } from "./reading.ts";
 import { ReadingPlan } from "./readingPlan.ts";
 import { readText } from "./readText.ts";
 import { RECALL_TOKENS, RecallOfFiles } from "./recallOfFiles.ts";
-import {
-  BYTES_PER_TOKEN,
-  findWorkspaceFile,
-  listFiles,
-  policyOf,
-  tokenise,
-  type WorkspaceFile,
-} from "./sources.ts";
+import { BYTES_PER_TOKEN, findWorkspaceFile, listFiles, tokenise, type WorkspaceFile } from "./sources.ts";
 import type { StoredReading } from "./stateStore.ts";
 
 export interface ReaderContext {
@@ -52,8 +47,7 @@ export class RepositoryReader {
     this.#stream = this.#emptyStream(settings);
     this.#recall = this.#emptyRecall();
     const { tokenizer, log } = context;
-    const judge = (path: string) => policyOf(this.#settings.folders, path, this.#settings.exclude);
-    this.live = new LiveTexts({ tokenizer, log, policyOf: judge }, this.#recall);
+    this.live = new LiveTexts({ tokenizer, log, policy: () => this.#settings.policy }, this.#recall);
   }
 
   get state(): State {
@@ -78,10 +72,11 @@ export class RepositoryReader {
     return this.#stream.known;
   }
 
-  /** undefined: nothing was read. */
+  /** undefined: nothing was read, or by now some of it may be forbidden. */
   snapshot(): Snapshot | undefined {
-    const { settings, state, streamHash, known } = this.#stream;
-    if (state.tokenCount === 0 || settings.folders.length === 0) return undefined;
+    const { settings, state, streamHash, known, holdsForbidden } = this.#stream;
+    if (state.tokenCount === 0 || settings.policy.folders.length === 0) return undefined;
+    if (holdsForbidden || settings.policy !== this.#settings.policy) return undefined;
     const { stateHeads, attentionWindow } = settings;
     const files = recordsOf(known);
     const reading = { streamHash, tokensRead: state.tokenCount, stateHeads, attentionWindow, files };
@@ -92,6 +87,12 @@ export class RepositoryReader {
   use(settings: ReadSettings): void {
     this.#settings = settings;
     this.live.reconsider();
+  }
+
+  /** What a policy that replaced the state's leaves out is recalled no more. */
+  async forgetForbidden(): Promise<void> {
+    const { settings, known } = this.#stream;
+    if (settings.policy !== this.#settings.policy) await this.#forgetForbidden(known.keys());
   }
 
   /** All files. Where nothing was read before, completions start from the beginning of it. */
@@ -105,8 +106,8 @@ export class RepositoryReader {
     return await this.#readAll(signal);
   }
 
-  /** What changed while it was read is read after it. */
-  async adopt(beside: Beside, signal: AbortSignal): Promise<void> {
+  /** What changed while it was read is read after it. True as of `follow`. */
+  async adopt(beside: Beside, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) {
       dispose(beside.stream, beside.recall);
       throw new Cancelled();
@@ -114,15 +115,24 @@ export class RepositoryReader {
     this.#replaceBy(beside);
     const paths = [...(this.#meanwhile ?? [])];
     this.#meanwhile = undefined;
-    await this.follow(paths, signal);
+    return await this.follow(paths, signal);
   }
 
-  /** Goes on from a saved state, which is the reader's from now on. True as of `follow`. */
-  async restore(saved: { reading: StoredReading; state: State }, signal: AbortSignal): Promise<boolean> {
+  /** Goes on from a saved state, which is the reader's from now on, unless it holds what may not be read by now. */
+  async restore(saved: { reading: StoredReading; state: State }, signal: AbortSignal): Promise<Restored> {
     const { streamHash, tokensRead, files } = saved.reading;
-    const stream: Stream = { settings: this.#settings, state: saved.state, streamHash, known: new Map() };
+    const stream = { ...this.#newStream(this.#settings, saved.state), streamHash };
     try {
-      const { known, changed } = await compare(await this.#list(signal), files, signal);
+      const { known, changed, gone } = await compare(await this.#list(signal), files, signal);
+      const { paths } = stream.settings.policy;
+      const gonePaths = gone.map(({ folder, path }) => join(paths[folder] ?? "", path));
+      if ((await this.#forbidden(gonePaths)).length > 0) {
+        this.#context.log.info(
+          "The saved repository state holds what may not be read by now: it is not used.",
+        );
+        return "refused";
+      }
+      throwIfCancelled(signal);
       for (const [path, file] of known) stream.known.set(path, file);
       this.#serve(stream, this.#emptyRecall());
       this.#generation++;
@@ -132,15 +142,15 @@ export class RepositoryReader {
         `Restored the repository state of ${tokensRead} tokens; ${changed.length} files changed since.`,
       );
       await this.#recallAllBut(new Set(changed.map(({ path }) => path)), signal);
-      return await this.#take(changed, { signal, reading: true });
+      return (await this.#take(changed, { signal, reading: true })) ? "outdated" : "current";
     } finally {
       if (stream !== this.#stream) stream.state.dispose();
     }
   }
 
   /**
-   * Files or folders were made, changed, moved or deleted. True when everything should be read again: then many changed texts
-   * wait for that, except in the exact recall.
+   * Files or folders were made, changed, moved or deleted. True when everything should be read again, because much is outdated
+   * or something may not be read by now: then many changed texts wait for that, except in the exact recall.
    */
   async follow(
     paths: readonly string[],
@@ -148,17 +158,21 @@ export class RepositoryReader {
     textAt: TextAt = this.#textAt,
   ): Promise<boolean> {
     for (const path of paths) this.#meanwhile?.add(path);
-    const { known, settings } = this.#stream;
-    const options = { exclude: settings.exclude, log: this.#context.log, signal };
-    const find = (path: string) => findWorkspaceFile(settings.folders, path, options);
+    const { known } = this.#stream;
+    const hasNewRules = paths.some((path) => basename(path) === ".gitignore");
+    if (hasNewRules) this.live.reconsider();
+    const find = (path: string) => findWorkspaceFile(this.#settings.policy, path);
     const sources = { known, list: () => this.#list(signal), find, textAt };
     const { changed, same, gone }: Changes = await changedFiles(paths, sources, signal);
+    const mayBeForbidden = hasNewRules ? known.keys() : gone.filter((path) => known.has(path));
+    if (await this.#forgetForbidden(mayBeForbidden)) this.#stream.holdsForbidden = true;
     for (const path of gone) {
       if (known.delete(path)) this.#context.onRead();
       this.#recall.forget(path);
     }
     for (const file of same) if (!this.#recall.has(file.path)) await this.#recallFile(file);
-    return await this.#take(changed, { signal, reading: false, textAt });
+    const isOutdated = await this.#take(changed, { signal, reading: false, textAt });
+    return isOutdated || this.#stream.holdsForbidden;
   }
 
   dispose(): void {
@@ -253,15 +267,30 @@ export class RepositoryReader {
     if (source) this.#recall.take(file.path, source.tokens);
   }
 
-  /** In reading order, each once: a folder inside another one is read with the outer one. */
+  /** What the policy leaves out by now is not known and recalled any more; whether there is any. */
+  async #forgetForbidden(paths: Iterable<string>): Promise<boolean> {
+    const forbidden = await this.#forbidden(paths);
+    for (const path of forbidden) {
+      this.#stream.known.delete(path);
+      this.#recall.forget(path);
+    }
+    return forbidden.length > 0;
+  }
+
+  async #forbidden(paths: Iterable<string>): Promise<string[]> {
+    const { policy } = this.#settings;
+    const judged = await Promise.all(
+      Array.from(paths, async (path) => ({ path, verdict: await policy.judge(path) })),
+    );
+    return judged.filter(({ verdict }) => isForbidden(verdict)).map(({ path }) => path);
+  }
+
+  /** In reading order. */
   async #list(signal: AbortSignal): Promise<WorkspaceFile[]> {
-    const { folders, exclude } = this.#settings;
-    const options = { exclude, log: this.#context.log, signal };
-    const files = await listFiles(folders, BUDGET_TOKENS * BYTES_PER_TOKEN, options);
-    if (signal.aborted) throw new Cancelled();
-    const first = new Map<string, WorkspaceFile>();
-    for (const file of files) if (!first.has(file.path)) first.set(file.path, file);
-    return [...first.values()];
+    const options = { log: this.#context.log, signal };
+    const files = await listFiles(this.#settings.policy, BUDGET_TOKENS * BYTES_PER_TOKEN, options);
+    throwIfCancelled(signal);
+    return files;
   }
 
   #serve(stream: Stream, recall: RecallOfFiles): void {
@@ -275,7 +304,11 @@ export class RepositoryReader {
 
   #emptyStream(settings: ReadSettings): Stream {
     const state = this.#context.model.initialState(settings.stateHeads, settings.attentionWindow);
-    return { settings, state, streamHash: "", known: new Map() };
+    return this.#newStream(settings, state);
+  }
+
+  #newStream(settings: ReadSettings, state: State): Stream {
+    return { settings, state, streamHash: "", known: new Map(), holdsForbidden: false };
   }
 
   #emptyRecall(): RecallOfFiles {
@@ -283,6 +316,9 @@ export class RepositoryReader {
     return new RecallOfFiles(recall, (path) => this.live.has(path));
   }
 }
+
+/** "outdated": it serves, and everything should be read again. */
+export type Restored = "refused" | "outdated" | "current";
 
 /** A whole reading that does not serve yet. */
 interface Beside {
@@ -301,4 +337,9 @@ interface AppendOptions {
 function dispose({ state }: Stream, recall: RecallOfFiles): void {
   state.dispose();
   recall.dispose();
+}
+
+/** Of what was read: a file that is gone was not forbidden. */
+function isForbidden(verdict: Verdict): boolean {
+  return verdict.kind === "outside" || (verdict.kind === "left out" && verdict.because !== "no file");
 }

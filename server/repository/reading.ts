@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Model, State } from "../engine/engine.ts";
 import { throwIfCancelled } from "../engine/engine.ts";
+import type { FilePolicy } from "./filePolicy.ts";
 
 /** Some chunks of the engine's prefill: the step between two reports. */
 const BATCH_TOKENS = 2048;
@@ -21,8 +22,8 @@ export interface ReadingOptions {
 }
 
 export interface ReadSettings {
-  readonly folders: readonly string[];
-  readonly exclude: readonly string[];
+  /** What may be read. */
+  readonly policy: FilePolicy;
   readonly stateHeads: number;
   readonly attentionWindow: number;
 }

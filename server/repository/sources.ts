@@ -1,11 +1,14 @@
 /** The files of the workspace's folders as they are now, in reading order, and their tokens. */
-import { basename, relative, sep } from "node:path";
+import { lstat } from "node:fs/promises";
+import { basename } from "node:path";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
-import { crawl, findFile, mayRead, type SourceFile } from "./crawl.ts";
-import { reasonNotToRead } from "./fileRules.ts";
+import { type CrawlOptions, crawl, type SourceFile } from "./crawl.ts";
+import type { FilePolicy } from "./filePolicy.ts";
 import { inReadingOrder, withinBudget } from "./order.ts";
+import { readShare } from "./readShare.ts";
 import { type ReadText, readText } from "./readText.ts";
+import { withoutSecretLines } from "./secretLines.ts";
 import { fileTokens, repositoryHeader } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
@@ -16,22 +19,17 @@ export interface WorkspaceFile extends SourceFile {
   readonly folder: number;
 }
 
-export interface SourceOptions {
-  readonly exclude: readonly string[];
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
-
 /** Folder after folder; together at most the budget. */
 export async function listFiles(
-  folders: readonly string[],
+  policy: FilePolicy,
   budgetBytes: number,
-  options: SourceOptions,
+  options: CrawlOptions,
 ): Promise<WorkspaceFile[]> {
   const all: WorkspaceFile[] = [];
-  for (const [folder, root] of folders.entries()) {
-    const found = await crawl(root, options);
-    const chosen = withinBudget(inReadingOrder(found), budgetBytes / folders.length);
+  policy.refresh();
+  for (const [folder, root] of policy.paths.entries()) {
+    const found = await crawl(policy, folder, options);
+    const chosen = withinBudget(inReadingOrder(found), budgetBytes / policy.folders.length);
     if (chosen.length < found.length) {
       options.log.info(`${root}: ${chosen.length} of ${found.length} files fit in the budget and are read.`);
     }
@@ -83,46 +81,22 @@ export async function tokenise(
     log.info(`${file.path} is skipped: it ${read.reason}.`);
     return undefined;
   }
-  return { file, hash: read.hash, tokens: await fileTokens(tokenizer, file.relativePath, read.text) };
+  const text = await withoutSecretLines(read.text);
+  return { file, hash: read.hash, tokens: await fileTokens(tokenizer, file.relativePath, text) };
 }
 
-/** undefined when the path is in no folder, ignored, secret, or not a file any more. */
+/** undefined when the policy leaves it out, and when there is no file any more. */
 export async function findWorkspaceFile(
-  folders: readonly string[],
+  policy: FilePolicy,
   path: string,
-  options: SourceOptions,
 ): Promise<WorkspaceFile | undefined> {
-  for (const [folder, root] of folders.entries()) {
-    const relativePath = pathInside(root, path);
-    if (relativePath === undefined) continue;
-    const file = await findFile(root, relativePath, options);
-    return file && { ...file, folder };
-  }
-  return undefined;
-}
-
-/** "left out": by its name, or by what is ignored or excluded. */
-export type FilePolicy = "read" | "left out" | "outside";
-
-/** Of a path, whether or not a file is there yet. */
-export async function policyOf(
-  folders: readonly string[],
-  path: string,
-  exclude: readonly string[],
-): Promise<FilePolicy> {
-  for (const root of folders) {
-    const relativePath = pathInside(root, path);
-    if (relativePath === undefined) continue;
-    return (await mayRead(root, relativePath, exclude)) ? "read" : "left out";
-  }
-  return reasonNotToRead(path.split(sep).join("/")) ? "left out" : "outside";
-}
-
-/** With forward slashes; undefined when the path is not below the root. */
-export function pathInside(root: string, path: string): string | undefined {
-  const inside = relative(root, path);
-  if (inside === "" || inside.startsWith("..") || inside === path) return undefined;
-  return inside.split(sep).join("/");
+  const verdict = await policy.judge(path);
+  const entry = verdict.kind === "read" ? await lstat(verdict.path).catch(() => undefined) : undefined;
+  if (verdict.kind !== "read" || !entry?.isFile() || entry.size === 0) return undefined;
+  const share = readShare(verdict.relativePath, entry.size);
+  const { folder, relativePath } = verdict;
+  if (share.kind === "skipped") return undefined;
+  return { folder, path: verdict.path, relativePath, sizeBytes: share.bytes, modifiedMs: entry.mtimeMs };
 }
 
 export function folderName(path: string): string {

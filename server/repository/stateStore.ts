@@ -126,10 +126,18 @@ export class StateStore {
     }
   }
 
-  /** The model refuses it: what is damaged would otherwise be taken for what was written. */
-  async remove(key: string): Promise<void> {
+  /** The entries of some keys, whoever wrote them. */
+  async remove(isGone: (key: string) => boolean): Promise<void> {
     const files = await this.#folder.list().catch(() => []);
-    await this.#folder.remove(files.map(({ name }) => name).filter((name) => partsOf(name)?.key === key));
+    const names = files.flatMap(({ name }) => {
+      const parts = partsOf(name);
+      return parts && isGone(parts.key) ? [name] : [];
+    });
+    try {
+      await this.#folder.remove(names);
+    } catch (cause) {
+      this.#log.warn(`What is saved in ${this.#folder.path} cannot be removed: ${reasonOf(cause)}`);
+    }
   }
 
   /** Takes away what nobody can want: what the writer itself named before, and what dead writers left. */

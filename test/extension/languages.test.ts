@@ -23,7 +23,7 @@ for (const { languages, enabled, off, on } of cases) {
   const all = JSON.stringify(languages);
   test(`python is ${enabled ? "on" : "off"} in ${all}, for the server too`, () => {
     assert.equal(isLanguageEnabled(languages, "python"), enabled);
-    const question = { relativePath: "a.py", lineBefore: "", lineAfter: "", manual: false };
+    const question = { forbidden: undefined, lineBefore: "", lineAfter: "", manual: false };
     const reason = reasonNotToAsk({ ...question, languageId: "python" }, { ...DEFAULT_SETTINGS, languages });
     assert.equal(reason === undefined, enabled);
   });

@@ -39,6 +39,7 @@ export interface ClientOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** By default the sources. */
   readonly server?: string;
+  readonly folderSettings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Answers workspace/configuration with the settings, as an editor does. */
   readonly answersConfiguration?: boolean;
 }
@@ -55,6 +56,8 @@ export class Client {
   readonly values: { readonly token: string | number; readonly value: unknown }[] = [];
   /** The answer to workspace/workspaceFolders. */
   folders: readonly string[];
+  /** By a folder's URI, over those of all. */
+  readonly folderSettings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly #waiting = new Set<() => void>();
   readonly #versions = new Map<string, number>();
   #settings: Readonly<Record<string, unknown>>;
@@ -62,6 +65,7 @@ export class Client {
   private constructor(options: ClientOptions) {
     this.#settings = options.settings ?? {};
     this.folders = options.folders;
+    this.folderSettings = options.folderSettings ?? {};
     this.process = spawn(process.execPath, [options.server ?? SERVER, "--stdio"], { stdio: "pipe" });
     const reader = new StreamMessageReader(this.process.stdout);
     this.connection = createMessageConnection(reader, new StreamMessageWriter(this.process.stdin));
@@ -212,7 +216,9 @@ export class Client {
     connection.onRequest("window/workDoneProgress/create", () => null);
     connection.onRequest("client/registerCapability", () => null);
     connection.onRequest("workspace/workspaceFolders", () => this.folders.map(workspaceFolder));
-    connection.onRequest("workspace/configuration", () => [this.#settings]);
+    connection.onRequest("workspace/configuration", ({ items }: { items: { scopeUri?: string }[] }) =>
+      items.map(({ scopeUri }) => ({ ...this.#settings, ...this.folderSettings[scopeUri ?? ""] })),
+    );
     connection.onError(() => undefined);
     connection.listen();
     this.process.stderr.on("data", (chunk) => this.#note(this.log, `stderr: ${chunk}`));

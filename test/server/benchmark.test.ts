@@ -23,6 +23,7 @@ import { measureRatios } from "../../server/measure/ratios.ts";
 import { RunStore } from "../../server/measure/runStore.ts";
 import { SampleError, takeSample } from "../../server/measure/sample.ts";
 import { SessionFigures } from "../../server/measure/sessionFigures.ts";
+import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
@@ -215,7 +216,11 @@ const PROSE = Object.fromEntries(
 );
 
 function sampleOptions(root: string) {
-  return { folders: [root], exclude: [], log: silentLog, signal: new AbortController().signal };
+  return {
+    policy: new FilePolicy([{ path: root, exclude: [] }]),
+    log: silentLog,
+    signal: new AbortController().signal,
+  };
 }
 
 test("a sample leaves files to read, and is the same each time", async (t) => {
@@ -269,8 +274,7 @@ test("a change of the ratio is measured when the repository is read; a newer cha
   const subject = {
     model,
     tokenizer,
-    folders: [folder(t, PROSE)],
-    exclude: [],
+    policy: new FilePolicy([{ path: folder(t, PROSE), exclude: [] }]),
     attentionWindow: 64,
     repositoryTokens: 100,
   };

@@ -49,17 +49,17 @@ const askCases: readonly [string, string, boolean, RegExp | undefined][] = [
 ];
 for (const [name, lineAfter, manual, expected] of askCases) {
   test(`asking ${name}`, () => {
-    const question = { languageId: "x", relativePath: "a.x", lineBefore: "", lineAfter, manual };
+    const question = { languageId: "x", forbidden: undefined, lineBefore: "", lineAfter, manual };
     const reason = reasonNotToAsk(question, DEFAULT_SETTINGS);
     if (expected) assert.match(reason ?? "", expected);
     else assert.equal(reason, undefined);
   });
 }
 
-test("secrets are not completed, even by key", () => {
+test("what the policy forbids is not completed, even by key", () => {
   const question = {
     languageId: "x",
-    relativePath: "conf/.env.local",
+    forbidden: "the file may hold secrets",
     lineBefore: "",
     lineAfter: "",
     manual: true,

@@ -87,7 +87,7 @@ async function startStateline(t: TestContext, machine: Machine, device: Settings
   const problems: string[] = [];
   const stateline = new Stateline({
     settings: { ...DEFAULT_SETTINGS, device },
-    folders: [folder],
+    folders: [{ path: folder, exclude: [] }],
     storagePath: undefined,
     log: silentLog,
     onStatusChanged: () => undefined,
@@ -125,8 +125,12 @@ test("a GPU that fails at work is left for the processor, until a device is set 
   assert.deepEqual(problems, [
     "The GPU failed: unspecified launch failure. The model goes on on the processor.",
   ]);
-  await stateline.configure({ ...DEFAULT_SETTINGS, device: "auto", threads: 1 }, [folder]);
+  await stateline.configure({ ...DEFAULT_SETTINGS, device: "auto", threads: 1 }, [
+    { path: folder, exclude: [] },
+  ]);
   assert.equal(stateline.status.device, "cpu (none, 1 thread)");
-  await stateline.configure({ ...DEFAULT_SETTINGS, device: "cuda:0", threads: 1 }, [folder]);
+  await stateline.configure({ ...DEFAULT_SETTINGS, device: "cuda:0", threads: 1 }, [
+    { path: folder, exclude: [] },
+  ]);
   assert.equal(stateline.status.device, "cuda:0 (Fake)");
 });

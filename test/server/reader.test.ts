@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -31,7 +32,8 @@ const namesOf = (subject: Subject, root: string) =>
 /** As many tokens as a small source file has. */
 const source = (name: string) => `${`export const ${name} = "${"some text ".repeat(5)}";\n`.repeat(20)}`;
 
-const moves: readonly [string, string[], (root: string) => void, string[]][] = [
+type Move = readonly [string, string[], (root: string) => void, string[]];
+const moves: readonly Move[] = [
   [
     "deleted: its files are forgotten",
     ["old"],
@@ -54,6 +56,14 @@ const moves: readonly [string, string[], (root: string) => void, string[]][] = [
     },
     ["c.ts", "in/d.ts", "old/a.ts", "old/deep/b.ts"],
   ],
+  ...["prod.env", "data.bin", "package-lock.json"].map(
+    (name): Move => [
+      `renamed to ${name}, which no file that is read has`,
+      ["old", name],
+      (root) => renameSync(join(root, "old"), join(root, name)),
+      ["c.ts", `${name}/a.ts`, `${name}/deep/b.ts`],
+    ],
+  ),
   [
     "replaced by a file",
     ["old"],
@@ -77,6 +87,20 @@ for (const [name, told, move, expected] of moves) {
     assert.equal(subject.recalled().length, expected.length + 1);
   });
 }
+
+test("a change that is told by a path through a link is one of the file there, and read once", async (t) => {
+  const root = folder(t, { "src/a.ts": "const a;\n", "b.ts": "const b;\n" });
+  symlinkSync(join(root, "src"), join(root, "link"));
+  const subject = await started([root]);
+  const before = subject.text();
+  writeFileSync(join(root, "src/a.ts"), "const changed;\n");
+  for (let i = 0; i < 2; i++) {
+    subject.memory.noteChange(join(root, "link/a.ts"));
+    await subject.memory.settled();
+  }
+  assert.equal(subject.text(), `${before}src/a.ts\nconst changed;\n`);
+  assert.deepEqual(namesOf(subject, root), ["b.ts", "src/a.ts"]);
+});
 
 test("events in ignored folders and outside the workspace cause no reading", async (t) => {
   const root = folder(t, { ".gitignore": "dist/\n", "a.ts": "const a;\n" });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { chmodSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { crawl, findFile } from "../../server/repository/crawl.ts";
-import { reasonNotToRead } from "../../server/repository/fileRules.ts";
+import { crawl } from "../../server/repository/crawl.ts";
+import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
 import { readShare } from "../../server/repository/readShare.ts";
 import { readText } from "../../server/repository/readText.ts";
@@ -12,43 +12,11 @@ import { type FakeState, silentLog } from "./fakes/engine.ts";
 import { folder, memoryOf } from "./fakes/memory.ts";
 
 async function found(root: string, exclude: string[] = []): Promise<string[]> {
-  return (await crawl(root, { exclude, log: silentLog })).map((file) => file.relativePath);
+  return (await crawl(policyOf(root, exclude), 0, { log: silentLog })).map((file) => file.relativePath);
 }
 
-const nameCases: readonly [string, RegExp | undefined][] = [
-  ["src/main.ts", undefined],
-  ["src/keyboard.ts", undefined],
-  ["src/environment.py", undefined],
-  ["src/credentialsForm.tsx", undefined],
-  [".env.example", undefined],
-  [".env", /secret/],
-  ["deploy/.env.production", /secret/],
-  ["prod.env", /secret/],
-  ["certs/server.pem", /secret/],
-  ["certs/server.KEY", /secret/],
-  ["home/id_rsa", /secret/],
-  ["home/id_ed25519.pub", /secret/],
-  [".ssh/config", /secret/],
-  [".aws/credentials", /secret/],
-  ["config/credentials.json", /secret/],
-  ["config/secrets.yaml", /secret/],
-  [".npmrc", /secret/],
-  [".git-credentials", /secret/],
-  ["terraform.tfstate", /secret/],
-  ["package-lock.json", /lock/],
-  ["Cargo.lock", /lock/],
-  ["app.min.js", /generated/],
-  ["api_pb2.py", /generated/],
-  ["logo.png", /not text/],
-  ["model.safetensors", /not text/],
-  ["model/longrange/weights/text/test.bin", /not text/],
-];
-for (const [path, expected] of nameCases) {
-  test(`${path} is ${expected ? "never read" : "read"}`, () => {
-    const reason = reasonNotToRead(path);
-    if (expected) assert.match(reason ?? "", expected);
-    else assert.equal(reason, undefined);
-  });
+function policyOf(root: string, exclude: readonly string[] = []): FilePolicy {
+  return new FilePolicy([{ path: root, exclude }]);
 }
 
 test("nested .gitignore files, .git/info/exclude and the setting are respected", async (t) => {
@@ -87,10 +55,15 @@ test("one changed file is judged as the crawl judges it", async (t) => {
     "s/c.ts": "c",
     ".env": "E",
   });
-  const options = { exclude: [], log: silentLog };
-  assert.equal((await findFile(root, "a.ts", options))?.relativePath, "a.ts");
-  for (const path of ["out/b.ts", "s/c.ts", ".env", "gone.ts", "node_modules/x.js", "s"]) {
-    assert.equal(await findFile(root, path, options), undefined, path);
+  const policy = policyOf(root);
+  assert.deepEqual(await policy.judge(join(root, "a.ts")), {
+    kind: "read",
+    folder: 0,
+    path: join(root, "a.ts"),
+    relativePath: "a.ts",
+  });
+  for (const path of ["out/b.ts", "s/c.ts", ".env", "node_modules/x.js", "s"]) {
+    assert.equal((await policy.judge(join(root, path))).kind, "left out", path);
   }
 });
 
@@ -169,7 +142,7 @@ test("data is read from its head, whole rows of it, and counted as that", async 
   });
   const read = await readText(join(root, "rows.csv"));
   assert.ok(read.kind === "text" && read.truncated && read.text.endsWith("\n") && read.text.length <= 4096);
-  const files = await crawl(root, { exclude: [], log: silentLog });
+  const files = await crawl(policyOf(root), 0, { log: silentLog });
   assert.deepEqual(
     files.map(({ relativePath, sizeBytes }) => [relativePath, sizeBytes]),
     [["rows.csv", 4096]],
@@ -383,15 +356,177 @@ test("memory: an excluded, ignored, secret or linked file stays out though it is
   symlinkSync(join(root, "x/a.ts"), join(root, "link.ts"));
   const { memory, settings, recalled } = await memoryOf([root]);
   const opened = ["out/a.ts", "x/a.ts", ".env", "link.ts", "new.ts", "../elsewhere.ts"];
-  const quotable = () => opened.filter((name) => memory.live.mayQuote(inEditor(root, name, "").uri));
+  const quotable = async () => {
+    const texts = opened.map((name) => memory.live.quotable(inEditor(root, name, "").uri, name));
+    return (await Promise.all(texts)).filter((text) => text !== undefined);
+  };
   for (const name of opened) memory.live.set(inEditor(root, name, `live ${name}\n`));
-  await memory.read({ ...settings, exclude: ["x/"] }, { fromDisk: false });
+  await memory.read({ ...settings, policy: policyOf(root, ["x/"]) }, { fromDisk: false });
   await memory.settled();
   assert.deepEqual(recalled(), [".gitignore\nout/\n", "new.ts\nlive new.ts\n"]);
-  assert.deepEqual(quotable(), ["new.ts", "../elsewhere.ts"]);
+  assert.deepEqual(await quotable(), ["new.ts", "../elsewhere.ts"]);
   await memory.read(settings, { fromDisk: false });
   await memory.settled();
   assert.ok(recalled().includes("x/a.ts\nlive x/a.ts\n"));
+});
+
+test("memory: lines that hold secrets are neither in the state nor recalled", async (t) => {
+  const root = folder(t, { "a.ts": 'const a;\nconst password = "h7Gk-29xQp";\nconst b;\n' });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  assert.match(text(), /a\.ts\nconst a;\n\nconst b;\n$/);
+  assert.deepEqual(recalled(), ["a.ts\nconst a;\n\nconst b;\n"]);
+});
+
+test("memory: what a changed .gitignore hides leaves the recall and, by another reading, the state", async (t) => {
+  const root = folder(t, { ".gitignore": "x\n", "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  writeFileSync(join(root, ".gitignore"), "b.ts\n");
+  memory.noteChange(join(root, ".gitignore"));
+  await memory.settled();
+  assert.deepEqual(recalled().sort(), [".gitignore\nb.ts\n", "a.ts\nconst a;\n"]);
+  assert.doesNotMatch(text(), /const b/);
+});
+
+const forbidding: readonly [string, (root: string) => FilePolicy][] = [
+  ["stateline.exclude", (root) => policyOf(root, ["b.ts"])],
+  [
+    "a .gitignore",
+    (root) => {
+      writeFileSync(join(root, ".gitignore"), "b.ts\n");
+      return policyOf(root);
+    },
+  ],
+];
+for (const [name, forbid] of forbidding) {
+  test(`memory: a saved state with what ${name} forbids by now is read anew, and leaves the disk`, async (t) => {
+    const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "c\n", "d.ts": "d\n" });
+    const storage = folder(t);
+    const first = await memoryOf([root], storage);
+    await first.memory.read(first.settings, { fromDisk: true });
+    await first.memory.settled();
+    const before = readdirSync(storage);
+    const second = await memoryOf([root], storage);
+    await second.memory.read({ ...second.settings, policy: forbid(root) }, { fromDisk: true });
+    assert.doesNotMatch(second.text(), /const b/);
+    assert.equal(second.memory.wasRestored, false);
+    await second.memory.settled();
+    const states = readdirSync(storage).filter((file) => file.endsWith(".state"));
+    assert.ok(states.length === 1 && !before.includes(states[0]!), states.join());
+  });
+}
+
+test("memory: a state that is read anew under other rules is not saved under them meanwhile", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const storage = folder(t);
+  const { memory, settings, model } = await memoryOf([root], storage);
+  await memory.read(settings, { fromDisk: true });
+  let release = () => {};
+  model.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const reading = memory.read({ ...settings, policy: policyOf(root, ["b.ts"]) }, { fromDisk: true });
+  await memory.flush();
+  assert.deepEqual(readdirSync(storage), []);
+  release();
+  await reading;
+  await memory.settled();
+  assert.equal(readdirSync(storage).length, 3);
+});
+
+/** Holds the engine back until `release` is called. */
+function held(model: { gate: Promise<void> }): () => void {
+  let release = () => {};
+  model.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  return release;
+}
+
+test("memory: what a .gitignore in a folder that is told as one event hides is read no more", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "sub/b.ts": "const b;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  writeFileSync(join(root, "sub/.gitignore"), "b.ts\n");
+  memory.noteChange(join(root, "sub"));
+  await memory.settled();
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst a;\n", "sub/.gitignore\nb.ts\n"]);
+  assert.doesNotMatch(text(), /const b/);
+});
+
+test("memory: a state with what a changed .gitignore hides is not saved while everything is read again", async (t) => {
+  const root = folder(t, { ".gitignore": "x\n", "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const storage = folder(t);
+  const { memory, settings, model, lines, text } = await memoryOf([root], storage);
+  await memory.read(settings, { fromDisk: true });
+  await memory.settled();
+  const before = readdirSync(storage);
+  writeFileSync(join(root, ".gitignore"), "b.ts\n");
+  memory.noteChange(join(root, ".gitignore"));
+  const advance = model.advance.bind(model);
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  model.advance = async (from, tokens, options) => {
+    if (from !== memory.state) await gate;
+    return await advance(from, tokens, options);
+  };
+  const settled = memory.settled();
+  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  await memory.flush();
+  assert.deepEqual(readdirSync(storage), before);
+  const meanwhile = await memoryOf([root], storage);
+  await meanwhile.memory.read(meanwhile.settings, { fromDisk: true });
+  assert.equal(meanwhile.memory.wasRestored, false);
+  release();
+  await settled;
+  await memory.settled();
+  assert.doesNotMatch(text(), /const b/);
+  assert.equal(memory.generation, 2);
+  const after = await memoryOf([root], storage);
+  await after.memory.read(after.settings, { fromDisk: true });
+  assert.equal(after.memory.wasRestored, true);
+  assert.doesNotMatch(after.text(), /const b/);
+});
+
+test("memory: what is hidden while everything is read again is not in the new state either", async (t) => {
+  const files = { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "const c;\n" };
+  const root = folder(t, { ".gitignore": "x\n", ...files });
+  const { memory, settings, model, lines, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const hide = (rules: string) => {
+    writeFileSync(join(root, ".gitignore"), rules);
+    memory.noteChange(join(root, ".gitignore"));
+    return memory.settled();
+  };
+  const first = hide("b.ts\n");
+  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  const release = held(model);
+  const second = hide("b.ts\nc.ts\n");
+  while (recalled().some((one) => one.includes("const c"))) await new Promise(setImmediate);
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(recalled().sort(), [".gitignore\nb.ts\nc.ts\n", "a.ts\nconst a;\n"]);
+  assert.doesNotMatch(text(), /const [bc]/);
+  assert.equal(model.living, 1);
+});
+
+test("memory: of what is saved without its policy nothing stays, of other folders everything", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const storage = folder(t);
+  const other = await memoryOf([folder(t, { "b.ts": "const b;\n" })], storage);
+  await other.memory.read(other.settings, { fromDisk: true });
+  await other.memory.settled();
+  const others = readdirSync(storage);
+  const key = "0".repeat(32);
+  for (const end of [".json", "-0123456789abcdef.state", ".json.123.tmp"])
+    writeFileSync(join(storage, key + end), "x");
+  writeFileSync(join(storage, "notes.txt"), "x");
+  const { memory, settings } = await memoryOf([root], storage);
+  await memory.read(settings, { fromDisk: true });
+  assert.deepEqual(readdirSync(storage), [...others, "notes.txt"].sort());
 });
 
 test("memory: the old state answers while everything is read again with another ratio", async (t) => {

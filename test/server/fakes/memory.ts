@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
+import { FilePolicy } from "../../../server/repository/filePolicy.ts";
 import { type MemoryContext, RepositoryMemory } from "../../../server/repository/memory.ts";
 import { StateStore } from "../../../server/repository/stateStore.ts";
 import { FakeModel, type FakeRecall, type FakeState } from "./engine.ts";
@@ -28,7 +29,8 @@ export async function memoryOf(roots: string[], storage?: string, overrides: Par
     warn: (line: string) => lines.push(line),
   };
   const store = storage ? new StateStore(storage, log) : undefined;
-  const settings = { folders: roots, exclude: [], stateHeads: 6, attentionWindow: 2048 };
+  const policy = new FilePolicy(roots.map((path) => ({ path, exclude: [] })));
+  const settings = { policy, stateHeads: 6, attentionWindow: 2048 };
   const context = {
     model,
     tokenizer,
