@@ -4,6 +4,7 @@ import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
 import { Completer } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
+import { AttentionCost } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
 import { DeviceError, type Engine, type Model, type Recall, type State } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
@@ -14,13 +15,15 @@ import { type Log, reasonOf } from "./log.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
+import { affordableWindow, sentenceOnWindow } from "./repository/memoryLimit.ts";
 import { StateStore } from "./repository/stateStore.ts";
 import { whatWasRead } from "./repository/whatWasRead.ts";
 import { SyntaxTrees } from "./syntax/trees.ts";
 
 /** Long enough that a person who types with automatic saving is not read again at each pause. */
 const SETTLE_MS = 4000;
-const SAVE_MS = 5000;
+const MOST_WAIT_MS = 8000;
+const SAVE_MS = 15_000;
 
 export interface StatelineOptions {
   readonly settings: Settings;
@@ -64,7 +67,12 @@ interface Serving {
   readonly tokenizer: Tokenizer;
   readonly memory: RepositoryMemory;
   readonly completer: Completer;
+  /** Of the cache where all heads attend. */
+  readonly bytesPerToken: number;
 }
+
+/** What settings of the memory depend on. */
+type Sized = Pick<Serving, "model" | "bytesPerToken">;
 
 type Life =
   | { readonly kind: "loading" }
@@ -175,7 +183,7 @@ export class Stateline {
   /** A page for a person, in Markdown; undefined while no model serves. */
   async whatWasRead(): Promise<string | undefined> {
     const memory = this.#serving?.memory;
-    return memory && (await whatWasRead(this.#policy, (path) => memory.hasRead(path), this.#options.log));
+    return memory && (await whatWasRead(this.#policy, (path) => memory.files.has(path), this.#options.log));
   }
 
   get lastCompletion(): CompletionFigures | null {
@@ -220,7 +228,7 @@ export class Stateline {
     const { state, recall } = memory;
     const modelName = this.#modelName(model);
     const repositoryTokens = state.tokenCount;
-    return { model, tokenizer, modelName, state, recall, repositoryTokens, ...this.#memorySettings(model) };
+    return { model, tokenizer, modelName, state, recall, repositoryTokens, ...this.#memorySettings(serving) };
   }
 
   /** Resolves when the repository is read and what changed is appended and saved. */
@@ -283,9 +291,19 @@ export class Stateline {
         if (reading) onReading?.(tokensPerSecond);
         onStatusChanged();
       };
+      const bytesPerToken = await new AttentionCost(model).bytesPerToken();
       const memory: RepositoryMemory = new RepositoryMemory(
-        { model, tokenizer, store, log, onProgress: progressed, settleMs: SETTLE_MS, saveMs: SAVE_MS },
-        this.#memorySettings(model),
+        {
+          model,
+          tokenizer,
+          store,
+          log,
+          onProgress: progressed,
+          settleMs: SETTLE_MS,
+          mostWaitMs: MOST_WAIT_MS,
+          saveMs: SAVE_MS,
+        },
+        this.#memorySettings({ model, bytesPerToken }),
       );
       const completer = new Completer({
         model,
@@ -297,7 +315,7 @@ export class Stateline {
         log,
       });
       for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
-      return { model, tokenizer, memory, completer };
+      return { model, tokenizer, memory, completer, bytesPerToken };
     } catch (cause) {
       model.dispose();
       throw cause;
@@ -328,25 +346,27 @@ export class Stateline {
   #read(fromDisk: boolean): void {
     const serving = this.#serving;
     if (!serving) return;
-    this.#reading = serving.memory.read(this.#memorySettings(serving.model), { fromDisk });
+    const settings = this.#memorySettings(serving);
+    const asked = this.#settings.attentionWindow ?? serving.model.info.attentionWindow;
+    const sentence = sentenceOnWindow(asked, settings.attentionWindow);
+    if (sentence) this.#options.onProblem?.(sentence);
+    this.#reading = serving.memory.read(settings, { fromDisk });
   }
 
   #ratioSet(before: number | undefined): void {
     const serving = this.#serving;
     if (!serving || before === undefined) return;
-    const { stateHeads } = this.#memorySettings(serving.model);
+    const { stateHeads } = this.#memorySettings(serving);
     if (stateHeads !== before)
       this.#options.onRatioSwitched?.({ from: before, to: stateHeads, read: this.#reading });
   }
 
-  #memorySettings(model: Model): MemorySettings {
-    const { hybridRatio, attentionWindow } = this.#settings;
-    const ratio = hybridRatio ?? model.info.defaultHybridRatio;
-    return {
-      policy: this.#policy,
-      stateHeads: Math.round(ratio * model.info.heads),
-      attentionWindow: attentionWindow ?? model.info.attentionWindow,
-    };
+  #memorySettings({ model: { info }, bytesPerToken }: Sized): MemorySettings {
+    const { hybridRatio } = this.#settings;
+    const stateHeads = Math.round((hybridRatio ?? info.defaultHybridRatio) * info.heads);
+    const asked = { stateHeads, attentionWindow: this.#settings.attentionWindow ?? info.attentionWindow };
+    const attentionWindow = affordableWindow(asked, info.heads, bytesPerToken);
+    return { policy: this.#policy, stateHeads, attentionWindow };
   }
 
   #modelName(model: Model): string {

@@ -116,10 +116,14 @@ export class FilePolicy {
     return relativePath.endsWith("/") ? undefined : leftOutByName(relativePath);
   }
 
-  /** Whether the state or the index may change with this file: a cheap answer for many events, which judge may correct. */
+  /**
+   * Whether the state or the index may change with what is or was at a path: a cheap answer for many events, which judge may
+   * correct. It may be a folder, whatever it is called.
+   */
   mayMatter(path: string): boolean {
     const at = this.#placeOf(path);
-    return at !== undefined && !this.byName(at.folder, at.relativePath);
+    if (!at) return false;
+    return [at.relativePath, `${at.relativePath}/`].some((name) => !this.byName(at.folder, name));
   }
 
   /** Whether another folder of the workspace is in this one and holds the file. */

@@ -12,21 +12,38 @@ const MOST_RECENT = 40;
 export function inReadingOrder(files: readonly SourceFile[]): SourceFile[] {
   const introductions = files.filter(isIntroduction).sort(byDepthAndPath);
   const others = files.filter((file) => !isIntroduction(file)).sort(byModification);
-  const recentCount = Math.min(MOST_RECENT, Math.ceil(others.length * RECENT_SHARE));
-  const recent = others.slice(others.length - recentCount);
-  const settled = others.slice(0, others.length - recentCount).sort(byKindAndPath);
+  const recent = recentPart(others);
+  const settled = others.slice(0, others.length - recent.length).sort(byKindAndPath);
   return [...introductions, ...settled, ...recent];
 }
 
-/** When there is more than the budget holds, the settled files go before the introductions and the recent ones. */
-export function withinBudget(ordered: readonly SourceFile[], budgetBytes: number): SourceFile[] {
+/** Of files in reading order, or by modification: those at the end, which are read last. */
+export function recentPart<File extends SourceFile>(ordered: readonly File[]): File[] {
+  const others = ordered.filter((file) => !isIntroduction(file));
+  const count = Math.min(MOST_RECENT, Math.ceil(others.length * RECENT_SHARE));
+  return others.slice(others.length - count);
+}
+
+/** When there is more than the budget holds, the settled files go before the recent ones, introductions never. */
+export function withinBudget<File extends SourceFile>(
+  ordered: readonly File[],
+  budgetBytes: number,
+  recent: ReadonlySet<File> = new Set(recentPart(ordered)),
+): File[] {
   let total = ordered.reduce((sum, file) => sum + file.sizeBytes, 0);
   if (total <= budgetBytes) return [...ordered];
-  const dropped = new Set<SourceFile>();
+  const dropped = new Set<File>();
+  const isRecent = (file: File) => Number(recent.has(file));
   // Tests and documents first, then the deepest folders: their code is used by the fewest others.
   const expendable = ordered
     .filter((file) => !isIntroduction(file))
-    .sort((a, b) => kindOf(a) - kindOf(b) || depthOf(b) - depthOf(a) || a.modifiedMs - b.modifiedMs);
+    .sort(
+      (a, b) =>
+        isRecent(a) - isRecent(b) ||
+        kindOf(a) - kindOf(b) ||
+        depthOf(b) - depthOf(a) ||
+        a.modifiedMs - b.modifiedMs,
+    );
   for (const file of expendable) {
     if (total <= budgetBytes) break;
     dropped.add(file);

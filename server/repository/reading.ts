@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Model, State } from "../engine/engine.ts";
 import { throwIfCancelled } from "../engine/engine.ts";
+import type { FilePolicy } from "./filePolicy.ts";
 
 /** Some chunks of the engine's prefill: the step between two reports. */
 const BATCH_TOKENS = 2048;
@@ -18,6 +19,13 @@ export interface ReadingOptions {
   readonly streamHash: string;
   /** After each batch; returning true keeps the state, which is then the listener's to dispose of. */
   readonly onBatch: (soFar: ReadSoFar) => boolean;
+}
+
+export interface ReadSettings {
+  /** What may be read. */
+  readonly policy: FilePolicy;
+  readonly stateHeads: number;
+  readonly attentionWindow: number;
 }
 
 /** Advances `start` (not disposed of) over all tokens of the stream; at most `budgetTokens` of them. */

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseTokenizer, type Tokenizer, TokenizerError } from "../../server/engine/tokenizer.ts";
 import { FrameFilter } from "../../server/frames.ts";
-import { parseReading } from "../../server/repository/stateStore.ts";
+import { parseDescription, parseFiles } from "../../server/repository/stateStore.ts";
 import { tokenizerFile, vocabSizeOf } from "../server/fakes/tokenizerFile.ts";
 import { below, mutate, type Random } from "./mutations.ts";
 
@@ -79,25 +79,29 @@ export const TARGETS = {
   },
   storedLists: {
     words: [
-      '"files":[',
+      '"listHash":',
       '"folder":',
+      '"tokens":',
       "-1",
       "1e400",
       "null",
       '"path":',
       '"hash":""',
-      '"version":1',
+      '"version":2',
       "[[[[",
       "{}",
     ],
     read: (input) => {
       try {
-        const reading = parseReading(input.toString());
-        if (!reading) return;
-        assert.match(reading.streamHash, /^[0-9a-f]{64}$/);
-        assert.ok(Number.isSafeInteger(reading.tokensRead) && reading.tokensRead >= 0);
-        for (const { folder, path, hash } of reading.files) {
-          assert.ok(Number.isSafeInteger(folder) && folder >= 0);
+        const description = parseDescription(input.toString());
+        if (description) {
+          assert.match(description.streamHash, /^[0-9a-f]{64}$/);
+          assert.match(description.listHash, /^[0-9a-f]{64}$/);
+          for (const count of [description.tokensRead, description.stateHeads, description.attentionWindow])
+            assert.ok(Number.isSafeInteger(count) && count >= 0);
+        }
+        for (const { folder, path, hash, tokens } of parseFiles(input.toString()) ?? []) {
+          for (const count of [folder, tokens]) assert.ok(Number.isSafeInteger(count) && count >= 0);
           assert.deepEqual([typeof path, typeof hash], ["string", "string"]);
         }
       } catch (cause) {

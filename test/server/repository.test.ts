@@ -1,37 +1,15 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { chmodSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
 import { crawl } from "../../server/repository/crawl.ts";
 import { FilePolicy } from "../../server/repository/filePolicy.ts";
-import { type MemoryContext, RepositoryMemory } from "../../server/repository/memory.ts";
 import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
 import { readShare } from "../../server/repository/readShare.ts";
 import { readText } from "../../server/repository/readText.ts";
-import { StateStore } from "../../server/repository/stateStore.ts";
 import { cutAtLines } from "../../server/repository/stream.ts";
-import { FakeModel, type FakeRecall, type FakeState, silentLog } from "./fakes/engine.ts";
-import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
-
-function folder(t: TestContext, files: Readonly<Record<string, string | Buffer>> = {}): string {
-  const root = mkdtempSync(join(tmpdir(), "stateline-repository-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), content);
-  }
-  return root;
-}
+import { type FakeState, silentLog } from "./fakes/engine.ts";
+import { folder, memoryOf } from "./fakes/memory.ts";
 
 async function found(root: string, exclude: string[] = []): Promise<string[]> {
   return (await crawl(policyOf(root, exclude), 0, { log: silentLog })).map((file) => file.relativePath);
@@ -217,35 +195,6 @@ test("pieces join to the text and are cut between lines only", () => {
   assert.ok(pieces.slice(0, -1).every((piece) => piece.endsWith("\n")));
   assert.deepEqual([...cutAtLines("", 50)], []);
 });
-
-async function memoryOf(roots: string[], storage?: string, overrides: Partial<MemoryContext> = {}) {
-  const tokenizer = await fakeTokenizer();
-  const model = new FakeModel(tokenizer);
-  const lines: string[] = [];
-  const log = {
-    debug: () => undefined,
-    info: (line: string) => lines.push(line),
-    warn: (line: string) => lines.push(line),
-  };
-  const store = storage ? new StateStore(storage, log) : undefined;
-  const policy = new FilePolicy(roots.map((path) => ({ path, exclude: [] })));
-  const settings = { policy, stateHeads: 6, attentionWindow: 2048 };
-  const context = {
-    model,
-    tokenizer,
-    store,
-    log,
-    onProgress: () => undefined,
-    settleMs: 60_000,
-    saveMs: 60_000,
-    ...overrides,
-  };
-  const memory = new RepositoryMemory(context, settings);
-  const text = () => tokenizer.decode((memory.state as FakeState).tokens);
-  const recalled = () =>
-    [...(memory.recall as FakeRecall).texts.values()].map((ids) => tokenizer.decode([...ids]));
-  return { memory, model, settings, tokenizer, lines, text, recalled };
-}
 
 test("memory: folder after folder, each with its name, in one stream", async (t) => {
   const one = folder(t, { "a.ts": "const a;\n", "README.md": "hello\n" });
@@ -483,7 +432,101 @@ test("memory: a state that is read anew under other rules is not saved under the
   release();
   await reading;
   await memory.settled();
-  assert.equal(readdirSync(storage).length, 2);
+  assert.equal(readdirSync(storage).length, 3);
+});
+
+/** Holds the engine back until `release` is called. */
+function held(model: { gate: Promise<void> }): () => void {
+  let release = () => {};
+  model.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  return release;
+}
+
+test("memory: what a .gitignore in a folder that is told as one event hides is read no more", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n", "sub/b.ts": "const b;\n" });
+  const { memory, settings, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  writeFileSync(join(root, "sub/.gitignore"), "b.ts\n");
+  memory.noteChange(join(root, "sub"));
+  await memory.settled();
+  assert.deepEqual(recalled().sort(), ["a.ts\nconst a;\n", "sub/.gitignore\nb.ts\n"]);
+  assert.doesNotMatch(text(), /const b/);
+});
+
+test("memory: a state with what a changed .gitignore hides is not saved while everything is read again", async (t) => {
+  const root = folder(t, { ".gitignore": "x\n", "a.ts": "const a;\n", "b.ts": "const b;\n" });
+  const storage = folder(t);
+  const { memory, settings, model, lines, text } = await memoryOf([root], storage);
+  await memory.read(settings, { fromDisk: true });
+  await memory.settled();
+  const before = readdirSync(storage);
+  writeFileSync(join(root, ".gitignore"), "b.ts\n");
+  memory.noteChange(join(root, ".gitignore"));
+  const advance = model.advance.bind(model);
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  model.advance = async (from, tokens, options) => {
+    if (from !== memory.state) await gate;
+    return await advance(from, tokens, options);
+  };
+  const settled = memory.settled();
+  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  await memory.flush();
+  assert.deepEqual(readdirSync(storage), before);
+  const meanwhile = await memoryOf([root], storage);
+  await meanwhile.memory.read(meanwhile.settings, { fromDisk: true });
+  assert.equal(meanwhile.memory.wasRestored, false);
+  release();
+  await settled;
+  await memory.settled();
+  assert.doesNotMatch(text(), /const b/);
+  assert.equal(memory.generation, 2);
+  const after = await memoryOf([root], storage);
+  await after.memory.read(after.settings, { fromDisk: true });
+  assert.equal(after.memory.wasRestored, true);
+  assert.doesNotMatch(after.text(), /const b/);
+});
+
+test("memory: what is hidden while everything is read again is not in the new state either", async (t) => {
+  const files = { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "const c;\n" };
+  const root = folder(t, { ".gitignore": "x\n", ...files });
+  const { memory, settings, model, lines, text, recalled } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  const hide = (rules: string) => {
+    writeFileSync(join(root, ".gitignore"), rules);
+    memory.noteChange(join(root, ".gitignore"));
+    return memory.settled();
+  };
+  const first = hide("b.ts\n");
+  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  const release = held(model);
+  const second = hide("b.ts\nc.ts\n");
+  while (recalled().some((one) => one.includes("const c"))) await new Promise(setImmediate);
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(recalled().sort(), [".gitignore\nb.ts\nc.ts\n", "a.ts\nconst a;\n"]);
+  assert.doesNotMatch(text(), /const [bc]/);
+  assert.equal(model.living, 1);
+});
+
+test("memory: of what is saved without its policy nothing stays, of other folders everything", async (t) => {
+  const root = folder(t, { "a.ts": "const a;\n" });
+  const storage = folder(t);
+  const other = await memoryOf([folder(t, { "b.ts": "const b;\n" })], storage);
+  await other.memory.read(other.settings, { fromDisk: true });
+  await other.memory.settled();
+  const others = readdirSync(storage);
+  const key = "0".repeat(32);
+  for (const end of [".json", "-0123456789abcdef.state", ".json.123.tmp"])
+    writeFileSync(join(storage, key + end), "x");
+  writeFileSync(join(storage, "notes.txt"), "x");
+  const { memory, settings } = await memoryOf([root], storage);
+  await memory.read(settings, { fromDisk: true });
+  assert.deepEqual(readdirSync(storage), [...others, "notes.txt"].sort());
 });
 
 test("memory: the old state answers while everything is read again with another ratio", async (t) => {
@@ -549,7 +592,7 @@ test("memory: a restart restores the state and appends what changed since", asyn
     "c.ts\nconst c;\n",
   ]);
   await second.memory.settled();
-  assert.equal(readdirSync(storage).length, 2);
+  assert.equal(readdirSync(storage).filter((name) => name.endsWith(".state")).length, 1);
 });
 
 const damages: readonly [string, (path: string) => void][] = [
@@ -557,7 +600,7 @@ const damages: readonly [string, (path: string) => void][] = [
   ["its description is of another version", (path) => writeFileSync(path, '{"version":99}')],
   [
     "its description names a path",
-    (path) => writeFileSync(path, '{"version":1,"streamHash":"../../x","tokensRead":1,"files":[]}'),
+    (path) => writeFileSync(path, '{"version":2,"streamHash":"../../x","listHash":"","tokensRead":1}'),
   ],
 ];
 for (const [name, damage] of damages) {
