@@ -15,7 +15,11 @@ import { randomSource } from "../eval/random.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LINES = 5000;
 const PLACES = 300;
-const LANGUAGES = { typescript: "server/**/*.ts", python: "model/**/*.py", cpp: "native/{engine,kernels,binding,longrange}/**/*.cc" };
+const LANGUAGES = {
+  typescript: "server/**/*.ts",
+  python: "model/**/*.py",
+  cpp: "native/{engine,kernels,binding,longrange}/**/*.cc",
+};
 
 export interface JoiningResults {
   readonly language: string;
