@@ -1,8 +1,9 @@
 /** Runs of the benchmark on disk, as JSON and as a page, so that they can be compared. A damaged one counts as absent. */
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BenchmarkRun, MOST_RUN_BYTES } from "../../protocol/benchmark.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { StateFolder } from "../repository/stateFolder.ts";
 import { benchmarkPage } from "./markdown.ts";
 import { isRun } from "./runShape.ts";
 
@@ -69,16 +70,11 @@ export class RunStore {
 
   async #write(run: BenchmarkRun): Promise<string> {
     const name = nameOf(run.date);
-    await mkdir(this.#directory, { recursive: true });
-    await this.#replace(`${name}.json`, `${JSON.stringify(run, null, 1)}\n`);
-    await this.#replace(`${name}.md`, `${benchmarkPage(run)}\n`);
+    const folder = new StateFolder(this.#directory);
+    await folder.prepare();
+    await folder.write(`${name}.json`, `${JSON.stringify(run, null, 1)}\n`);
+    await folder.write(`${name}.md`, `${benchmarkPage(run)}\n`);
     return join(this.#directory, `${name}.md`);
-  }
-
-  async #replace(name: string, text: string): Promise<void> {
-    const path = join(this.#directory, name);
-    await writeFile(`${path}.tmp`, text);
-    await rename(`${path}.tmp`, path);
   }
 }
 
