@@ -4,7 +4,7 @@
  * least of what stands there already.
  */
 import { balanceOf, openAfter, unopened } from "./balance.ts";
-import { closersAhead, hasOnlyClosers, isPunctuation } from "./closers.ts";
+import { type Closer, closersAhead, hasOnlyClosers, isPunctuation } from "./closers.ts";
 import { lineAfter, lineBefore, type Surroundings } from "./request.ts";
 
 export interface Join {
@@ -71,15 +71,11 @@ function waysToJoin(text: string, rest: string, isProse: boolean): Join[] {
 
 /** How much of the rest of the line the text may stand for: nothing is taken away that it does not write again. */
 function replaceable(text: string, rest: string): number[] {
-  const lengths = [0];
   const isAllClosers = hasOnlyClosers(rest);
-  let at = 0;
-  for (const closer of closersAhead(rest)) {
-    at = text.indexOf(closer.text, at);
-    if (at < 0 || (isPunctuation(closer) && !isAllClosers)) break;
-    at += closer.text.length;
-    lengths.unshift(closer.end);
-  }
+  const written = closersWritten(text, rest).map(({ closer }) => closer);
+  const other = isAllClosers ? -1 : written.findIndex(isPunctuation);
+  const ends = written.slice(0, other < 0 ? undefined : other).map(({ end }) => end);
+  const lengths = [0, ...ends].reverse();
   if (!lengths.includes(rest.length) && writesAgain(text, rest)) lengths.unshift(rest.length);
   const overlap = overlapOf(text, rest);
   if (!lengths.includes(overlap)) lengths.unshift(overlap);
@@ -115,14 +111,22 @@ function beginningOfRest(text: string, rest: string): number {
 
 /** Where the text has written all closers to the right, and so may end; -1 where it has not, or there are none. */
 function endOfClosers(text: string, rest: string): number {
-  if (rest === "" || !hasOnlyClosers(rest)) return -1;
-  let at = 0;
+  if (!hasOnlyClosers(rest)) return -1;
+  const last = closersWritten(text, rest).at(-1);
+  return last?.closer.end === rest.length ? last.end : -1;
+}
+
+/** The closers to the right, as far as the text writes them in their order, and where in the text each of them ends. */
+function closersWritten(text: string, rest: string): { readonly closer: Closer; readonly end: number }[] {
+  const written: { closer: Closer; end: number }[] = [];
+  let end = 0;
   for (const closer of closersAhead(rest)) {
-    const found = text.indexOf(closer.text, at);
-    if (found < 0) return -1;
-    at = found + closer.text.length;
+    const at = text.indexOf(closer.text, end);
+    if (at < 0) break;
+    end = at + closer.text.length;
+    written.push({ closer, end });
   }
-  return at;
+  return written;
 }
 
 function tokensOf(text: string): string[] {

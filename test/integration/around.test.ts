@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { BUNDLED_SERVER, Client, type Item, type Position } from "./client.ts";
+import { BUNDLED_SERVER, Client, endOf, type Item } from "./client.ts";
 import { remove, temporaryFolder } from "./repository.ts";
 
 interface Case {
@@ -83,9 +83,4 @@ function check({ at, right, beginningOf }: Case, item: Item | undefined): void {
   }
   assert.ok(right?.includes(more.length > 0 ? line : line + rest), JSON.stringify(line + rest));
   if (more.length > 0) assert.equal(rest.trim(), "", "what is to the right ends up below");
-}
-
-function endOf(text: string): Position {
-  const lines = text.split("\n");
-  return { line: lines.length - 1, character: lines.at(-1)?.length ?? 0 };
 }

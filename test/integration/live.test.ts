@@ -57,7 +57,7 @@ async function openTaken(name: string, text: string): Promise<void> {
 
 async function close(name: string): Promise<void> {
   const count = client.log.length;
-  await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri: uriOf(name) } });
+  await client.close(uriOf(name));
   await client.until(() => client.log.slice(count).some((line) => line.startsWith("Closed: ")));
 }
 

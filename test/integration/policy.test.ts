@@ -38,7 +38,7 @@ async function quota(): Promise<string> {
   await client.open(uri, `${ASKED}\n}\n`);
   const position = { line: 1, character: ASKED.length - ASKED.indexOf("\n") - 1 };
   const [item] = (await client.complete(uri, position, { manual: true })) ?? [];
-  await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+  await client.close(uri);
   return item?.insertText ?? "";
 }
 
@@ -72,7 +72,7 @@ for (const [name, call, path, isKnown, refusal] of openFiles) {
     await client.change(uri, { text: herds(call) });
     await allTaken();
     const offered = await quota();
-    await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+    await client.close(uri);
     assert.equal(offered.includes(call), isKnown, `offered: ${offered}`);
   });
 }

@@ -126,7 +126,7 @@ test("a document that is closed or deleted while it is completed is no error", a
   const uri = "file:///a.ts";
   await client.open(uri, "const a = ".repeat(100));
   const running = client.complete(uri, { line: 0, character: 1000 }, { manual: true });
-  await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+  await client.close(uri);
   assert.equal(await running, null);
   assert.equal(await client.complete(uri, { line: 0, character: 0 }), null);
 });

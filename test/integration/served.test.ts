@@ -26,8 +26,7 @@ async function open(text: string, uri = pathToFileURL(join(root, `src/open${docu
 }
 /** What one test has typed must not be a snippet in the next. */
 afterEach(async () => {
-  for (const uri of opened)
-    await client.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+  for (const uri of opened) await client.close(uri);
   opened.clear();
 });
 
