@@ -8,6 +8,7 @@ import { describeCommit } from "./bench/commit.ts";
 import type { Options } from "./eval/parts/options.ts";
 import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
+import { REPLAY_CACHE, SPLITS, type Split } from "./eval/replay/sources.ts";
 import { writeReport } from "./eval/report/report.ts";
 
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
@@ -19,6 +20,7 @@ Usage: ./dev eval [PART ...] [options]
   ngram              the n-gram baseline: bits and lines
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
   pytorch            the same bits from PyTorch, beside the engine's
+  replay             edits of other people typed key by key through the real server: keys saved
   pictures           draws docs/images from docs/evaluation
   report             only writes the model card's results from docs/evaluation again
 Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
@@ -30,6 +32,11 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --places N         lines asked for in each repository and of each kind (default 30)
   --context N        tokens of a repository that are read at most, and the farthest needle (default 131072; needles 262144)
   --only TEXT        repositories with this in their name
+  --edits LIST       replay: development (default) or report; only the report's are written to docs/evaluation
+  --keys N           replay: keys of each repository, as typed without help (default 2500)
+  --seed N           replay: which edits, and the pauses between keys (default 1)
+  --server FILE      replay: another server.cjs, with its package beside it
+  --log FILE         replay: a line of JSON about each text that was shown
   --out FOLDER       instead of docs/evaluation; the model card is then left as it is
   --help
 `;
@@ -47,6 +54,11 @@ const { values, positionals } = parseArgs({
     places: { type: "string", default: "30" },
     context: { type: "string" },
     only: { type: "string", default: "" },
+    edits: { type: "string", default: "development" },
+    keys: { type: "string", default: "2500" },
+    seed: { type: "string", default: "1" },
+    server: { type: "string" },
+    log: { type: "string" },
     out: { type: "string" },
     help: { type: "boolean" },
   },
@@ -59,7 +71,9 @@ async function evaluate(): Promise<void> {
   const parts = positionals.length > 0 ? positionals : USUAL;
   const unknown = parts.find((name) => !(name in PARTS) && name !== "report" && name !== "pictures");
   if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
-  const folder = values.out ?? join(ROOT, "docs", "evaluation");
+  // What is found on the development's edits is nobody's result.
+  const isTrial = parts.every((name) => name === "replay") && splitNamed(values.edits) === "development";
+  const folder = values.out ?? (isTrial ? REPLAY_CACHE : join(ROOT, "docs", "evaluation"));
   mkdirSync(folder, { recursive: true });
   for (const name of parts) {
     const run = PARTS[name];
@@ -68,7 +82,7 @@ async function evaluate(): Promise<void> {
   if (parts.includes("pictures")) {
     runPython("evaluate", "pictures.py", [folder, values.out ?? join(ROOT, "docs", "images")]);
   }
-  if (!values.out) writeReport(ROOT);
+  if (!values.out && !isTrial) writeReport(ROOT);
 }
 
 async function record(name: string, folder: string, run: (options: Options) => Promise<object>) {
@@ -82,6 +96,13 @@ async function record(name: string, folder: string, run: (options: Options) => P
     placesEach: Number(values.places),
     contextTokens: values.context === undefined ? undefined : Number(values.context),
     only: values.only,
+    replay: {
+      split: splitNamed(values.edits),
+      keys: Number(values.keys),
+      seed: Number(values.seed),
+      server: values.server,
+      log: values.log,
+    },
     say: (text) => process.stdout.write(`${name}: ${text}\n`),
   });
   const options = process.argv.slice(2).filter((argument) => !positionals.includes(argument));
@@ -96,6 +117,12 @@ async function record(name: string, folder: string, run: (options: Options) => P
   const path = join(folder, `${name}.json`);
   writeFileSync(path, `${JSON.stringify(written, rounded, 1)}\n`);
   process.stdout.write(`${name}: ${path}, ${written.seconds} s\n`);
+}
+
+function splitNamed(name: string): Split {
+  const split = SPLITS.find((one) => one === name);
+  if (!split) throw new Error(`There is no list of edits "${name}"; see ./dev eval --help.`);
+  return split;
 }
 
 /** Six significant digits are more than any figure here has. */

@@ -37,13 +37,15 @@ def stamp_of(package: Package, folder: Path) -> Path:
     return folder / f"{package.slug}_{package.version}.done"
 
 
-def fetch_debian(packages: list[Package], folder: Path) -> dict[Package, str]:
+def fetch_debian(
+    packages: list[Package], folder: Path, suites: tuple[str, ...] = (SUITE,)
+) -> dict[Package, str]:
     """Download what is not there; return why a package could not be."""
     missing = [p for p in packages if not archives_of(p, folder)]
     if not missing:
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    apt = own_apt(folder)
+    apt = own_apt(folder, suites)
     failures = fetch_kind([p for p in missing if p.registry == "debian"], folder, apt, source_packages)
     for package in fetch_notices(list(failures), folder, apt):
         del failures[package]
@@ -63,7 +65,7 @@ def fetch_kind(
         if package in pinned:
             continue
         has = ", ".join(sorted(v for n, v in offered if n == package.name)) or "none"
-        failures[package] = f"version {package.version} is gone from Debian {SUITE}, which has {has}"
+        failures[package] = f"version {package.version} is gone from Debian's mirror, which has {has}"
     command = (
         ["source", "--download-only", "--only-source"] if packages[0].registry == "debian" else ["download"]
     )
@@ -151,14 +153,18 @@ def deb_file(paragraph: Packages) -> tuple[str, int]:
     return f"{paragraph['Package']}_{version}_{paragraph['Architecture']}.deb", int(paragraph["Size"])
 
 
-def own_apt(folder: Path) -> Callable[..., str]:
-    """A function that runs apt with the lists of SUITE alone, freshly updated, and returns its output."""
+def own_apt(folder: Path, suites: tuple[str, ...]) -> Callable[..., str]:
+    """A function that runs apt with the lists of these suites alone, freshly updated, and returns its output."""
     if shutil.which("apt-get") is None or not KEYRING.exists():
         raise AptUnavailable("apt-get or Debian's keyring is not on this machine")
     state = folder.resolve() / "apt"
     for name in ("lists/partial", "archives/partial"):
         (state / name).mkdir(parents=True, exist_ok=True)
-    lines = (f"{kind} [signed-by={KEYRING}] {MIRROR} {SUITE} main\n" for kind in ("deb", "deb-src"))
+    lines = (
+        f"{kind} [signed-by={KEYRING}] {MIRROR} {suite} main\n"
+        for suite in suites
+        for kind in ("deb", "deb-src")
+    )
     (state / "sources.list").write_text("".join(lines))
     settings = {
         "APT::Architecture": ARCHITECTURE,

@@ -127,7 +127,7 @@ def test_a_version_that_the_mirror_lost_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(debian_packages, "KEYRING", tmp_path)
     old, new = (Package("debian", "jq", version, "MIT", "c/c++", "train") for version in "12")
     failures = debian_packages.fetch_debian([old, new], tmp_path)
-    assert failures == {old: "version 1 is gone from Debian trixie, which has 2"}
+    assert failures == {old: "version 1 is gone from Debian's mirror, which has 2"}
     assert [p.name for p in debian_packages.archives_of(new, tmp_path)] == [
         "jq_2.orig.tar.gz",
         "jq_2-1.debian.tar.xz",

@@ -5,6 +5,7 @@ import { lines } from "./parts/lines.ts";
 import { needles } from "./parts/needles.ts";
 import type { Options } from "./parts/options.ts";
 import { pytorch } from "./parts/pytorch.ts";
+import { replay } from "./parts/replay.ts";
 
 export const PARTS: Readonly<Record<string, (options: Options) => Promise<object>>> = {
   bits,
@@ -13,4 +14,5 @@ export const PARTS: Readonly<Record<string, (options: Options) => Promise<object
   ngram,
   smollm2,
   pytorch,
+  replay,
 };

@@ -5,6 +5,19 @@ import { chooseThreads } from "../../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../../server/installation.ts";
 import { type CorpusRepository, heldOutRepositories } from "../corpus.ts";
+import type { Split } from "../replay/sources.ts";
+
+/** Of replayed edits alone. */
+export interface ReplayOptions {
+  readonly split: Split;
+  /** Of each repository: so many a person would press without any help. */
+  readonly keys: number;
+  readonly seed: number;
+  /** Another bundle than this repository's. */
+  readonly server: string | undefined;
+  /** A file for a line about each text that was shown. */
+  readonly log: string | undefined;
+}
 
 export interface Options {
   /** undefined: the embedded one. */
@@ -15,6 +28,7 @@ export interface Options {
   readonly placesEach: number;
   readonly contextTokens: number | undefined;
   readonly only: string;
+  readonly replay: ReplayOptions;
   readonly say: (text: string) => void;
 }
 

@@ -1,0 +1,108 @@
+"""Two versions of each package in a list, unpacked, so that the edits between them can be replayed.
+
+Each version becomes .cache/replay/sources/<slug>/<version>/, with the files that a person wrote: what the corpus would
+take, without its limits of size. Nothing of the list may be in the corpus of training: what a person types there
+should be new to the model.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from debian_packages import archives_of, fetch_debian
+from packages import Package, download, read_packages
+from select_files import one_form_each, read_files
+from unpack import read_archive
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LIST = ROOT / "scripts/eval/replay/packages.json"
+DEBIAN = ("debian", "deb")
+SUITES = ("bookworm", "trixie")
+WRAPPING = re.compile(r"^(python3?|node|golang|rust|librust)-|-dev$")
+
+
+def versions_in(listed: list[dict]) -> list[Package]:
+    """Both versions of each entry of the list that is a package; an entry of Git has no archive."""
+    return [
+        Package(entry["registry"], entry["name"], entry[which], "", entry["language"], entry["split"])
+        for entry in listed
+        if entry["registry"] != "git"
+        for which in ("from", "to")
+    ]
+
+
+def bare_name(package: Package) -> str:
+    """The name without what Debian puts around it."""
+    return WRAPPING.sub("", package.name.lower())
+
+
+def of_the_corpus(packages: list[Package], corpus: list[Package]) -> list[Package]:
+    """Those of `packages` that the corpus has under the same name, in whatever registry."""
+    taken = {bare_name(p) for p in corpus}
+    return [p for p in packages if bare_name(p) in taken]
+
+
+def unpacked(package: Package, archives: list[Path], out: Path) -> None:
+    """Write the files of the archives into a folder that is there whole or not at all."""
+    folder = out / package.slug / package.version
+    entries: dict[str, bytes] = {}
+    for archive in archives:
+        if ".debian.tar." not in archive.name:
+            entries |= read_archive(archive)
+    files = one_form_each(read_files(entries))
+    if not files:
+        raise ValueError("no file of it is source that a person wrote")
+    beside = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    for file in files:
+        target = beside / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.text, encoding="utf-8")
+    beside.rename(folder)
+
+
+def fetch(package: Package, cache: Path, out: Path) -> None:
+    """Download what is not there yet and unpack it."""
+    if package.registry in DEBIAN:
+        archives = archives_of(package, cache / "debian")
+        if not archives:
+            raise ValueError("Debian's mirror did not serve it")
+    else:
+        archives = [download(package, cache)]
+    unpacked(package, archives, out)
+
+
+def main() -> int:
+    """Read the arguments, fetch what is missing, say what failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--list", type=Path, default=LIST)
+    parser.add_argument("--split", choices=("development", "report"))
+    parser.add_argument("--cache", type=Path, default=ROOT / ".cache/replay/archives")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache/replay/sources")
+    args = parser.parse_args()
+
+    listed = [e for e in json.loads(args.list.read_text()) if args.split in (None, e["split"])]
+    wanted = versions_in(listed)
+    seen = of_the_corpus(wanted, read_packages(HERE / "packages.json"))
+    if seen:
+        print("in the corpus, so not to be replayed:", *(p.slug for p in seen), file=sys.stderr)
+        return 1
+    missing = [p for p in wanted if not (args.out / p.slug / p.version).is_dir()]
+    fetch_debian([p for p in missing if p.registry in DEBIAN], args.cache / "debian", SUITES)
+    failed = False
+    for package in missing:
+        try:
+            fetch(package, args.cache, args.out)
+        except (subprocess.CalledProcessError, ValueError) as error:
+            print(f"failed: {package.slug} {package.version}: {error}", file=sys.stderr)
+            failed = True
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

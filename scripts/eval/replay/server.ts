@@ -1,0 +1,238 @@
+/** The real server, as an editor runs it: a process that is spoken to over LSP. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  createMessageConnection,
+  type MessageConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from "vscode-jsonrpc/node";
+import { TextDocument } from "vscode-languageserver-textdocument";
+import {
+  type CompletionFigures,
+  LAST_COMPLETION_REQUEST,
+  STATUS_CHANGED_NOTIFICATION,
+  type Status,
+} from "../../../protocol/messages.ts";
+import type { Answerer, Asked, BeginAnswering, TextChange, TypedDocument, Usage } from "./answerer.ts";
+import { usageOf } from "./process.ts";
+
+/** InlineCompletionTriggerKind of LSP 3.18. */
+const AUTOMATIC = 2;
+
+export interface ServerOptions {
+  /** server.cjs, beside the rest of its package. */
+  readonly path: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Where the states of repositories that were read are kept. */
+  readonly statesFolder: string;
+}
+
+/** Reads each repository once for a build of the server; later ones begin with a copy of the state on disk. */
+export function answersOfServer(options: ServerOptions): BeginAnswering {
+  const build = buildHash(options.path);
+  return async (folder) => {
+    const kept = join(options.statesFolder, build, basename(folder));
+    if (!existsSync(kept)) {
+      const beside = mkdtempSync(join(tmpdir(), "stateline-replay-"));
+      const first = await RunningServer.begin(options, folder, beside);
+      await first.close();
+      cpSync(beside, `${kept}.new`, { recursive: true });
+      renameSync(`${kept}.new`, kept);
+      rmSync(beside, { recursive: true });
+    }
+    const storage = mkdtempSync(join(tmpdir(), "stateline-replay-"));
+    cpSync(kept, storage, { recursive: true });
+    return await RunningServer.begin(options, folder, storage, () =>
+      rmSync(storage, { recursive: true, force: true }),
+    );
+  };
+}
+
+/** Of all that decides what a server reads and how: its code, the addon and the weights. */
+export function buildHash(path: string): string {
+  const dist = dirname(path);
+  const hash = createHash("sha256");
+  const code = readdirSync(dist)
+    .filter((name) => /^server.*\.cjs$/.test(name))
+    .sort();
+  const weights = join(dist, "..", "model", "weights");
+  const others = [join(dist, "native", "stateline.node"), ...filesIn(weights)];
+  for (const file of [...code.map((name) => join(dist, name)), ...others]) {
+    if (existsSync(file)) hash.update(basename(file)).update(readFileSync(file));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .sort()
+        .map((name) => join(folder, name))
+    : [];
+}
+
+interface Item {
+  readonly insertText: string;
+  readonly range: { readonly start: Position; readonly end: Position };
+}
+
+interface Position {
+  readonly line: number;
+  readonly character: number;
+}
+
+export class RunningServer implements Answerer {
+  readonly #process: ChildProcess;
+  readonly #connection: MessageConnection;
+  readonly #folder: string;
+  readonly #documents = new Map<string, TextDocument>();
+  readonly #onClosed: () => void;
+  #begun: Usage = { cpuSeconds: undefined, residentBytes: undefined };
+
+  private constructor(options: ServerOptions, folder: string, onClosed: () => void) {
+    this.#folder = folder;
+    this.#onClosed = onClosed;
+    const server = spawn(process.execPath, [options.path, "--stdio"], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#process = server;
+    // What is written to a server that has just ended is missed by nobody: the next question fails.
+    server.stdin.on("error", () => undefined);
+    this.#connection = createMessageConnection(
+      new StreamMessageReader(server.stdout),
+      new StreamMessageWriter(server.stdin),
+    );
+  }
+
+  /** Resolves when the repository is read. */
+  static async begin(
+    options: ServerOptions,
+    folder: string,
+    storagePath: string,
+    onClosed: () => void = () => undefined,
+  ): Promise<RunningServer> {
+    const server = new RunningServer(options, folder, onClosed);
+    const read = server.#listen(options.settings);
+    await server.#connection.sendRequest("initialize", {
+      processId: process.pid,
+      rootUri: null,
+      workspaceFolders: [workspaceFolder(folder)],
+      capabilities: {
+        workspace: { configuration: true, workspaceFolders: true },
+        textDocument: { inlineCompletion: {} },
+      },
+      initializationOptions: { storagePath, settings: options.settings },
+    });
+    await server.#connection.sendNotification("initialized", {});
+    await read;
+    server.#begun = usageOf(server.#process.pid);
+    return server;
+  }
+
+  async open(document: TypedDocument): Promise<void> {
+    const { path, languageId, text } = document;
+    const uri = this.#uriOf(path);
+    this.#documents.set(path, TextDocument.create(uri, languageId, 1, text));
+    await this.#connection.sendNotification("textDocument/didOpen", {
+      textDocument: { uri, languageId, version: 1, text },
+    });
+  }
+
+  async change({ path }: TypedDocument, { start, end, text }: TextChange): Promise<void> {
+    const document = this.#documentAt(path);
+    const range = { start: document.positionAt(start), end: document.positionAt(end) };
+    const version = document.version + 1;
+    TextDocument.update(document, [{ range, text }], version);
+    await this.#connection.sendNotification("textDocument/didChange", {
+      textDocument: { uri: document.uri, version },
+      contentChanges: [{ range, text }],
+    });
+  }
+
+  async ask({ path }: TypedDocument, cursor: number): Promise<Asked> {
+    const document = this.#documentAt(path);
+    const askedMs = performance.now();
+    const items: readonly Item[] | null = await this.#connection.sendRequest(
+      "textDocument/inlineCompletion",
+      {
+        textDocument: { uri: document.uri },
+        position: document.positionAt(cursor),
+        context: { triggerKind: AUTOMATIC },
+      },
+    );
+    const ms = performance.now() - askedMs;
+    const figures: CompletionFigures | null = await this.#connection.sendRequest(
+      LAST_COMPLETION_REQUEST.method,
+    );
+    const [first] = items ?? [];
+    const shown = first && {
+      text: first.insertText,
+      start: document.offsetAt(first.range.start),
+      end: document.offsetAt(first.range.end),
+    };
+    return {
+      shown,
+      ms,
+      isCached: shown !== undefined && figures?.tokensDecoded === 0,
+      nothing: figures?.nothing,
+    };
+  }
+
+  usage(): Usage {
+    const { cpuSeconds, residentBytes } = usageOf(this.#process.pid);
+    const begun = this.#begun.cpuSeconds;
+    return {
+      cpuSeconds: cpuSeconds === undefined || begun === undefined ? undefined : cpuSeconds - begun,
+      residentBytes,
+    };
+  }
+
+  async close(): Promise<void> {
+    const exited = once(this.#process, "exit");
+    await this.#connection.sendRequest("shutdown");
+    await this.#connection.sendNotification("exit");
+    await exited;
+    this.#connection.dispose();
+    this.#onClosed();
+  }
+
+  /** Resolves when the server says that it has read the repository; rejects when it says that it cannot, or ends. */
+  #listen(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    const connection = this.#connection;
+    connection.onRequest("workspace/workspaceFolders", () => [workspaceFolder(this.#folder)]);
+    connection.onRequest("workspace/configuration", ({ items }: { items: unknown[] }) =>
+      items.map(() => settings),
+    );
+    connection.onRequest("client/registerCapability", () => null);
+    connection.onRequest("window/workDoneProgress/create", () => null);
+    const read = new Promise<void>((resolve, reject) => {
+      connection.onNotification(STATUS_CHANGED_NOTIFICATION.method, ({ state, message }: Status) => {
+        if (state === "ready") resolve();
+        if (state === "error") reject(new Error(message));
+      });
+      this.#process.once("exit", (code) =>
+        reject(new Error(`The server ended (${code}) before it had read ${this.#folder}.`)),
+      );
+    });
+    connection.listen();
+    return read;
+  }
+
+  #documentAt(path: string): TextDocument {
+    const document = this.#documents.get(path);
+    if (!document) throw new Error(`${path} was not opened.`);
+    return document;
+  }
+
+  #uriOf(path: string): string {
+    return pathToFileURL(join(this.#folder, path)).href;
+  }
+}
+
+function workspaceFolder(folder: string) {
+  return { uri: pathToFileURL(folder).href, name: basename(folder) };
+}
