@@ -29,7 +29,7 @@ WRAPPING = re.compile(r"^(python3?|node|golang|rust|librust)-|-dev$")
 def versions_in(listed: list[dict]) -> list[Package]:
     """Both versions of each entry of the list that is a package; an entry of Git has no archive."""
     return [
-        Package(entry["registry"], entry["name"], entry[which], "", entry["language"], entry["split"])
+        Package(entry["registry"], entry["name"], entry[which], "", "", entry["split"])
         for entry in listed
         if entry["registry"] != "git"
         for which in ("from", "to")
