@@ -9,6 +9,7 @@ import {
   ProgressType,
   TransportKind,
 } from "vscode-languageclient/node";
+import { COUNTS_CHANGED_NOTIFICATION, type SessionCounts } from "../protocol/counts.ts";
 import type { Notification, Request } from "../protocol/message.ts";
 import {
   type InitializationOptions,
@@ -17,6 +18,7 @@ import {
   type Status,
 } from "../protocol/messages.ts";
 import { reasonOf } from "../protocol/reason.ts";
+import { countsFolder } from "./counts.ts";
 import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
@@ -126,6 +128,7 @@ export class Client implements vscode.Disposable {
 
   async #open(): Promise<void> {
     this.#setLife({ kind: "starting" });
+    this.#parts.meter.counted(undefined);
     const server = this.#createServer(() => {
       if (this.#server === server && this.#life.kind === "running")
         this.#crashed(server, "stopped by itself");
@@ -133,6 +136,11 @@ export class Client implements vscode.Disposable {
     this.#server = server;
     server.onNotification(STATUS_CHANGED_NOTIFICATION.method, (status: Status) =>
       this.#receive(server, status),
+    );
+    server.onNotification(
+      COUNTS_CHANGED_NOTIFICATION.method,
+      ({ session }: { readonly session: SessionCounts | null }) =>
+        this.#server === server ? this.#parts.meter.counted(session ?? undefined) : undefined,
     );
     const started = server.start();
     const hung = new Promise<never>((_, reject) => {
@@ -225,6 +233,8 @@ export class Client implements vscode.Disposable {
       outputChannel: log,
       initializationOptions: (): InitializationOptions => ({
         storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
+        countsPath: countsFolder(extension).fsPath,
+        sendsEachKey: true,
         settings: rawSettings(),
       }),
       initializationFailedHandler: () => false,

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { isLanguageEnabled, withLanguage, withoutLanguage } from "../protocol/languages.ts";
 import { REREAD_REQUEST } from "../protocol/messages.ts";
 import type { Context } from "./context.ts";
+import { deleteCounts, openCounts } from "./counts.ts";
 import { type MenuPlace, showMenu } from "./menu.ts";
 import { writeSetting } from "./settings.ts";
 
@@ -109,6 +110,24 @@ export const COMMANDS: readonly Command[] = [
     title: "Long Range Arena",
     menu: { group: "Measured on this machine", entry: { icon: "beaker", label: "Long Range Arena" } },
     run: async ({ measuring }) => (await measuring()).run("longRange"),
+  },
+  {
+    id: "stateline.openCounts",
+    title: "Open Completion Counts",
+    menu: {
+      group: "Measured on this machine",
+      entry: { icon: "checklist", label: "Open completion counts" },
+    },
+    run: openCounts,
+  },
+  {
+    id: "stateline.deleteCounts",
+    title: "Delete Completion Counts",
+    menu: {
+      group: "Measured on this machine",
+      entry: { icon: "trash", label: "Delete completion counts" },
+    },
+    run: deleteCounts,
   },
   {
     id: "stateline.reread",

@@ -1,7 +1,6 @@
 import * as vscode from "vscode";
 import { DASHBOARD_VIEW } from "../protocol/dashboard.ts";
 import { LAST_COMPLETION_REQUEST } from "../protocol/messages.ts";
-import { followAcceptance } from "./acceptance.ts";
 import { Client } from "./client.ts";
 import type { Command } from "./commands.ts";
 import type { ExtensionApi } from "./extensionApi.ts";
@@ -30,7 +29,6 @@ export class Context {
     const { log, settings, meter, snooze, client, statusBar, readPage } = context;
     for (const part of [log, settings, meter, snooze, client, statusBar, readPage]) context.pushCleanup(part);
     context.pushCleanup(new RestingCursor(client, snooze, settings));
-    context.pushCleanup(followAcceptance(meter));
     // A page that VS Code shows again after a start of its own.
     context.pushCleanup(
       vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, {
@@ -108,7 +106,7 @@ export class Context {
       face: () => this.statusBar.face(),
       status: () => (this.client.life.kind === "running" ? this.client.life.status : undefined),
       serverProcessId: () => this.client.processId,
-      counts: () => this.meter.counts,
+      counts: () => this.meter.figures.counts,
       lastCompletion: () => this.client.request(LAST_COMPLETION_REQUEST, null),
     };
   }

@@ -1,7 +1,7 @@
 import type { Event } from "vscode";
+import type { SessionCounts } from "../protocol/counts.ts";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { FaceKind } from "./face.ts";
-import type { Counts } from "./meter.ts";
 
 /** What `activate` answers: a look inside for tests and other extensions; it changes nothing. */
 export interface ExtensionApi {
@@ -11,6 +11,7 @@ export interface ExtensionApi {
   /** The server's last word; undefined while no server runs. */
   status(): Status | undefined;
   serverProcessId(): number | undefined;
-  counts(): Counts;
+  /** As the server counts them; undefined before the first and where counting is off. */
+  counts(): SessionCounts | undefined;
   lastCompletion(): Promise<CompletionFigures | null>;
 }

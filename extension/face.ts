@@ -2,7 +2,7 @@
 import type { Status } from "../protocol/messages.ts";
 import { bytes, count } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
-import type { Counts } from "./meter.ts";
+import type { SessionFigures } from "./meter.ts";
 
 export type FaceKind = "loading" | "reading" | "ready" | "thinking" | "off" | "snoozed" | "error";
 
@@ -79,7 +79,10 @@ export function readPercent(status: Status): number {
 }
 
 /** The tooltip's table and the menu's summary: name and value of each figure that is known. */
-export function figures(status: Status, counts: Counts): readonly (readonly [name: string, value: string])[] {
+export function figures(
+  status: Status,
+  { counts, lastLatencyMs }: SessionFigures,
+): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
     ["Repository", tokensRead(status)],
     ["State memory", `${bytes(status.stateBytes)}, whatever the repository's size`],
@@ -88,8 +91,8 @@ export function figures(status: Status, counts: Counts): readonly (readonly [nam
     ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
     ["Device", status.device],
     ["Model", status.model],
-    ["This session", `${count(counts.shown)} shown, ${count(counts.accepted)} accepted`],
-    ["Last completion", counts.lastLatencyMs > 0 ? `${count(counts.lastLatencyMs)} ms` : ""],
+    ["This session", counts ? `${count(counts.shown)} shown, ${count(counts.accepted)} accepted` : ""],
+    ["Last completion", lastLatencyMs > 0 ? `${count(lastLatencyMs)} ms` : ""],
   ];
   return all.filter(([, value]) => value !== "");
 }

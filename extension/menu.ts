@@ -49,6 +49,6 @@ export function itemsOf(context: Context, commands: readonly Command[]): readonl
 function summary({ client, meter }: Context): string {
   const { life } = client;
   if (life.kind !== "running" || life.status === undefined) return "What should Stateline do?";
-  const known = new Map(figures(life.status, meter.counts));
+  const known = new Map(figures(life.status, meter.figures));
   return ["Repository", "Reading speed", "Device"].flatMap((name) => known.get(name) ?? []).join(" · ");
 }

@@ -1,9 +1,7 @@
 import { InlineCompletionTriggerKind } from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 import { isLanguageEnabled } from "../protocol/languages.ts";
-import { ACCEPTED_COMMAND, type Accepted } from "../protocol/messages.ts";
 import { SETTINGS_SECTION } from "../protocol/settings.ts";
-import { offerOf } from "./acceptance.ts";
 import type { Meter } from "./meter.ts";
 import { type CurrentSettings, rawSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
@@ -15,7 +13,7 @@ export interface MiddlewareParts {
   readonly settings: CurrentSettings;
 }
 
-/** Counts what passes between editor and server, and spares the server what it would refuse. */
+/** Measures what passes between editor and server, and spares the server what it would refuse. */
 export function createMiddleware({ meter, snooze, settings }: MiddlewareParts): Middleware {
   return {
     provideInlineCompletionItems: (document, position, context, token, next) => {
@@ -23,21 +21,15 @@ export function createMiddleware({ meter, snooze, settings }: MiddlewareParts): 
       if (!isLanguageEnabled(settings.now.languages, document.languageId)) return undefined;
       return meter.measure(
         async () => next(document, position, context, token),
-        (answer) => {
-          if (token.isCancellationRequested || !answer) return undefined;
-          const [first] = Array.isArray(answer) ? answer : answer.items;
-          return first && offerOf(document, position, first);
-        },
+        (answer) =>
+          !token.isCancellationRequested &&
+          !!answer &&
+          (Array.isArray(answer) ? answer : answer.items).length > 0,
       );
     },
     sendRequest: (type, params, token, next) => {
       const method = typeof type === "string" ? type : type.method;
       return next(type, params === undefined ? params : withTabSize(method, params), token);
-    },
-    executeCommand: (command, args, next) => {
-      if (command === ACCEPTED_COMMAND)
-        meter.countAccepted((args[0] as Accepted | undefined)?.characters ?? 0);
-      return next(command, args);
     },
     // The status bar has the percentage; a second one beside it would only be noise.
     handleWorkDoneProgress: () => undefined,

@@ -1,5 +1,6 @@
 /** What the dashboard shows, and the messages between its page and the extension. */
 import type { BenchmarkRun, MeasuredPoint, RatioAdvice, RatioFigures } from "./benchmark.ts";
+import type { CompletionCounts } from "./counts.ts";
 import type { LongRangeRow, LongRangeRun } from "./longRange.ts";
 import type { Request } from "./message.ts";
 import type { Status } from "./messages.ts";
@@ -60,11 +61,19 @@ export const MEASUREMENTS = ["benchmark", "ratios", "longRange"] as const;
 export type Measurement = (typeof MEASUREMENTS)[number];
 
 /** Of the extension's commands, without "stateline.": those that the page may run. */
-export const PAGE_COMMANDS = ["showLog", "restartServer", "openSettings", "toggle"] as const;
+export const PAGE_COMMANDS = [
+  "showLog",
+  "restartServer",
+  "openSettings",
+  "toggle",
+  "openCounts",
+  "deleteCounts",
+] as const;
 export type PageCommand = (typeof PAGE_COMMANDS)[number];
 
 export type ToPage =
   | { readonly kind: "data"; readonly data: DashboardData }
+  | { readonly kind: "counts"; readonly counts: CompletionCounts }
   /** There is no server to ask: one sentence. */
   | { readonly kind: "unavailable"; readonly sentence: string; readonly isError: boolean }
   /** `compare` is the date of a run to lay over the one that is shown. */

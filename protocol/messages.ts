@@ -88,6 +88,13 @@ export interface EditorFacts {
 export interface InitializationOptions {
   /** Folder for the repository state's cache; the XDG cache folder when absent. */
   readonly storagePath?: string;
+  /** Folder for the counts of completions, which belong to the person; "counts" in storagePath when absent. */
+  readonly countsPath?: string;
+  /**
+   * The change of each key is sent by itself: several characters at once, as a shown text goes on, were taken by word or line.
+   * When absent, they were typed.
+   */
+  readonly sendsEachKey?: boolean;
   /** Settings for clients that do not answer workspace/configuration; same names as the section "stateline". */
   readonly settings?: unknown;
 }

@@ -23,6 +23,8 @@ export interface Settings {
   /** Pause after a keystroke before asking; 0 = adapted to the measured latency. */
   readonly triggerDelayMs: number;
   readonly maxLines: number;
+  /** Whether it is counted, on this machine alone, what becomes of completions. */
+  readonly countCompletions: boolean;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -37,6 +39,7 @@ export const DEFAULT_SETTINGS: Settings = {
   exclude: [],
   triggerDelayMs: 0,
   maxLines: 8,
+  countCompletions: true,
 };
 
 export interface ValidatedSettings {
@@ -81,6 +84,7 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
     expected: "a whole number of milliseconds, 0 for automatic",
   },
   maxLines: { accepts: isIntegerBetween(1, 100), expected: "a whole number from 1 to 100" },
+  countCompletions: { accepts: isBoolean, expected: "true or false" },
 };
 
 /** Takes whatever a client sent; unknown names are left alone, since a newer client may know more. */

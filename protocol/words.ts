@@ -23,6 +23,17 @@ export function milliseconds(ms: number): string {
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
+/** Of a person's time: 42 s, 12 min, 3.4 h. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, ms / 1000);
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${trimmed(seconds / 3600)} h`;
+}
+
+export function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
+
 export function threadCount(threads: number): string {
   return threads === 1 ? "1 thread" : `${threads} threads`;
 }

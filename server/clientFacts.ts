@@ -1,4 +1,5 @@
 /** What the client said of itself when it initialised the server. */
+import { join } from "node:path";
 import type { InitializeParams } from "vscode-languageserver/node";
 import type { InitializationOptions } from "../protocol/messages.ts";
 import { filePathOf } from "./documents.ts";
@@ -12,6 +13,9 @@ export interface ClientFacts {
   readonly hasFolders: boolean;
   readonly showsProgress: boolean;
   readonly storagePath: string;
+  /** Folder of the counts of completions. */
+  readonly countsPath: string;
+  readonly sendsEachKey: boolean;
 }
 
 export const NO_CLIENT: ClientFacts = {
@@ -21,17 +25,22 @@ export const NO_CLIENT: ClientFacts = {
   hasFolders: false,
   showsProgress: false,
   storagePath: defaultCacheFolder(),
+  countsPath: join(defaultCacheFolder(), "counts"),
+  sendsEachKey: false,
 };
 
 export function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
   const { workspace, window } = capabilities;
+  const storagePath = typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder();
   return {
     answersConfiguration: workspace?.configuration === true,
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
     registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
     hasFolders: workspace?.workspaceFolders === true,
     showsProgress: window?.workDoneProgress === true,
-    storagePath: typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder(),
+    storagePath,
+    countsPath: typeof options.countsPath === "string" ? options.countsPath : join(storagePath, "counts"),
+    sendsEachKey: options.sendsEachKey === true,
   };
 }
 

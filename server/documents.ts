@@ -9,6 +9,7 @@ import {
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { OpenDocument } from "./completion/request.ts";
+import type { Edit } from "./counting/follow.ts";
 import { cellPath, cellsAround } from "./notebooks.ts";
 import { pathInside } from "./repository/filePolicy.ts";
 import { realPathSync } from "./repository/realPath.ts";
@@ -16,12 +17,17 @@ import { realPathSync } from "./repository/realPath.ts";
 export class OpenDocuments {
   /** Cells of notebooks too. */
   readonly all = new TextDocuments(this.#configuration());
+  readonly #onEdits: (document: TextDocument, edits: readonly Edit[]) => void;
   readonly #notebooks = new NotebookDocuments(this.all);
   readonly #editedLine = new Map<string, number>();
   /** Paths of those that are files, with links followed as they were when the document was met. */
   readonly #paths = new Map<string, string | undefined>();
   /** The most recently used last. */
   readonly #recent = new Set<string>();
+
+  constructor(onEdits: (document: TextDocument, edits: readonly Edit[]) => void = () => undefined) {
+    this.#onEdits = onEdits;
+  }
 
   listen(connection: Connection): void {
     this.all.listen(connection);
@@ -105,10 +111,23 @@ export class OpenDocuments {
         const last = changes.at(-1);
         if (last && "range" in last) this.#editedLine.set(document.uri, last.range.start.line);
         this.noteUse(document.uri);
-        return TextDocument.update(document, changes, version);
+        const edits: Edit[] = [];
+        for (const change of changes) {
+          edits.push(editOf(document, change));
+          TextDocument.update(document, [change], version);
+        }
+        this.#onEdits(document, edits);
+        return document;
       },
     };
   }
+}
+
+function editOf(document: TextDocument, change: TextDocumentContentChangeEvent): Edit {
+  const { text } = change;
+  if (!("range" in change)) return { offset: 0, removed: document.getText().length, text };
+  const [start, end] = [document.offsetAt(change.range.start), document.offsetAt(change.range.end)];
+  return { offset: Math.min(start, end), removed: Math.abs(end - start), text };
 }
 
 /** undefined for documents that are no files. */

@@ -32,6 +32,7 @@ import {
 import { SETTINGS_SECTION, type Settings, validateSettings } from "../protocol/settings.ts";
 import { type ClientFacts, factsOf, foldersOf, NO_CLIENT, pathsOf } from "./clientFacts.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
+import { Counting } from "./counting/counting.ts";
 import { filePathOf, OpenDocuments } from "./documents.ts";
 import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -48,7 +49,9 @@ const STATUS_INTERVAL_MS = 250;
 
 export class LanguageServer {
   readonly #connection: Connection;
-  readonly #documents = new OpenDocuments();
+  readonly #documents = new OpenDocuments(({ uri, languageId }, edits) =>
+    this.#counting?.changed(uri, languageId, edits),
+  );
   readonly #log: Log;
   readonly #progress: ReadingProgress;
   #client: ClientFacts = NO_CLIENT;
@@ -60,6 +63,7 @@ export class LanguageServer {
   #pushedSettings: unknown;
   readonly #toldProblems = new Set<string>();
   readonly #measuring: Measuring;
+  #counting: Counting | undefined;
   #stateline: Stateline | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
 
@@ -102,6 +106,7 @@ export class LanguageServer {
     all.onDidChangeContent(({ document }) => this.#stateline?.noteDocument(this.#liveDocument(document)));
     all.onDidClose(({ document }) => {
       this.#documents.noteClosed(document.uri);
+      this.#counting?.closed(document.uri);
       this.#stateline?.noteClosed(document.uri);
     });
     this.#documents.listen(connection);
@@ -112,7 +117,7 @@ export class LanguageServer {
   async shutDown(): Promise<void> {
     clearTimeout(this.#statusTimer);
     this.#measuring.dispose();
-    await this.#stateline?.flush();
+    await Promise.all([this.#counting?.shutDown(), this.#stateline?.flush()]);
     this.#stateline?.dispose();
     this.#stateline = undefined;
   }
@@ -120,6 +125,8 @@ export class LanguageServer {
   #initialize(params: InitializeParams): InitializeResult {
     const options = (params.initializationOptions ?? {}) as InitializationOptions;
     this.#client = factsOf(params, options);
+    const { countsPath: folder, sendsEachKey: isEachKeyApart } = this.#client;
+    this.#counting = new Counting({ connection: this.#connection, log: this.#log, folder, isEachKeyApart });
     this.#pushedSettings = options.settings;
     this.#takeFolders(foldersOf(params));
     return {
@@ -140,8 +147,10 @@ export class LanguageServer {
 
   async #initialized(): Promise<void> {
     await this.#register();
+    const { settings, folders } = await this.#readSettings();
+    this.#counting?.switch(settings.countCompletions);
     this.#stateline = new Stateline({
-      ...(await this.#readSettings()),
+      ...{ settings, folders },
       storagePath: this.#client.storagePath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
@@ -194,6 +203,7 @@ export class LanguageServer {
 
   async #configure(): Promise<void> {
     const { settings, folders } = await this.#readSettings();
+    this.#counting?.switch(settings.countCompletions);
     await this.#stateline?.configure(settings, folders);
   }
 
@@ -237,14 +247,19 @@ export class LanguageServer {
     const document = this.#documents.get(params.textDocument.uri);
     if (!document || !this.#stateline) return null;
     this.#documents.noteUse(document.uri);
+    const arrivedMs = performance.now();
     const controller = new AbortController();
     const subscription = token.onCancellationRequested(() => controller.abort());
     try {
       const request = this.#requestOf(params, document);
+      const { uri, languageId, text } = request.document;
+      this.#counting?.cursorAt(uri, request.offset);
       const answers = await this.#stateline.complete(request, controller.signal);
       // Positions are of the text that was asked about: a change since then makes the answer worthless.
-      const changed = this.#documents.get(document.uri)?.getText() !== request.document.text;
+      const changed = this.#documents.get(uri)?.getText() !== text;
       if (changed || answers.length === 0) return null;
+      const place = { uri, languageId, text, cursor: request.offset };
+      if (!controller.signal.aborted) this.#counting?.shown(place, answers, performance.now() - arrivedMs);
       return answers.map((answer) => itemOf(answer, document));
     } finally {
       subscription.dispose();
@@ -254,7 +269,10 @@ export class LanguageServer {
   async #readAhead(params: Place): Promise<void> {
     try {
       const document = this.#documents.get(params.textDocument.uri);
-      if (document) await this.#stateline?.readAhead(this.#requestOf(params, document));
+      if (!document) return;
+      const request = this.#requestOf(params, document);
+      this.#counting?.cursorAt(document.uri, request.offset);
+      await this.#stateline?.readAhead(request);
     } catch (cause) {
       // The next completion meets the same, and says so.
       this.#log.debug(`Reading ahead: ${reasonOf(cause)}`);
@@ -300,6 +318,7 @@ export class LanguageServer {
 
   #execute({ command, arguments: [accepted] = [] }: ExecuteCommandParams): null {
     if (command !== ACCEPTED_COMMAND) return null;
+    this.#counting?.accepted(Number(accepted?.id), Number(accepted?.alternative));
     this.#log.info(
       `Accepted: completion ${Number(accepted?.id)}, alternative ${Number(accepted?.alternative)}, ${Number(accepted?.characters)} characters.`,
     );

@@ -1,6 +1,7 @@
 // The dashboard's panel: a page that shows what the server tells, and asks for what the person clicks.
 import * as vscode from "vscode";
 import { ADD_BENCHMARK_REQUEST, SAVED_BENCHMARKS_REQUEST } from "../../protocol/benchmark.ts";
+import { COUNTS_REQUEST, type SessionCounts } from "../../protocol/counts.ts";
 import {
   DASHBOARD_REQUEST,
   DASHBOARD_VIEW,
@@ -35,6 +36,8 @@ export class Dashboard implements vscode.Disposable {
   /** The newest is at the end. VS Code may bring back several. */
   #panels: readonly vscode.WebviewPanel[] = [];
   #refreshTimer: NodeJS.Timeout | undefined;
+  /** As they were when the pages were told what is counted. */
+  #toldCounts: SessionCounts | undefined;
   /** What a page that was hidden must be told when it is shown again. */
   readonly #lasting = new Map<Measurement, readonly ToPage[]>();
 
@@ -118,6 +121,7 @@ export class Dashboard implements vscode.Disposable {
       case "ready":
         for (const messages of this.#lasting.values())
           for (const one of messages) void webview.postMessage(one);
+        this.#toldCounts = undefined;
         await this.#refresh();
         return this.#parts.client.life.kind === "running" && this.tellRuns();
       case "setRatio":
@@ -155,9 +159,21 @@ export class Dashboard implements vscode.Disposable {
     if (client.life.kind === "running") {
       // A server that stops in between is seen in its life, which is looked at then.
       const data = await client.request(DASHBOARD_REQUEST, null).catch(() => null);
-      if (data) return this.tell({ kind: "data", data });
+      if (data) {
+        this.tell({ kind: "data", data });
+        return await this.#tellCounts();
+      }
     }
     this.tell({ kind: "unavailable", ...this.#reason() });
+  }
+
+  /** Of many days: they are asked for again only when something was counted. */
+  async #tellCounts(): Promise<void> {
+    const now = this.#parts.meter.figures.counts;
+    if (now !== undefined && now === this.#toldCounts) return;
+    this.#toldCounts = now;
+    const counts = await this.#parts.client.request(COUNTS_REQUEST, null).catch(() => null);
+    if (counts) this.tell({ kind: "counts", counts });
   }
 
   #reason(): { readonly sentence: string; readonly isError: boolean } {

@@ -6,6 +6,7 @@ import type {
   RatioAdvice,
   RatioFigures,
 } from "../../protocol/benchmark.ts";
+import type { CompletionCounts } from "../../protocol/counts.ts";
 import type { DashboardData, Measurement, ToPage } from "../../protocol/dashboard.ts";
 import type { LongRangeRow, LongRangeRun } from "../../protocol/longRange.ts";
 import { runName, type ShownRun } from "./comparison.ts";
@@ -17,6 +18,8 @@ export interface Progress {
 
 export interface Knowledge {
   readonly data: DashboardData | undefined;
+  /** undefined: not told yet. */
+  readonly counts: CompletionCounts | undefined;
   readonly unavailable: { readonly sentence: string; readonly isError: boolean } | undefined;
   /** undefined: not told yet. The latest first. */
   readonly runs: readonly BenchmarkRun[] | undefined;
@@ -37,6 +40,7 @@ export interface Knowledge {
 
 export const NOTHING_KNOWN: Knowledge = {
   data: undefined,
+  counts: undefined,
   unavailable: undefined,
   runs: undefined,
   chosenRun: undefined,
@@ -54,6 +58,8 @@ export function learn(known: Knowledge, message: ToPage): Knowledge {
   switch (message.kind) {
     case "data":
       return { ...known, data: message.data, unavailable: undefined };
+    case "counts":
+      return { ...known, counts: message.counts };
     case "unavailable":
       return { ...known, unavailable: { sentence: message.sentence, isError: message.isError } };
     case "runs":

@@ -2,6 +2,7 @@
 /** The dashboard's page: messages in, knowledge, parts drawn from it, messages out. */
 import type { FromPage, ToPage } from "../../protocol/dashboard.ts";
 import { Benchmark } from "./benchmark.ts";
+import { Completions } from "./completions.ts";
 import { button, element, setText, show } from "./dom.ts";
 import { Live } from "./live.ts";
 import { LongRange } from "./longRange.ts";
@@ -15,6 +16,7 @@ const post = (message: FromPage): void => editor.postMessage(message);
 
 let known = NOTHING_KNOWN;
 const live = new Live();
+const completions = new Completions(post);
 const ratio = new Ratio(post);
 const benchmark = new Benchmark(post, {
   onShow: (chosenRun) => redraw({ ...known, chosenRun }),
@@ -34,6 +36,7 @@ const parts = element(
   "div",
   { class: "parts", hidden: true },
   ...live.elements,
+  completions.element,
   ratio.element,
   benchmark.element,
   longRange.element,
@@ -56,6 +59,7 @@ function draw(): void {
   parts.toggleAttribute("inert", unavailable !== undefined);
   if (!data) return;
   live.draw(data);
+  completions.draw(known);
   ratio.draw(known);
   benchmark.draw(known);
   longRange.draw(known);

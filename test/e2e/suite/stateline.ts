@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import * as vscode from "vscode";
 import type { ExtensionApi } from "../../../extension/extensionApi.ts";
+import type { SessionCounts } from "../../../protocol/counts.ts";
 import { DEFAULT_SETTINGS } from "../../../protocol/settings.ts";
 
 const EXTENSION_ID = "stateline.stateline";
@@ -53,31 +54,28 @@ export function defineTests(): void {
     test("answers at the cursor, and accepting changes the document by what was offered", async () => {
       const document = await offered(api);
       const before = document.getText();
-      const { accepted, acceptedCharacters } = api.counts();
+      const { accepted, characters } = counted(api);
       await accept(document);
-      await until("the acceptance is counted", api.onDidChange, () => api.counts().accepted > accepted);
+      await until("the acceptance is counted", api.onDidChange, () => counted(api).accepted > accepted);
       const inserted = document.getText().length - before.length;
       assert.ok(inserted > 0, "nothing was inserted");
-      assert.ok(
-        api.counts().acceptedCharacters >= acceptedCharacters + inserted,
-        JSON.stringify(api.counts()),
-      );
+      assert.ok(counted(api).characters >= characters + inserted, JSON.stringify(counted(api)));
     });
 
     test("counts what is taken by word, and typing not", async () => {
       const document = await offered(api);
-      const before = { ...api.counts(), length: document.getText().length };
+      const before = { ...counted(api), length: document.getText().length };
       await persist("a word is taken and counted", async () => {
         await vscode.commands.executeCommand("editor.action.inlineSuggest.acceptNextWord");
-        return api.counts().accepted > before.accepted;
+        return counted(api).accepted > before.accepted;
       });
-      const { accepted, acceptedCharacters } = api.counts();
+      const { accepted, characters } = counted(api);
       assert.equal(accepted, before.accepted + 1);
-      const taken = acceptedCharacters - before.acceptedCharacters;
+      const taken = characters - before.characters;
       assert.ok(taken >= 2 && taken <= document.getText().length - before.length, `${taken} characters`);
       await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
       await vscode.commands.executeCommand("type", { text: "x" });
-      assert.equal(api.counts().acceptedCharacters, acceptedCharacters);
+      assert.equal(counted(api).characters, characters);
     });
 
     test("completes a notebook's cell by what the cells before it say", async () => {
@@ -90,11 +88,11 @@ export function defineTests(): void {
       );
       await vscode.window.showNotebookDocument(notebook, { selections: [new vscode.NotebookRange(1, 2)] });
       const { document } = notebook.cellAt(1);
-      const { shown } = api.counts();
+      const { shown } = counted(api);
       await vscode.commands.executeCommand("notebook.cell.edit");
       await vscode.commands.executeCommand("type", { text: "describe(quuxified_" });
       await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
-      await until("a completion is offered", api.onDidChange, () => api.counts().shown > shown);
+      await until("a completion is offered", api.onDidChange, () => counted(api).shown > shown);
       await accept(document);
       assert.match(document.getText(), /^describe\(quuxified_totals\b/);
     });
@@ -264,13 +262,13 @@ const PIECES = [
 /** Types until something is offered. */
 async function offered(api: ExtensionApi): Promise<vscode.TextDocument> {
   await ready(api);
-  const before = api.counts().shown;
+  const before = counted(api).shown;
   const document = await typed("");
   const reasons: string[] = [];
   for (const piece of PIECES) {
     await vscode.commands.executeCommand("type", { text: piece });
     await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
-    const isOffered = (): boolean => api.counts().shown > before;
+    const isOffered = (): boolean => counted(api).shown > before;
     const outcome = until("a completion is offered", api.onDidChange, isOffered, OFFER_MS);
     if (
       await outcome.then(
@@ -282,6 +280,10 @@ async function offered(api: ExtensionApi): Promise<vscode.TextDocument> {
     reasons.push(JSON.stringify(await api.lastCompletion()));
   }
   throw new Error(`Nothing was offered in ${PIECES.length} places: ${reasons.join(" ")}`);
+}
+
+function counted(api: ExtensionApi): SessionCounts {
+  return api.counts() ?? { shown: 0, accepted: 0, characters: 0 };
 }
 
 /** The offer reaches the editor's window a moment after the extension host has it, so commit until it takes. */
