@@ -42,8 +42,7 @@ export class CountStore {
 
   /** What cannot be saved now is kept for the next time. */
   async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer();
     await this.#inTurn(async () => {
       const added = [...this.#unsaved.values()];
       if (added.length === 0) return;
@@ -60,11 +59,17 @@ export class CountStore {
 
   /** With what was counted and not saved; a server beside this one adds only what it counts from now on or has not saved. */
   async remove(): Promise<void> {
+    this.#stopTimer();
     await this.#inTurn(async () => {
       this.#unsaved = new Map();
       await this.#folder.prepare();
       await this.#locked(() => this.#folder.remove([COUNTS_FILE]));
     });
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   async #write(added: readonly DayCounts[]): Promise<void> {
