@@ -29,16 +29,10 @@ export class Completions {
   readonly #note = element("p", { class: "note", role: "status" });
   readonly #range = element(
     "select",
-    { id: "completions-range" },
+    { id: "completions-range", "aria-label": "Days that are shown" },
     ...RANGES.map((days) =>
       element("option", { value: days }, days === 0 ? "All that is kept" : `The last ${days} days`),
     ),
-  );
-  readonly #choice = element(
-    "div",
-    { class: "choice" },
-    element("label", { for: "completions-range" }, "Days"),
-    this.#range,
   );
   readonly #tiles = element("dl", { class: "tiles" });
   readonly #sentences = element("div", { class: "note" });
@@ -68,8 +62,8 @@ export class Completions {
       { class: "counted" },
       this.#tiles,
       this.#sentences,
-      chartGrid(Object.values(this.#charts)),
       this.#legend,
+      chartGrid(Object.values(this.#charts)),
       this.#languages,
       element("details", {}, element("summary", {}, "Figures of each day"), this.#days),
     );
@@ -82,7 +76,7 @@ export class Completions {
     this.element = section(
       "completions",
       "Completions",
-      this.#choice,
+      this.#range,
       this.#note,
       this.#figures,
       this.#buttons,
@@ -103,7 +97,7 @@ export class Completions {
       days.length === 0 ? EMPTY : shown.length === 0 ? "Nothing was counted in these days." : "";
     setText(this.#note, isCounting ? problem : `${OFF} ${days.length === 0 ? "" : problem}`.trim());
     show(this.#note, this.#note.textContent !== "");
-    for (const part of [this.#choice, this.#buttons]) show(part, days.length > 0);
+    for (const part of [this.#range, this.#buttons]) show(part, days.length > 0);
     show(this.#figures, shown.length > 0);
     const all = sumOfCounts(shown);
     this.#tiles.replaceChildren(
@@ -122,7 +116,7 @@ export class Completions {
   }
 }
 
-const LANGUAGE_HEAD = ["Language", "Shown", "Accepted", "Characters", "Keys saved"];
+const LANGUAGE_HEAD = ["Language", "Shown", "Accepted", "Characters each", "Keys saved"];
 const DAY_HEAD = [
   ...["Day", "Shown"],
   ...OUTCOMES.map((outcome) => OUTCOME_LOOKS[outcome].name).map(

@@ -15,6 +15,9 @@ export const OUTCOME_LOOKS: Readonly<Record<Outcome, { readonly name: string; re
 };
 
 const HALF_DAY_MS = 43_200_000;
+/** Between labels, the fewest that leave room for them. */
+const TICK_DAYS = [1, 2, 7, 14, 28, 56, 112];
+const LABEL_WIDTH = 52;
 const HEIGHT = 190;
 
 /** Bars of texts, in the colours of what became of them. */
@@ -80,7 +83,7 @@ function dayChart<Row extends DayRow>(
       ...{ width, height: HEIGHT, ariaLabel: label },
       x: {
         ...{ type: "utc", label: null, domain: [span.first, span.afterLast] },
-        ticks: Math.max(2, Math.floor(width / 90)),
+        ticks: dayTicks(span, width),
         tickFormat: dayAndMonth,
       },
       y: { label: null, ticks: 4, tickFormat: (value: number) => wholeNumber(value), nice: true, zero: true },
@@ -101,6 +104,17 @@ function around(name: string): Omit<DayRow, "value"> {
     ...{ timeZone: "UTC", weekday: "short", day: "numeric", month: "short" },
   });
   return { day, begin, middle: at(HALF_DAY_MS), end: at(2 * HALF_DAY_MS) };
+}
+
+/** Below the middles of days, the last of them labelled. */
+function dayTicks({ first, afterLast }: Span, width: number): Date[] {
+  const days = Math.round((afterLast.getTime() - first.getTime()) / (2 * HALF_DAY_MS));
+  const most = Math.max(1, Math.floor((width - AXES.marginLeft - AXES.marginRight) / LABEL_WIDTH));
+  const step = TICK_DAYS.find((each) => days / each <= most) ?? days;
+  return Array.from(
+    { length: Math.ceil(days / step) },
+    (_, i) => new Date(afterLast.getTime() - HALF_DAY_MS - i * step * 2 * HALF_DAY_MS),
+  );
 }
 
 function dayAndMonth(date: Date): string {

@@ -78,7 +78,7 @@ export function tilesOf(all: Counts): readonly (readonly [name: string, value: s
     ["keys saved", count(keysSaved(all))],
     ["time saved", duration(keysSaved(all) * msPerKey(all).ms)],
     ...(median === undefined ? [] : [["waited, median", milliseconds(Math.round(median))] as const]),
-    ...(most === undefined ? [] : [["waited, 95 % within", milliseconds(Math.round(most))] as const]),
+    ...(most === undefined ? [] : [["95 % within", milliseconds(Math.round(most))] as const]),
   ];
 }
 
@@ -88,7 +88,7 @@ export function sentencesOf(all: Counts): readonly string[] {
     accepted === 0
       ? ""
       : ` ${capital(times(whole, "key"))} took a whole text, ${count(words)} a word, ${count(lines)} a line: ` +
-        `${(characters / accepted).toFixed(1)} characters for each text.`;
+        `${(characters / accepted).toFixed(1)} characters each.`;
   const { ms, isMeasured } = msPerKey(all);
   const speed = isMeasured
     ? `${milliseconds(Math.round(ms))}, the median pause between your own keys`

@@ -40,6 +40,8 @@ export interface ClientOptions {
   /** By default the sources. */
   readonly server?: string;
   readonly folderSettings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Says that the change of each key is sent by itself. */
+  readonly sendsEachKey?: boolean;
   /** Answers workspace/configuration with the settings, as an editor does. */
   readonly answersConfiguration?: boolean;
 }
@@ -74,7 +76,7 @@ export class Client {
 
   static async start(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
-    const { folders, storagePath, answersConfiguration = true } = options;
+    const { folders, storagePath, sendsEachKey = false, answersConfiguration = true } = options;
     await client.connection.sendRequest("initialize", {
       processId: process.pid,
       rootUri: null,
@@ -84,7 +86,7 @@ export class Client {
         window: { workDoneProgress: true },
         textDocument: { inlineCompletion: {} },
       },
-      initializationOptions: { storagePath, settings: options.settings },
+      initializationOptions: { storagePath, sendsEachKey, settings: options.settings },
     });
     await client.connection.sendNotification("initialized", {});
     return client;
