@@ -30,9 +30,7 @@ export class Completions {
   readonly #range = element(
     "select",
     { id: "completions-range", "aria-label": "Days that are shown" },
-    ...RANGES.map((days) =>
-      element("option", { value: days }, days === 0 ? "All that is kept" : `The last ${days} days`),
-    ),
+    ...RANGES.map((days) => element("option", { value: days }, days === 0 ? "All days" : `${days} days`)),
   );
   readonly #tiles = element("dl", { class: "tiles" });
   readonly #sentences = element("div", { class: "note" });
@@ -116,7 +114,7 @@ export class Completions {
   }
 }
 
-const LANGUAGE_HEAD = ["Language", "Shown", "Accepted", "Characters each", "Keys saved"];
+const LANGUAGE_HEAD = ["Language", "Shown", "Accepted", "Keys saved", "Characters each"];
 const DAY_HEAD = [
   ...["Day", "Shown"],
   ...OUTCOMES.map((outcome) => OUTCOME_LOOKS[outcome].name).map(

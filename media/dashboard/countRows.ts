@@ -112,8 +112,8 @@ export function languageRows(languages: readonly NamedCounts[]): readonly (reado
     name,
     count(counts.shown),
     percent(acceptedShare(counts)),
-    counts.accepted > 0 ? (counts.characters / counts.accepted).toFixed(1) : "",
     count(keysSaved(counts)),
+    counts.accepted > 0 ? (counts.characters / counts.accepted).toFixed(1) : "",
   ]);
 }
 

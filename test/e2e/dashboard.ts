@@ -1,11 +1,13 @@
 /// <reference lib="dom" />
 // The dashboard in front of a person: part of the tests in workbench.test.ts, on their workbench.
 import assert from "node:assert/strict";
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { FrameLocator } from "playwright-core";
 import type { BenchmarkPoint, BenchmarkRun, BenchmarkSeries, Mode } from "../../protocol/benchmark.ts";
+import { sumOfCounts } from "../../protocol/counts.ts";
+import { daysIn } from "../../server/counting/countsFile.ts";
 import type { Editor } from "./editor.ts";
 import { longRangeTests } from "./longRange.ts";
 
@@ -14,6 +16,9 @@ export const THEMES = [
   ["dark", "Dark Modern"],
   ["contrast", "Dark High Contrast"],
 ] as const;
+
+/** In the profile. */
+const COUNTS = "data/User/globalStorage/stateline.stateline/counts/completions.json";
 
 /** What a slow and busy machine may take to measure. */
 const MEASURE_MS = 180_000;
@@ -46,6 +51,31 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
     }
     assert.match(memory, /[\d,]+ tokens of context take .* they would take .*: \d[\d,]* times as much\./);
     await says("#reading", /[\d,]+ tokens read/);
+  });
+
+  test("what the person took before is counted: whole texts, a word, by language", async () => {
+    await says(
+      "#completions",
+      /\d of \d+ texts were accepted\. 3 keys took a whole text, 1 a word, 0 a line/,
+    );
+    const said = await text("#completions");
+    assert.match(said, /accepted\s+\d+ %\s+keys saved\s+\d+\s+time saved\s+\d+ s\s+waited, median\s+\d+ ms/);
+    assert.match(said, /javascript\s+\d+\s+\d+ %\s+\d+\s+\d+\.\d/);
+    for (const id of ["outcomes", "keys"]) await page().locator(`#${id}-chart svg[role=img]`).waitFor();
+    await page().locator("#outcomes-chart svg").hover();
+    await page().locator("#outcomes-chart [aria-label=tip] text", { hasText: "shown" }).waitFor();
+  });
+
+  test("the file of the counts opens, and says what the dashboard says", async () => {
+    await page().getByRole("button", { name: "Open the File" }).click();
+    await editor().page.locator(".tab.active", { hasText: "completions.json" }).waitFor();
+    const days = daysIn(readFileSync(join(profile, COUNTS), "utf8"));
+    const { accepted, whole, words, lines, characters } = sumOfCounts(days);
+    assert.deepEqual({ accepted, whole, words, lines }, { accepted: 4, whole: 3, words: 1, lines: 0 });
+    await editor().runCommand("View: Close Editor");
+    await editor().runCommand("Stateline: Dashboard");
+    const saved = new RegExp(`keys saved\\s+${characters - 4}\\b`);
+    await says("#completions", saved);
   });
 
   test("a saved benchmark is charted, with its figures in words and under the pointer", async () => {
@@ -189,6 +219,15 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
       await size(1280);
     });
   }
+
+  test("what was counted is deleted from the page", async () => {
+    const path = join(profile, COUNTS);
+    assert.ok(existsSync(path));
+    await page().getByRole("button", { name: "Delete…" }).click();
+    await editor().page.locator(".monaco-dialog-box").getByRole("button", { name: "Delete" }).click();
+    await says("#completions", /^Completions\s+Nothing is counted yet\./);
+    assert.ok(!existsSync(path));
+  });
 
   test("it says so when completions are off, and comes back", async () => {
     await editor().runCommand("Stateline: Enable or Disable Completions");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import type { MeasuringParts } from "../../extension/measure/measuring.ts";
 import { DEFAULT_SETTINGS } from "../../protocol/settings.ts";
 import { EventEmitter, fake, Panel } from "./fakes/vscode.ts";
@@ -100,4 +100,43 @@ test("the page may load its own script and style, send no form and take no other
     html,
     dashboardPage((name) => `uri:${name}`),
   );
+});
+
+test("the counts of all days are asked for when something was counted, not at each look at the server", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const asked: string[] = [];
+  const figures = { counts: { shown: 1, accepted: 0, characters: 0 } };
+  const parts = {
+    extension: { extensionUri: "extension:" },
+    client: {
+      onDidChange: changed.event,
+      life: { kind: "running" },
+      request: async ({ method }: { readonly method: string }) => {
+        asked.push(method);
+        return {};
+      },
+    },
+    meter: { onDidChange: changed.event, figures },
+    settings: { onDidChange: changed.event, now: DEFAULT_SETTINGS },
+    log: { error: () => undefined },
+  } as unknown as MeasuringParts;
+  const shown = new Dashboard({ ...parts, run: async () => undefined, cancel: () => undefined });
+  const panel = new Panel();
+  shown.adopt(panel as never);
+  const look = async () => {
+    changed.fire();
+    mock.timers.tick(400);
+    await new Promise(setImmediate);
+  };
+  const timesAsked = () => asked.filter((method) => method === "stateline/counts").length;
+  await from(panel, { kind: "ready" });
+  await look();
+  assert.deepEqual([timesAsked(), asked.filter((method) => method === "stateline/dashboard").length], [1, 2]);
+  figures.counts = { shown: 2, accepted: 0, characters: 0 };
+  await look();
+  assert.equal(timesAsked(), 2);
+  await from(panel, { kind: "ready" });
+  assert.equal(timesAsked(), 3, "a page that begins anew knows nothing");
+  shown.dispose();
+  mock.timers.reset();
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Edit } from "../../server/counting/follow.ts";
 import { filePathOf, OpenDocuments } from "../../server/documents.ts";
 
 type Handler = (params: unknown) => void;
@@ -19,7 +20,8 @@ function setUp() {
             },
     },
   );
-  const documents = new OpenDocuments();
+  const edits: Edit[] = [];
+  const documents = new OpenDocuments((_, made) => edits.push(...made));
   documents.listen(connection as Parameters<typeof documents.listen>[0]);
   let version = 1;
   const open = (uri: string, text: string) =>
@@ -36,7 +38,7 @@ function setUp() {
         text,
       })),
     });
-  return { documents, open, change, openNotebook };
+  return { documents, edits, open, change, openNotebook };
 }
 
 const ROOTS = ["/r", "vscode-vfs://github/owner/shop"];
@@ -114,9 +116,19 @@ const range = (startLine: number, startCharacter: number, endLine: number, endCh
   end: { line: endLine, character: endCharacter },
 });
 
+/** What listeners are told of changes leads to the same text. */
+function edited(text: string, edits: readonly Edit[]): string {
+  return edits.reduce(
+    (now, { offset, removed, text: inserted }) =>
+      now.slice(0, offset) + inserted + now.slice(offset + removed),
+    text,
+  );
+}
+
 test("changes with odd ranges, emoji and CRLF give the editor's text", () => {
-  const { documents, open, change } = setUp();
-  open("file:///a.ts", "const a = '🙂';\r\nconst b = 1;\r\n");
+  const { documents, edits, open, change } = setUp();
+  const before = "const a = '🙂';\r\nconst b = 1;\r\n";
+  open("file:///a.ts", before);
   change("file:///a.ts", [
     { range: range(0, 13, 0, 13), text: "é" },
     { range: range(1, 0, 99, 99), text: "x\r\n" },
@@ -126,6 +138,8 @@ test("changes with odd ranges, emoji and CRLF give the editor's text", () => {
   assert.equal(documents.get("file:///a.ts")?.getText(), "const a = '🙂é';\r\nx\r\nreturn ");
   change("file:///a.ts", [{ text: "whole" }, { range: range(0, 5, 0, 0), text: "!" }]);
   assert.equal(documents.get("file:///a.ts")?.getText(), "!");
+  assert.equal(edits.length, 6);
+  assert.equal(edited(before, edits), "!");
 });
 
 test("random changes give the text that a plain list of UTF-16 units gives", () => {
@@ -137,8 +151,9 @@ test("random changes give the text that a plain list of UTF-16 units gives", () 
     return value % below;
   };
   const pieces = ["a", "🙂", "\n", "\r\n", "", "é\n", "  return x;"];
-  const { documents, open, change } = setUp();
-  let text = "first\nsecond 🙂\r\nthird";
+  const { documents, edits, open, change } = setUp();
+  const before = "first\nsecond 🙂\r\nthird";
+  let text = before;
   open("file:///a.ts", text);
   for (let round = 0; round < 500; round++) {
     const document = documents.get("file:///a.ts");
@@ -158,6 +173,7 @@ test("random changes give the text that a plain list of UTF-16 units gives", () 
       change("file:///a.ts", [{ text }]);
     }
   }
+  assert.equal(edited(before, edits), text);
 });
 
 test("other documents come in the order of their use, with the line of the last edit", () => {

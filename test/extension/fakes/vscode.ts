@@ -52,6 +52,11 @@ export const fake = {
   panels: [] as Panel[],
   executed: [] as unknown[][],
   errors: [] as string[],
+  informed: [] as string[],
+  /** What the person answers to a warning. */
+  choice: undefined as string | undefined,
+  files: new Set<string>(),
+  shownDocuments: [] as string[],
 };
 
 const api = {
@@ -82,10 +87,22 @@ const api = {
     showErrorMessage: async (sentence: string) => {
       fake.errors.push(sentence);
     },
-    showInformationMessage: async () => undefined,
+    showInformationMessage: async (sentence: string) => {
+      fake.informed.push(sentence);
+    },
+    showWarningMessage: async () => fake.choice,
+    showTextDocument: async (path: string) => {
+      fake.shownDocuments.push(path);
+    },
     showQuickPick: async () => undefined,
   },
   workspace: {
+    fs: {
+      stat: async (path: string) => {
+        if (!fake.files.has(path)) throw new Error(`There is no ${path}.`);
+      },
+      delete: async (path: string) => void fake.files.delete(path),
+    },
     getConfiguration: () => ({
       get: () => {
         fake.settingsRead++;
