@@ -66,21 +66,23 @@ interface Under<Row> {
   readonly x: string;
   readonly y: string;
   readonly say: (row: Row) => readonly string[];
+  /** Of bars the pointer finds the one above or below it, of points the nearest. */
+  readonly areBars?: boolean;
 }
 
 export function valuesUnderPointer<Row>(
   rows: Row[],
   width: number,
-  { x, y, say }: Under<Row>,
+  { x, y, say, areBars = false }: Under<Row>,
 ): Plot.Markish[] {
-  if (width >= NARROW)
-    return [Plot.tip(rows, Plot.pointer({ x, y, title: (row: Row) => say(row).join("\n") }))];
+  const pointer = areBars ? Plot.pointerX : Plot.pointer;
+  if (width >= NARROW) return [Plot.tip(rows, pointer({ x, y, title: (row: Row) => say(row).join("\n") }))];
   const text = (row: Row) => say(row).join(" · ");
   return [
-    Plot.dot(rows, Plot.pointer({ x, y, r: 6, stroke: "currentColor" })),
+    Plot.dot(rows, pointer({ x, y, r: 6, stroke: "currentColor" })),
     Plot.text(
       rows,
-      Plot.pointer({
+      pointer({
         px: x,
         py: y,
         text,

@@ -91,7 +91,7 @@ function dayChart<Row extends DayRow>(
         Plot.gridY({ ticks: 4, stroke: "var(--rule)", strokeOpacity: 1 }),
         ...marks,
         Plot.ruleY([0], { stroke: "var(--rule)" }),
-        ...valuesUnderPointer(rows, width, { x: "middle", y: "value", say }),
+        ...valuesUnderPointer(rows, width, { x: "middle", y: "value", say, areBars: true }),
       ],
     }),
   );
