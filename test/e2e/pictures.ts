@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pageOf, saveRun } from "./dashboard.ts";
 import { Editor, launchBrowser } from "./editor.ts";
+import { saveExampleCounts } from "./exampleCounts.ts";
 import { npmRepository, packageExtension, removeRepository } from "./packages.ts";
 import { cache, installWorkbench, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
 
@@ -53,7 +54,7 @@ try {
   removeRepository(repository);
 }
 
-/** The charts are those of docs/benchmarks/attention.json; the ratios are measured here. */
+/** The charts are those of docs/benchmarks/attention.json, the counts of one picture made up; the ratios are measured here. */
 async function dashboardPictures(): Promise<void> {
   const recorded = readFileSync(join(root, "docs", "benchmarks", "attention.json"), "utf8");
   saveRun(profile, JSON.parse(recorded).results);
@@ -66,6 +67,10 @@ async function dashboardPictures(): Promise<void> {
   const picture = (selector: string, name: string) =>
     page.locator(selector).screenshot({ path: join(root, IMAGES, `${name}.png`) });
   await picture("#benchmark", "benchmark-charts");
+  saveExampleCounts(profile);
+  await editor.runCommand("Developer: Reload Webviews");
+  await page.locator("#completions", { hasText: "typescript" }).waitFor();
+  await picture("#completions", "completions");
   await page.getByRole("button", { name: "Find the Best Ratio" }).click();
   await page.locator("#advice", { hasText: "bits a byte" }).waitFor({ timeout: LONGEST_MEASUREMENT_MS });
   await editor.runCommand("Notifications: Clear All Notifications");
