@@ -88,7 +88,7 @@ Napi::Value NativeRecall::push(const Napi::CallbackInfo& info) {
   });
 }
 
-// Three arrays, an entry a match.
+// Arrays with an entry a match.
 Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::vector<engine::Match> matches;
@@ -96,15 +96,21 @@ Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
     Napi::Int32Array next = Napi::Int32Array::New(info.Env(), matches.size());
     Napi::Int32Array length = Napi::Int32Array::New(info.Env(), matches.size());
     Napi::Float32Array weight = Napi::Float32Array::New(info.Env(), matches.size());
+    Napi::Float32Array alignment = Napi::Float32Array::New(info.Env(), matches.size());
+    Napi::Int32Array distance = Napi::Int32Array::New(info.Env(), matches.size());
     for (std::size_t i = 0; i < matches.size(); ++i) {
       next[i] = matches[i].next;
       length[i] = static_cast<std::int32_t>(matches[i].length);
       weight[i] = matches[i].weight;
+      alignment[i] = matches[i].alignment;
+      distance[i] = static_cast<std::int32_t>(matches[i].distance);
     }
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("next", next);
     out.Set("length", length);
     out.Set("weight", weight);
+    out.Set("alignment", alignment);
+    out.Set("distance", distance);
     return out;
   });
 }

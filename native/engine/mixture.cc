@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/correction.h"
+
 namespace stateline::engine {
 namespace {
 
@@ -20,25 +22,27 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.169f, -0.247f, 0.109f, -0.301f, -0.924f, 0.258f}},
-    {1, Source::kContext, {-2.207f, 0.483f, -0.189f, -0.460f, -0.562f, 0.280f}},
-    {2, Source::kRepository, {-2.797f, 0.052f, 0.415f, -1.212f, -0.647f, 0.248f}},
-    {2, Source::kContext, {-2.755f, 1.045f, -0.067f, -0.731f, -0.619f, 0.408f}},
-    {3, Source::kRepository, {-1.675f, 0.427f, 0.039f, -1.798f, -0.329f, 0.296f}},
-    {3, Source::kContext, {-1.792f, 0.305f, -0.626f, -0.377f, 0.514f, 0.481f}},
-    {4, Source::kRepository, {-2.962f, 0.788f, 0.184f, -1.520f, -0.821f, 0.141f}},
-    {4, Source::kContext, {-2.455f, 1.372f, -0.081f, -1.091f, -0.141f, 0.261f}},
-    {5, Source::kRepository, {-1.072f, -0.346f, 0.054f, -1.645f, 0.013f, 0.348f}},
-    {5, Source::kContext, {-1.331f, 0.827f, -0.241f, -2.438f, -1.042f, 0.407f}},
-    {7, Source::kRepository, {-1.873f, 0.513f, 0.092f, -2.764f, -0.320f, 0.210f}},
-    {7, Source::kContext, {-2.424f, 1.541f, 0.034f, -2.082f, 1.211f, 0.067f}},
-    {10, Source::kRepository, {-2.892f, 0.142f, 0.334f, -1.858f, -0.289f, 0.189f}},
-    {10, Source::kContext, {-2.839f, 0.783f, 0.128f, -3.202f, -0.268f, 0.002f}},
-    {16, Source::kRepository, {-1.767f, 0.697f, 0.095f, -1.879f, -0.421f, 0.160f}},
-    {16, Source::kContext, {-2.183f, 0.704f, 0.207f, -3.158f, 0.273f, -0.134f}},
+    {1, Source::kRepository, {-2.677f, -0.299f, 0.337f, -0.467f, -0.900f, 0.110f}},
+    {1, Source::kContext, {-2.024f, 0.384f, -0.022f, -0.720f, -0.712f, 0.267f}},
+    {2, Source::kRepository, {-3.580f, 0.280f, 0.401f, -1.303f, -0.755f, 0.129f}},
+    {2, Source::kContext, {-2.708f, 1.003f, 0.056f, -1.705f, -0.621f, 0.158f}},
+    {3, Source::kRepository, {-3.309f, 0.605f, 0.244f, -1.630f, -0.686f, 0.166f}},
+    {3, Source::kContext, {-2.494f, 0.877f, -0.402f, -0.871f, 0.002f, 0.394f}},
+    {4, Source::kRepository, {-2.457f, 0.506f, 0.165f, -1.801f, -0.441f, 0.185f}},
+    {4, Source::kContext, {-2.837f, 1.821f, -0.062f, -1.680f, -0.049f, 0.127f}},
+    {5, Source::kRepository, {-2.021f, 0.522f, 0.020f, -1.476f, -0.171f, 0.182f}},
+    {5, Source::kContext, {-2.466f, 1.020f, -0.075f, -2.274f, -0.371f, 0.114f}},
+    {7, Source::kRepository, {-2.159f, 0.584f, 0.055f, -1.874f, -0.428f, 0.082f}},
+    {7, Source::kContext, {-1.973f, 0.609f, 0.082f, -2.258f, 0.158f, 0.173f}},
+    {10, Source::kRepository, {-2.153f, 0.826f, 0.063f, -2.208f, -0.546f, 0.079f}},
+    {10, Source::kContext, {-2.060f, 1.940f, -0.020f, -2.560f, 0.068f, 0.098f}},
+    {16, Source::kRepository, {-1.797f, 0.541f, 0.251f, -2.670f, -0.115f, 0.080f}},
+    {16, Source::kContext, {-2.903f, 0.449f, 0.137f, -2.589f, -0.637f, -0.058f}},
 };
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
+// So many of the mixture's likeliest tokens are corrected, among them so many of the model's.
+constexpr std::size_t kCorrected = 24, kOfModel = 16;
 
 struct Place {
   Match match;
@@ -52,6 +56,32 @@ struct Follower {
   std::span<const Place> places;
   float weight = 0, probability = 0;
 };
+
+// The model's prediction.
+struct Prediction {
+  std::span<const float> logits;  // [vocab]
+  float log_norm;
+  std::vector<std::int32_t> likeliest;  // kOfModel, the likeliest first
+
+  float log_prob(std::int32_t token) const {
+    return logits[static_cast<std::size_t>(token)] - log_norm;
+  }
+};
+
+// By insertion: no comparison with a NaN can lead astray.
+std::vector<std::int32_t> likeliest_of(std::span<const float> logits) {
+  std::vector<std::int32_t> best;
+  best.reserve(kOfModel + 1);
+  const auto logit = [&](std::int32_t token) { return logits[static_cast<std::size_t>(token)]; };
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (best.size() == kOfModel && !(logits[i] > logit(best.back()))) continue;
+    auto at = best.end();
+    while (at != best.begin() && logits[i] > logit(*(at - 1))) --at;
+    best.insert(at, static_cast<std::int32_t>(i));
+    if (best.size() > kOfModel) best.pop_back();
+  }
+  return best;
+}
 
 std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
   std::vector<Place> places;
@@ -97,58 +127,124 @@ Evidence gather(const Level& level, std::vector<Follower>& followers) {
   return all;
 }
 
-}  // namespace
-
-Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
-                  std::span<const float> logits, float log_norm) {
-  Recalled out;
-  const std::vector<Place> places = by_token(repository, context);
-  if (places.empty()) return out;
-  std::vector<Follower> followers = followers_of(places);
-  const float best = *std::max_element(logits.begin(), logits.end()) - log_norm;
+// Mixes the model's distribution with the followers', level by level; returns what is left to it.
+float mix_levels(const Prediction& model, std::vector<Follower>& followers) {
+  const float best = model.log_prob(model.likeliest.front());
+  float scale = 1;
   for (const Level& level : kLevels) {
     const Evidence all = gather(level, followers);
     if (all.matches == 0) continue;
     const auto heaviest =
         std::max_element(followers.begin(), followers.end(),
                          [](const Follower& a, const Follower& b) { return a.weight < b.weight; });
-    const float heaviest_log_prob = logits[static_cast<std::size_t>(heaviest->token)] - log_norm;
-    const std::array<float, kFeatures> features{1,
-                                                std::log(all.matches),
-                                                std::log(all.weight),
-                                                std::log(all.kinds),
-                                                best,
-                                                std::max(heaviest_log_prob, kLeastLogProb)};
+    const std::array<float, kFeatures> features{
+        1,
+        std::log(all.matches),
+        std::log(all.weight),
+        std::log(all.kinds),
+        best,
+        std::max(model.log_prob(heaviest->token), kLeastLogProb)};
     const float x =
         std::inner_product(features.begin(), features.end(), level.weights.begin(), 0.0f);
     const float gate = 1 / (1 + std::exp(-x));
     for (Follower& follower : followers)
       follower.probability =
           gate * follower.weight / all.weight + (1 - gate) * follower.probability;
-    out.scale *= 1 - gate;
+    scale *= 1 - gate;
   }
-  for (const Follower& follower : followers)
-    out.added.push_back({follower.token, follower.probability});
+  return scale;
+}
+
+void see(const Match& match, Sightings& seen) {
+  const bool is_first = seen.length == 0;
+  seen.length = std::max(seen.length, match.length);
+  seen.distance = is_first ? match.distance : std::min(seen.distance, match.distance);
+  seen.alignment = std::max(seen.alignment, match.alignment);
+  seen.weight = std::max(seen.weight, match.weight);
+}
+
+// The followers and what else the model has in mind, the likeliest kCorrected first; all of them
+// have the probability that the levels give.
+std::vector<Candidate> candidates_of(const Prediction& model, std::span<const Follower> followers,
+                                     float scale) {
+  std::vector<Candidate> out;
+  out.reserve(followers.size() + kOfModel);
+  for (const Follower& follower : followers) {
+    const float log_prob = model.log_prob(follower.token);
+    out.push_back(
+        {follower.token, follower.probability + scale * std::exp(log_prob), log_prob, {}, {}});
+  }
+  for (const std::int32_t token : model.likeliest) {
+    const auto known =
+        std::lower_bound(followers.begin(), followers.end(), token,
+                         [](const Follower& a, std::int32_t b) { return a.token < b; });
+    if (known != followers.end() && known->token == token) continue;
+    const float log_prob = model.log_prob(token);
+    out.push_back({token, scale * std::exp(log_prob), log_prob, {}, {}});
+  }
+  const std::size_t corrected = std::min(kCorrected, out.size());
+  std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(corrected), out.end(),
+                    [](const Candidate& a, const Candidate& b) {
+                      return a.probability != b.probability ? a.probability > b.probability
+                                                            : a.token < b.token;
+                    });
+  return out;
+}
+
+// Multiplies the likeliest probabilities by what the network says; returns by how much
+// their sum grew.
+float correct(const Prediction& model, std::span<const Place> places, float scale,
+              std::span<Candidate> candidates) {
+  float entropy = 0;
+  for (const std::int32_t token : model.likeliest)
+    entropy -= std::exp(model.log_prob(token)) * model.log_prob(token);
+  const Correction correction({model.log_prob(model.likeliest.front()), entropy, scale});
+  float gained = 0;
+  for (Candidate& candidate : candidates) {
+    const auto [begin, end] = std::equal_range(
+        places.begin(), places.end(), Place{{candidate.token, 0}, Source::kContext},
+        [](const Place& a, const Place& b) { return a.match.next < b.match.next; });
+    for (auto place = begin; place != end; ++place)
+      see(place->match,
+          place->source == Source::kContext ? candidate.context : candidate.repository);
+    const float before = candidate.probability;
+    candidate.probability *= correction.factor(candidate);
+    gained += candidate.probability - before;
+  }
+  return gained;
+}
+
+}  // namespace
+
+Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
+                  std::span<const float> logits, float log_norm) {
+  const std::vector<Place> places = by_token(repository, context);
+  if (places.empty()) return {};
+  std::vector<Follower> followers = followers_of(places);
+  const Prediction model{logits, log_norm, likeliest_of(logits)};
+  const float scale = mix_levels(model, followers);
+  std::vector<Candidate> candidates = candidates_of(model, followers, scale);
+  const std::span<Candidate> likely =
+      std::span(candidates).first(std::min(kCorrected, candidates.size()));
+  const float sum = 1 + correct(model, places, scale, likely);
+  Recalled out{scale / sum, {}};
+  out.told.reserve(candidates.size());
+  for (const Candidate& candidate : candidates)
+    out.told.push_back({candidate.token, candidate.probability / sum});
   return out;
 }
 
 void mix(const Recalled& recalled, float log_norm, std::span<float> logits) {
-  std::vector<float> mixed;
-  for (const auto& [token, probability] : recalled.added) {
-    mixed.push_back(
-        mixed_log_prob(recalled, token, logits[static_cast<std::size_t>(token)] - log_norm));
-  }
   const float shift = std::log(recalled.scale) - log_norm;
   for (float& logit : logits) logit += shift;
-  for (std::size_t i = 0; i < mixed.size(); ++i)
-    logits[static_cast<std::size_t>(recalled.added[i].token)] = mixed[i];
+  for (const auto& [token, probability] : recalled.told)
+    logits[static_cast<std::size_t>(token)] = std::log(probability);
 }
 
 float mixed_log_prob(const Recalled& recalled, std::int32_t token, float model_log_prob) {
-  float probability = recalled.scale * std::exp(model_log_prob);
-  for (const Recalled::Added& added : recalled.added)
-    if (added.token == token) probability += added.probability;
-  return std::log(probability);
+  for (const Recalled::Told& told : recalled.told)
+    if (told.token == token) return std::log(told.probability);
+  return std::log(recalled.scale) + model_log_prob;
 }
 
 }  // namespace stateline::engine

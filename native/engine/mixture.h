@@ -9,14 +9,15 @@
 
 namespace stateline::engine {
 
-// The mixture of a model's distribution p with what was recalled: scale * p(t) + added(t).
+// The mixture of a model's distribution p with what was recalled: of some tokens the probability,
+// of all others scale * p(t).
 struct Recalled {
-  struct Added {
+  struct Told {
     std::int32_t token;
     float probability;
   };
   float scale = 1;
-  std::vector<Added> added;  // each token once
+  std::vector<Told> told;  // each token once
 };
 
 // From short matches to long ones, at each length first those of the repository, then those of the
@@ -28,9 +29,12 @@ struct Recalled {
 // the number of matches, u that of different tokens that followed, p the model's distribution,
 // `best` its likeliest token, and `heaviest` that of the greatest w(t). So a match is trusted by
 // how long, frequent, unanimous and alike in its surroundings it is, and less where the model is
-// sure of something else. (Interpolation of orders: Jelinek and Mercer 1980; the gates are fitted
-// to repositories of the training corpus by `node scripts/eval/fit.ts`.) logits [vocab] are the
-// model's and `log_norm` their log-sum-exp.
+// sure of something else. (Interpolation of orders: Jelinek and Mercer 1980.)
+//
+// The likeliest tokens are then corrected by a network that sees of each how and where it followed
+// (engine/correction.h), and all are normalised. Where nothing matches, the model speaks alone.
+// Gates and network are fitted by `node scripts/eval/fit.ts`. logits [vocab] are the model's and
+// `log_norm` their log-sum-exp.
 Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
                   std::span<const float> logits, float log_norm);
 

@@ -20,6 +20,9 @@ constexpr std::size_t kAppendedAtOnce = 1024;
 // How fast the tokens before a place lose their say, and how much likeness says in all; both were
 // chosen with the gates (model/EXPERIMENTS.md).
 constexpr float kNearness = 0.95f, kSharpness = 0.123f;
+// How far back tokens are compared one by one, and how fast they lose their say.
+constexpr std::size_t kAligned = 24;
+constexpr float kAlignedNearness = 0.9f;
 
 // The bag of tokens before the end of a context, to weigh places by: exp(kSharpness * sum over d of
 // nearness(d) nearness(d') rarity(token)), for the tokens d before the place that also stand d'
@@ -56,6 +59,17 @@ class Surroundings {
 
   std::array<float, kSlots> worth_{};
 };
+
+// Of the tokens before the end of a match, those that stand as far before the context's end.
+float alignment(std::span<const std::int32_t> context, const std::int32_t* last) {
+  const std::size_t count = std::min(context.size(), kAligned);
+  float sum = 0, nearness = 1;
+  for (std::size_t d = 1; d < count && *(last - d) != RecallSegment::kNone; ++d) {
+    nearness *= kAlignedNearness;
+    if (*(last - d) == context[context.size() - 1 - d]) sum += nearness;
+  }
+  return sum;
+}
 
 }  // namespace
 
@@ -194,11 +208,12 @@ bool Recall::fit_in_one(std::size_t first) const {
 template <typename Visit>
 void Recall::walk(std::size_t order, std::span<const std::int32_t> context,
                   const Visit& visit) const {
-  std::size_t walks = RecallSegment::kOrders[order].walked;
+  std::size_t walks = RecallSegment::kOrders[order].walked, newer = 0;
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
-    (*segment)->walk(order, context, walks, [&](std::size_t place, std::uint32_t length) {
-      visit(**segment, place, length);
+    (*segment)->walk(order, context, walks, [&](std::size_t at, std::uint32_t length) {
+      visit(Place{**segment, at, length, newer});
     });
+    newer += (*segment)->size();
   }
 }
 
@@ -207,9 +222,12 @@ void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& mat
   const std::shared_lock lock(mutex_);
   const Surroundings surroundings(context);
   for (std::size_t order = 0; order < RecallSegment::kOrders.size(); ++order) {
-    walk(order, context, [&](const RecallSegment& in, std::size_t place, std::uint32_t length) {
-      const std::int32_t* last = in.at(place);
-      matches.push_back({last[1], length, surroundings.weight(last)});
+    walk(order, context, [&](const Place& place) {
+      const std::int32_t* last = place.in.at(place.at);
+      const auto distance =
+          static_cast<std::uint32_t>(place.newer + place.in.size() - 1 - place.at);
+      matches.push_back(
+          {last[1], place.length, surroundings.weight(last), alignment(context, last), distance});
     });
   }
 }
@@ -220,10 +238,10 @@ Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,
   const std::shared_lock lock(mutex_);
   Continuation out;
   std::span<const std::int32_t> following;
-  walk(0, context, [&](const RecallSegment& in, std::size_t place, std::uint32_t length) {
-    if (length <= out.length) return;
-    out.length = length;
-    following = in.following(place, most);
+  walk(0, context, [&](const Place& place) {
+    if (place.length <= out.length) return;
+    out.length = place.length;
+    following = place.in.following(place.at, most);
   });
   out.tokens.assign(following.begin(), following.end());
   return out;

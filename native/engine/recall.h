@@ -19,6 +19,10 @@ struct Match {
   std::int32_t next;     // what followed there
   std::uint32_t length;  // tokens in common, counted back from the end
   float weight = 1;      // from 1 up: the more the tokens before it are those of the context
+  // Of the tokens before the last, those that are the context's at the same distance: 0.9 for the
+  // nearest, less by a tenth for each token farther.
+  float alignment = 0;
+  std::uint32_t distance = 0;  // tokens and marks that were remembered after it
 };
 
 // Texts of tokens; bounded: beyond the capacity the oldest go. They lie in segments of a sixteenth
@@ -59,6 +63,12 @@ class Recall {
 
  private:
   using Segment = std::unique_ptr<RecallSegment>;
+  struct Place {
+    const RecallSegment& in;
+    std::size_t at;
+    std::uint32_t length;  // of the match that ends there
+    std::size_t newer;     // places in newer segments
+  };
 
   // The following are called with writing_ held.
   std::size_t size() const;
@@ -69,7 +79,7 @@ class Recall {
   Segment joined(std::size_t first, std::size_t count, std::size_t places) const;
   void tidy(std::size_t segment);
   bool fit_in_one(std::size_t first) const;
-  // Calls visit(segment, place, length) for each match, newest first.
+  // Calls visit(place) for each match, newest first.
   template <typename Visit>
   void walk(std::size_t order, std::span<const std::int32_t> context, const Visit& visit) const;
 

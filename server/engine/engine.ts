@@ -18,6 +18,10 @@ export interface Matches {
   readonly length: Int32Array;
   /** From 1 up: the more of the tokens before the place stand before the context's end, too. */
   readonly weight: Float32Array;
+  /** Of the tokens before the last, those that are the context's at the same distance: 0.9 for the nearest, and so on. */
+  readonly alignment: Float32Array;
+  /** Tokens that were remembered after the place. */
+  readonly distance: Int32Array;
 }
 
 /**

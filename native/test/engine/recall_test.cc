@@ -1,6 +1,8 @@
 // The hash chains against a search through everything; the mixture against its definition.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/recall.h"
+#include "engine/correction.h"
+#include "engine/correction_weights.h"
 
 #include <doctest/doctest.h>
 
@@ -13,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "engine/correction.h"
+#include "engine/correction_weights.h"
 #include "engine/mixture.h"
 #include "formats/error.h"
 
@@ -356,7 +360,7 @@ TEST_CASE("the mixture is a distribution, leans to what followed longer matches,
        {recalled(matches, {}, even, norm), recalled({}, matches, even, norm)})
     CHECK(mixed_log_prob(what, 3, -norm) > mixed_log_prob(what, 4, -norm));
   CHECK(recalled({}, {}, even, norm).scale == 1);
-  CHECK(recalled({}, {}, even, norm).added.empty());
+  CHECK(recalled({}, {}, even, norm).told.empty());
 }
 
 TEST_CASE("a match is trusted less where the model is sure of something else") {
@@ -369,16 +373,69 @@ TEST_CASE("a match is trusted less where the model is sure of something else") {
         recalled(matches, {}, even, std::log(16.0f)).scale);
 }
 
-TEST_CASE("repository and context are gated apart, so what each leaves to the model multiplies") {
-  const std::vector<Match> elsewhere{{3, 3}, {3, 3}}, here{{4, 3}, {5, 1}};
+TEST_CASE("what stands in the repository is another evidence than the same in the context") {
+  const std::vector<Match> matches{{3, 3}, {3, 3}};
   const std::vector<float> even(16, 0.0f);
   const float norm = std::log(16.0f);
-  const auto scale = [&](std::span<const Match> repository, std::span<const Match> context) {
-    return recalled(repository, context, even, norm).scale;
-  };
-  CHECK(scale(elsewhere, here) ==
-        doctest::Approx(scale(elsewhere, {}) * scale({}, here)).epsilon(1e-5));
-  CHECK(scale(elsewhere, {}) != doctest::Approx(scale({}, elsewhere)).epsilon(1e-3));
+  CHECK(mixed_log_prob(recalled(matches, {}, even, norm), 3, -norm) !=
+        doctest::Approx(mixed_log_prob(recalled({}, matches, even, norm), 3, -norm)).epsilon(1e-3));
+}
+
+TEST_CASE("a candidate is corrected by the network of the table") {
+  using namespace stateline::engine::correction_weights;
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<float> share(0, 1);
+    const Outlook outlook{-share(random), 2 * share(random), share(random)};
+    const auto sightings = [&](bool any) {
+      return any ? Sightings{1 + random() % 32, random() % 100'000, 9 * share(random),
+                             1 + 20 * share(random)}
+                 : Sightings{};
+    };
+    const Candidate candidate{1, share(random), -20 * share(random), sightings(seed % 2 == 0),
+                              sightings(seed % 3 == 0)};
+    const auto far = [](const Sightings& seen) {
+      return seen.length == 0 ? 14.0 : std::log(1.0 + seen.distance);
+    };
+    const auto& [token, probability, log_prob, repository, context] = candidate;
+    const std::vector<double> common{1, outlook.best, outlook.entropy,
+                                     std::log(outlook.scale + 1e-3)};
+    const std::vector<double> own{std::log(probability),
+                                  std::max(log_prob, -16.0f),
+                                  probability,
+                                  std::log(1.0 + repository.length),
+                                  std::log(1.0 + context.length),
+                                  far(context),
+                                  far(repository),
+                                  repository.alignment,
+                                  context.alignment,
+                                  std::log(repository.weight),
+                                  std::log(context.weight)};
+    double nats = kOutputBias;
+    for (std::size_t unit = 0; unit < kOutput.size(); ++unit) {
+      double x = 0;
+      for (std::size_t i = 0; i < common.size(); ++i) x += common[i] * kOutlook[i][unit];
+      for (std::size_t i = 0; i < own.size(); ++i) x += own[i] * kCandidate[i][unit];
+      nats += kOutput[unit] * std::max(x, 0.0);
+    }
+    const double expected = std::exp(std::clamp(nats, -8.0, 8.0));
+    CHECK(Correction(outlook).factor(candidate) == doctest::Approx(expected).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("a match says what was remembered after it, and which tokens stand in line with it") {
+  Recall recall(1024, 100);
+  recall.append(Tokens{10, 11, 12, 13, 14});
+  recall.append(Tokens{20, 12, 21, 22});
+  const std::vector<Match> matches = found(recall, {10, 30, 12});
+  REQUIRE(matches.size() == 2);  // the newest first
+  CHECK(matches[0].next == 21);
+  CHECK(matches[0].distance == 2);
+  CHECK(matches[0].alignment == 0);
+  CHECK(matches[1].next == 13);
+  CHECK(matches[1].distance == 7);  // 13 and 14, the mark between the texts, and four of the newer
+  CHECK(matches[1].alignment == doctest::Approx(0.9 * 0.9));
 }
 
 TEST_CASE("a place weighs more the more of the tokens before it stand before the context's end") {

@@ -51,7 +51,13 @@ export class FakeRecall implements Recall {
   push(): void {}
 
   find(): Matches {
-    return { next: new Int32Array(0), length: new Int32Array(0), weight: new Float32Array(0) };
+    return {
+      next: new Int32Array(0),
+      length: new Int32Array(0),
+      weight: new Float32Array(0),
+      alignment: new Float32Array(0),
+      distance: new Int32Array(0),
+    };
   }
 
   forget(text: number): void {

@@ -1,0 +1,47 @@
+// The last stage of the mixture: a small network that judges each likely token by all that is known
+// of it, which gates by length cannot see.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace stateline::engine {
+
+// The places of one source that a token followed; zeros: none.
+struct Sightings {
+  std::uint32_t length = 0;    // of the longest match
+  std::uint32_t distance = 0;  // of the nearest
+  float alignment = 0;         // of the one most alike token by token
+  float weight = 1;            // of the one most alike in its surroundings
+};
+
+// A token that is likely by the gates.
+struct Candidate {
+  std::int32_t token;
+  float probability;     // by the gates, above 0
+  float model_log_prob;  // by the model alone
+  Sightings repository, context;
+};
+
+// What is the same for all tokens.
+struct Outlook {
+  float best;     // the model's greatest log probability
+  float entropy;  // nats, of its likeliest tokens
+  float scale;    // what the gates left to the model
+};
+
+// The network: log(factor) = b + o . relu(c + T outlook + C candidate), fitted with the gates by
+// `node scripts/eval/fit.ts`.
+class Correction {
+ public:
+  explicit Correction(const Outlook& outlook);
+  // By which the candidate's probability is multiplied before all are normalised.
+  float factor(const Candidate& candidate) const;
+
+  static constexpr std::size_t kUnits = 32;
+
+ private:
+  std::array<float, kUnits> hidden_;  // the outlook's share
+};
+
+}  // namespace stateline::engine
