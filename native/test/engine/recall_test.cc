@@ -388,8 +388,9 @@ TEST_CASE("a candidate is corrected by the network of the table") {
     std::mt19937 random(seed);
     std::uniform_real_distribution<float> share(0, 1);
     const Outlook outlook{-share(random), 2 * share(random), share(random)};
+    std::uniform_int_distribution<std::uint32_t> length(1, 32), distance(0, 100'000);
     const auto sightings = [&](bool any) {
-      return any ? Sightings{1 + random() % 32, random() % 100'000, 9 * share(random),
+      return any ? Sightings{length(random), distance(random), 9 * share(random),
                              1 + 20 * share(random)}
                  : Sightings{};
     };
