@@ -1,5 +1,5 @@
-// The weights of engine/correction.h, written by `node scripts/eval/fit.ts`: a row a feature, in
-// the order in which correction.cc has them.
+// The weights of engine/correction.h, a row a feature in the order in which correction.cc has them;
+// `node scripts/eval/fit.ts` writes this file.
 #pragma once
 
 #include <array>

@@ -163,8 +163,8 @@ export function networkText(network: Network): string {
     Array.from(network.subarray(at, at + UNITS), (w) => number(w * scale)).join(", ");
   const rows = (from: number, count: number, scales: readonly number[] = []) =>
     Array.from({ length: count }, (_, i) => `    {${row(from + i * UNITS, scales[i])}},\n`).join("");
-  return `// The weights of engine/correction.h, written by \`node scripts/eval/fit.ts\`: a row a feature, in the
-// order in which correction.cc has them.
+  return `// The weights of engine/correction.h, a row a feature in the order in which correction.cc has them;
+// \`node scripts/eval/fit.ts\` writes this file.
 #pragma once
 
 #include <array>
