@@ -75,11 +75,11 @@ const CASES: readonly {
       `${WHEEL}${filler(0, 100)}wheel.`,
       `\n${filler(100, 40)}const axle = wheel.axle;\n`,
       WHEEL.length + 10,
-      "\n",
+      `\n${filler(100, 10)}`,
     ),
     quoted: [
-      ["a.ts", "turnWheel"],
       ["a.ts", "const axle = wheel.axle;"],
+      ["a.ts", "turnWheel"],
     ],
   },
   {
