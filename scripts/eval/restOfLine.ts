@@ -106,7 +106,7 @@ async function scoreAt(
   memory.live.set({ uri, path: file, relativePath: path, text: before + after });
   await memory.settled();
   const languageId = extname(path).slice(1);
-  const document = { uri, relativePath: path, languageId, text: before + after, editedLine: undefined };
+  const document = { uri, relativePath: path, languageId, text: before + after };
   const request: CompletionRequest = { document, offset: before.length, manual: true, others: [] };
   const around = surroundingsOf(request);
   const begun = performance.now();

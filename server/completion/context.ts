@@ -9,10 +9,10 @@ import { findHealings, type Healing } from "./healing.ts";
 import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
 import type { SnippetChoice } from "./snippets.ts";
 
-/** About 1000 tokens: what stands before is in the exact recall, and twice as many tokens here tell nothing more. */
-const PREFIX_CHARACTERS = 3000;
+/** About 700 tokens: what stands further up is in the exact recall and in snippets, and more of it here tells nothing more. */
+const PREFIX_CHARACTERS = 2000;
 /** The prefix begins at a multiple of this, so that it moves only once in so many lines. */
-const PREFIX_BLOCK_LINES = 32;
+const PREFIX_BLOCK_LINES = 16;
 /** About 400 tokens. */
 const SUFFIX_CHARACTERS = 1200;
 const SUFFIX_LINES = 24;

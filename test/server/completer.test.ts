@@ -48,7 +48,6 @@ function ask(marked: string, options: Partial<CompletionRequest> = {}): Completi
     relativePath: "a.ts",
     languageId: "typescript",
     text,
-    editedLine: 0,
   };
   return { document, offset, manual: false, others: [], ...options };
 }

@@ -9,7 +9,6 @@ const open = (text: string, relativePath = "a.ts"): OpenDocument => ({
   relativePath,
   languageId: "typescript",
   text,
-  editedLine: undefined,
 });
 
 const view = (before: string, after = "", start = 0, suffix = after): View => ({
