@@ -1,4 +1,4 @@
-/** The documents that the editor has open: their text, where each was edited last, and the order of use. */
+/** The documents that the editor has open: their text, and the order of use. */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -19,7 +19,6 @@ export class OpenDocuments {
   readonly all = new TextDocuments(this.#configuration());
   readonly #onEdits: (document: TextDocument, edits: readonly Edit[]) => void;
   readonly #notebooks = new NotebookDocuments(this.all);
-  readonly #editedLine = new Map<string, number>();
   /** Paths of those that are files, with links followed as they were when the document was met. */
   readonly #paths = new Map<string, string | undefined>();
   /** The most recently used last. */
@@ -45,7 +44,6 @@ export class OpenDocuments {
 
   noteClosed(uri: string): void {
     this.#recent.delete(uri);
-    this.#editedLine.delete(uri);
     this.#paths.delete(uri);
   }
 
@@ -94,7 +92,6 @@ export class OpenDocuments {
       relativePath: notebook ? cellPath(relativePath, languageId) : relativePath,
       languageId,
       text: document.getText(),
-      editedLine: this.#editedLine.get(uri),
     };
   }
 
@@ -108,8 +105,6 @@ export class OpenDocuments {
         return TextDocument.create(uri, languageId, version, text);
       },
       update: (document: TextDocument, changes: TextDocumentContentChangeEvent[], version: number) => {
-        const last = changes.at(-1);
-        if (last && "range" in last) this.#editedLine.set(document.uri, last.range.start.line);
         this.noteUse(document.uri);
         const edits: Edit[] = [];
         for (const change of changes) {

@@ -310,6 +310,7 @@ export class Stateline {
         tokenizer,
         root: () => memory,
         recallAt: (uri, lineStart) => memory.live.recallAt(uri, lineStart),
+        passages: () => memory.passages,
         syntax: this.#syntax,
         settings: () => this.#settings,
         log,

@@ -40,7 +40,7 @@ async function measure(language: string, pattern: string): Promise<JoiningResult
   const syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) => {
     throw cause;
   });
-  const document = { uri: language, languageId: language, relativePath: language, editedLine: undefined };
+  const document = { uri: language, languageId: language, relativePath: language };
   await syntax.settled({ ...document, text });
   const random = randomSource(1);
   const ms: Record<"closers" | "nothing", number[]> = { closers: [], nothing: [] };

@@ -87,7 +87,7 @@ class Editor {
     await this.#show({ uri, path, relativePath: place.path, text: before + after });
     const languageId = extname(path).slice(1);
     const requestAt = (text: string): CompletionRequest => ({
-      document: { uri, relativePath: place.path, languageId, text: text + after, editedLine: undefined },
+      document: { uri, relativePath: place.path, languageId, text: text + after },
       offset: text.length,
       manual: way !== "typing",
       others: [],

@@ -170,7 +170,7 @@ async function converse(stateline: Stateline): Promise<void> {
 
 function documentOf(relativePath: string, text: string): OpenDocument {
   const languageId = extname(relativePath).slice(1) || "plaintext";
-  return { uri: `file:///${relativePath}`, relativePath, languageId, text, editedLine: undefined };
+  return { uri: `file:///${relativePath}`, relativePath, languageId, text };
 }
 
 function shown(before: string, answer: CompletionAnswer | undefined): string {

@@ -5,6 +5,7 @@ import type { Model, Recall } from "../engine/engine.ts";
 import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
+import type { Passages } from "../repository/passages.ts";
 import type { SyntaxTrees } from "../syntax/trees.ts";
 import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
@@ -36,6 +37,8 @@ export interface CompleterContext {
   readonly root: () => Root;
   /** Its exact memory now, without the line that begins at this offset of a document's text (with line feeds only). */
   readonly recallAt: (uri: string, lineStart: number) => Recall;
+  /** Of the repository's files now, but for open ones. */
+  readonly passages: () => Passages;
   readonly syntax: SyntaxTrees;
   readonly settings: () => Settings;
   readonly log: Log;
@@ -64,7 +67,7 @@ export class Completer {
 
   constructor(context: CompleterContext) {
     this.#context = context;
-    this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice());
+    this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice(context.passages));
     this.#caches = new PrefixCaches(context.model);
   }
 

@@ -9,10 +9,10 @@ import { findHealings, type Healing } from "./healing.ts";
 import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
 import type { SnippetChoice } from "./snippets.ts";
 
-/** About 1500 tokens. */
-const PREFIX_CHARACTERS = 4500;
+/** About 700 tokens: what stands further up is in the exact recall and in snippets, and more of it here tells nothing more. */
+const PREFIX_CHARACTERS = 2000;
 /** The prefix begins at a multiple of this, so that it moves only once in so many lines. */
-const PREFIX_BLOCK_LINES = 32;
+const PREFIX_BLOCK_LINES = 16;
 /** About 400 tokens. */
 const SUFFIX_CHARACTERS = 1200;
 const SUFFIX_LINES = 24;
@@ -40,13 +40,14 @@ export class ContextBuilder {
   build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[]): Context {
     const { fimPrefix, fimSuffix, fimMiddle } = this.#tokenizer.special;
     const start = prefixStart(around.before);
-    const snippets = this.#snippets.choose(start, document, others);
+    const suffix = suffixOf(around.after);
+    const snippets = this.#snippets.choose({ ...around, start, suffix }, document, others);
     const tokens: number[] = [];
     for (const { relativePath, text } of snippets) {
       tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
     }
     tokens.push(...fileHeader(this.#tokenizer, document.relativePath), fimPrefix, fimSuffix);
-    tokens.push(...this.#encode(suffixOf(around.after)), fimMiddle);
+    tokens.push(...this.#encode(suffix), fimMiddle);
     const prefix = around.before.slice(start);
     const prefixTokens = this.#encode(prefix);
     tokens.push(...prefixTokens);

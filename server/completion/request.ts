@@ -9,8 +9,6 @@ export interface OpenDocument {
   readonly relativePath: string;
   readonly languageId: string;
   readonly text: string;
-  /** Where it was last edited, a line number; undefined when it was only opened. */
-  readonly editedLine: number | undefined;
   /** Of a notebook's cell: what stands in the cells of its language before and after it. */
   readonly notebook?: { readonly uri: string; readonly before: string; readonly after: string };
 }

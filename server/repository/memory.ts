@@ -6,6 +6,7 @@ import { type Log, reasonOf } from "../log.ts";
 import { ChangeQueue, SYSTEM_CLOCK } from "./changeQueue.ts";
 import type { KnownFile } from "./comparison.ts";
 import type { LiveTexts } from "./liveTexts.ts";
+import type { Passages } from "./passages.ts";
 import { Persistence } from "./persistence.ts";
 import { RepositoryReader } from "./reader.ts";
 import type { ReadProgress } from "./readFiles.ts";
@@ -77,6 +78,11 @@ export class RepositoryMemory {
 
   get recall(): Recall {
     return this.#reader.recall;
+  }
+
+  /** Of files, but for open ones. */
+  get passages(): Passages {
+    return this.#reader.passages;
   }
 
   /** Of open documents: they stand for their files. */

@@ -115,7 +115,7 @@ async function* tokensOf(
     }
     endTokens += tokens.length;
     arriving.push({ file: { file, hash, tokens: tokens.length }, endTokens });
-    recall.take(file.path, tokens);
+    recall.take(source);
     yield tokens;
   }
 }

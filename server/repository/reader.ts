@@ -9,6 +9,7 @@ import { compare, type KnownFile, recordsOf } from "./comparison.ts";
 import type { Verdict } from "./filePolicy.ts";
 import { LiveTexts } from "./liveTexts.ts";
 import { BUDGET_TOKENS, FEW_TOKENS, isOutdated, tokensIn } from "./outdated.ts";
+import type { Passages } from "./passages.ts";
 import type { Snapshot } from "./persistence.ts";
 import { type ReadProgress, readFiles, type Stream, type TextAt } from "./readFiles.ts";
 import type { ReadSettings } from "./reading.ts";
@@ -56,6 +57,10 @@ export class RepositoryReader {
 
   get recall(): Recall {
     return this.#recall.recall;
+  }
+
+  get passages(): Passages {
+    return this.#recall.passages;
   }
 
   /** Counts states that do not continue the one before: another reading, other settings. */
@@ -264,7 +269,7 @@ export class RepositoryReader {
     if (this.live.has(file.path)) return;
     const { tokenizer, log } = this.#context;
     const source = await tokenise({ tokenizer, log, textAt: this.#textAt }, file);
-    if (source) this.#recall.take(file.path, source.tokens);
+    if (source) this.#recall.take(source);
   }
 
   /** What the policy leaves out by now is not known and recalled any more; whether there is any. */

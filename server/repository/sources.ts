@@ -49,6 +49,8 @@ export interface Reader {
 export interface ReadSource {
   readonly file: WorkspaceFile;
   readonly hash: string;
+  /** Without lines that hold secrets. */
+  readonly text: string;
   readonly tokens: readonly number[];
 }
 
@@ -82,7 +84,7 @@ export async function tokenise(
     return undefined;
   }
   const text = await withoutSecretLines(read.text);
-  return { file, hash: read.hash, tokens: await fileTokens(tokenizer, file.relativePath, text) };
+  return { file, hash: read.hash, text, tokens: await fileTokens(tokenizer, file.relativePath, text) };
 }
 
 /** undefined when the policy leaves it out, and when there is no file any more. */

@@ -27,7 +27,6 @@ async function accepted(
     relativePath: "probe",
     languageId,
     text: marked.replace("¦", ""),
-    editedLine: undefined,
     tabSize: 4,
   };
   const around = surroundingsOf({ document, offset, manual: false, others: [] });

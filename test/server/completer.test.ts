@@ -4,6 +4,7 @@ import { DEFAULT_SETTINGS, type Settings } from "../../protocol/settings.ts";
 import { Completer } from "../../server/completion/completer.ts";
 import type { CompletionRequest, OpenDocument } from "../../server/completion/request.ts";
 import { GRAMMARS_PATH } from "../../server/installation.ts";
+import { Passages } from "../../server/repository/passages.ts";
 import { SyntaxTrees } from "../../server/syntax/trees.ts";
 import { FakeModel, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
@@ -27,6 +28,7 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
       lineStarts.push(lineStart);
       return model.createRecall();
     },
+    passages: () => new Passages(),
     syntax,
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,
@@ -46,7 +48,6 @@ function ask(marked: string, options: Partial<CompletionRequest> = {}): Completi
     relativePath: "a.ts",
     languageId: "typescript",
     text,
-    editedLine: 0,
   };
   return { document, offset, manual: false, others: [], ...options };
 }

@@ -23,7 +23,12 @@ async function setUp(verdictOf: (path: string) => Verdict = () => READ) {
   const context = { tokenizer, log: silentLog, policy: () => policy };
   const live: LiveTexts = new LiveTexts(context, files);
   const recalled = (from = recall) => [...from.texts.values()].map((ids) => tokenizer.decode([...ids]));
-  return { live, files, filesIn, recalled, encode: (text: string) => tokenizer.encode(text) };
+  const read = (path: string, text: string) => ({
+    file: { path, relativePath: path.slice(3) },
+    text,
+    tokens: tokenizer.encode(text),
+  });
+  return { live, files, filesIn, recalled, read };
 }
 
 function document(text: string, name = "a.ts"): LiveDocument {
@@ -34,13 +39,13 @@ const numbered = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => `const line${from + i} = compute(${from + i});\n`).join("");
 
 test("an open document's text is recalled in place of its file's", async () => {
-  const { live, files, recalled, encode } = await setUp();
-  files.take("/r/a.ts", encode("on disk"));
-  files.take("/r/b.ts", encode("another file"));
+  const { live, files, recalled, read } = await setUp();
+  files.take(read("/r/a.ts", "on disk"));
+  files.take(read("/r/b.ts", "another file"));
   live.set(document("in the editor\n"));
   assert.deepEqual(recalled(), ["another file"]);
   await live.settled();
-  files.take("/r/a.ts", encode("on disk again"));
+  files.take(read("/r/a.ts", "on disk again"));
   assert.deepEqual(recalled(), ["another file", "a.ts\nin the editor\n"]);
 });
 
@@ -125,12 +130,12 @@ test("only what changed is tokenised again", async () => {
 });
 
 test("a closed document's text is out, and its file may be taken again", async () => {
-  const { live, files, recalled, encode } = await setUp();
+  const { live, files, recalled, read } = await setUp();
   live.set(document("live\n"));
   await live.settled();
   assert.equal(live.delete("file:///r/a.ts"), "/r/a.ts");
   assert.equal(live.delete("file:///r/a.ts"), undefined);
-  files.take("/r/a.ts", encode("on disk"));
+  files.take(read("/r/a.ts", "on disk"));
   assert.deepEqual(recalled(), ["on disk"]);
 });
 
@@ -144,12 +149,12 @@ test("a document that is closed before it was taken in stays out", async () => {
 });
 
 test("another exact memory gets the live texts, and loses those of their files", async () => {
-  const { live, filesIn, recalled, encode } = await setUp();
+  const { live, filesIn, recalled, read } = await setUp();
   live.set(document("live\n"));
   await live.settled();
   const recall = new FakeRecall();
   const next = new RecallOfFiles(recall, () => false);
-  next.take("/r/a.ts", encode("read before it was opened"));
+  next.take(read("/r/a.ts", "read before it was opened"));
   live.moveTo(next);
   assert.deepEqual(recalled(recall), ["a.ts\nlive\n"]);
   live.moveTo(filesIn(new FakeRecall()));

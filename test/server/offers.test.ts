@@ -13,7 +13,6 @@ const document = {
   relativePath: "a.ts",
   languageId: "typescript",
   text: "",
-  editedLine: 0,
 };
 
 interface Case {

@@ -376,6 +376,8 @@ test("memory: lines that hold secrets are neither in the state nor recalled", as
   await memory.read(settings, { fromDisk: false });
   assert.match(text(), /a\.ts\nconst a;\n\nconst b;\n$/);
   assert.deepEqual(recalled(), ["a.ts\nconst a;\n\nconst b;\n"]);
+  const [passage] = memory.passages.likest("const password", "b.ts", []);
+  assert.equal(passage?.text, "const a;\n\nconst b;\n");
 });
 
 test("memory: what a changed .gitignore hides leaves the recall and, by another reading, the state", async (t) => {
@@ -387,6 +389,11 @@ test("memory: what a changed .gitignore hides leaves the recall and, by another 
   await memory.settled();
   assert.deepEqual(recalled().sort(), [".gitignore\nb.ts\n", "a.ts\nconst a;\n"]);
   assert.doesNotMatch(text(), /const b/);
+  const passages = memory.passages.likest("const", "c.ts", []);
+  assert.deepEqual(
+    passages.map(({ relativePath }) => relativePath),
+    ["a.ts"],
+  );
 });
 
 const forbidding: readonly [string, (root: string) => FilePolicy][] = [
