@@ -187,9 +187,9 @@ test("typing through what was shown asks the engine nothing", async () => {
 
 test("by key a completion that was cut while typing is asked for anew, and comes whole", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
-  model.logProb = -0.04;
+  model.logProb = -0.03;
   const [typed] = await completer.complete(ask("const value = |"));
-  assert.equal(typed?.insertText, "computeSomething(withThese,");
+  assert.equal(typed?.insertText, "computeSomething(withThese");
   const [byKey] = await completer.complete(ask("const value = |", { manual: true }));
   assert.equal(byKey?.insertText, "computeSomething(withThese, arguments);");
   const [along] = await completer.complete(ask("const value = com|"));
@@ -324,10 +324,10 @@ test("an unsure completion is only offered by key", async () => {
 
 test("a line is offered as far as it is likely, to the end of a word", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
-  model.logProb = -0.04;
+  model.logProb = -0.03;
   assert.equal(
     (await completer.complete(ask("const value = |")))[0]?.insertText,
-    "computeSomething(withThese,",
+    "computeSomething(withThese",
   );
   const byKey = ask("const value = |", { manual: true });
   const [whole] = await completer.complete({
@@ -341,7 +341,7 @@ test("a further line is offered whole or not at all", async () => {
   const { completer, model } = await setUp(
     "if (x) {\n  a();\n  b(with, quite, many, arguments, indeed);\n}\n",
   );
-  model.logProb = -0.1;
+  model.logProb = -0.05;
   assert.equal((await completer.complete(ask("if (x) {|")))[0]?.insertText, "\n  a();");
 });
 
