@@ -36,6 +36,7 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --edits LIST       replay: development (default) or report; only the report's are written to docs/evaluation
   --keys N           replay, policy: keys of each repository, as typed without help (default 2500)
   --seed N           replay, policy: which edits, and the pauses between keys (default 1)
+  --suggestions MODE replay: eager, balanced (default) or subtle
   --server FILE      replay: another server.cjs, with its package beside it
   --log FILE         replay: a line of JSON about each text that was shown
   --out FOLDER       instead of docs/evaluation; the model card is then left as it is
@@ -58,6 +59,7 @@ const { values, positionals } = parseArgs({
     edits: { type: "string", default: "development" },
     keys: { type: "string", default: "2500" },
     seed: { type: "string", default: "1" },
+    suggestions: { type: "string" },
     server: { type: "string" },
     log: { type: "string" },
     out: { type: "string" },
@@ -103,6 +105,7 @@ async function record(name: string, folder: string, run: (options: Options) => P
       split: splitNamed(values.edits),
       keys: Number(values.keys),
       seed: Number(values.seed),
+      suggestions: values.suggestions,
       server: values.server,
       log: values.log,
     },

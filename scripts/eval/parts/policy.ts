@@ -1,20 +1,17 @@
 /** What is shown while a person types: the calibration is fitted on edits of some packages and tested on the others'. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { SUGGESTIONS } from "../../../protocol/settings.ts";
 import { COSTS } from "../../../server/completion/policy.ts";
 import { type Example, examplesOf, fitWeights, logLoss } from "../policy/calibrate.ts";
-import { type DecodedEdit, Decoder } from "../policy/decodings.ts";
+import type { DecodedEdit } from "../policy/decodings.ts";
+import { decodedEdits } from "../policy/kept.ts";
 import { type Figures, type Policy, policyOf, simulate } from "../policy/simulate.ts";
 import { thresholdPolicy } from "../policy/thresholds.ts";
-import { editsOf } from "../replay/edits.ts";
-import { buildHash } from "../replay/server.ts";
-import { REPLAY_CACHE, type Versions, versionsOf, workingCopy } from "../replay/sources.ts";
+import { versionsOf } from "../replay/sources.ts";
 import type { Options } from "./options.ts";
 
 const CALIBRATION = fileURLToPath(new URL("../../../server/completion/calibration.ts", import.meta.url));
-const BUNDLED_SERVER = fileURLToPath(new URL("../../../dist/server.cjs", import.meta.url));
 const THRESHOLDS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 /** The model's own probability. */
 const UNFITTED = [0, 1, 0, 0];
@@ -30,18 +27,22 @@ export async function policy(options: Options): Promise<object> {
     throw new Error("A policy is fitted on development edits alone.");
   const packages: Package[] = [];
   for (const versions of versionsOf("development", options.only, options.say)) {
-    const edits = await decodedEdits(versions, options);
+    const edits = await decodedEdits(versions, options.replay.keys, options.replay.seed, options.say);
     packages.push({ name: versions.name, edits, examples: examplesOf(edits) });
   }
   const heldOut = packages.map((one) => ({ name: one.name, ...heldOutLoss(one, packages) }));
   for (const { name, fitted, unfitted } of heldOut)
     options.say(`${name}: ${fitted.toFixed(3)} nats held out, ${unfitted.toFixed(3)} not fitted`);
   const weights = fitWeights(packages.flatMap(({ examples }) => examples));
-  const source = readFileSync(CALIBRATION, "utf8");
-  const list = weights.map((weight) => Number(weight.toFixed(2))).join(", ");
-  writeFileSync(CALIBRATION, source.replace(/\[[^\]]*\];/, `[${list}];`));
-  options.say(`weights ${list}, in effect from the next run on`);
+  if (options.only === "") writeWeights(weights, options);
   return { keysEach: options.replay.keys, heldOut, weights, rules: rulesOn(packages, options) };
+}
+
+function writeWeights(weights: readonly number[], { say }: Options): void {
+  const list = weights.map((weight) => Number(weight.toFixed(2))).join(", ");
+  const source = readFileSync(CALIBRATION, "utf8");
+  writeFileSync(CALIBRATION, source.replace(/\[[^\]]*\];/, `[${list}];`));
+  say(`weights ${list}: in effect from the next run on`);
 }
 
 function heldOutLoss({ name, examples }: Package, packages: readonly Package[]) {
@@ -61,22 +62,6 @@ function rulesOn(packages: readonly Package[], { say }: Options) {
     say(sentence(rule, figures));
     return { rule, ...figures };
   });
-}
-
-/** Kept on disk: of a build's code, addon and weights they are always the same. */
-async function decodedEdits(versions: Versions, { replay, say }: Options): Promise<DecodedEdit[]> {
-  const folder = join(REPLAY_CACHE, "decoded");
-  const name = `${versions.name}-${replay.keys}-${replay.seed}-${buildHash(BUNDLED_SERVER)}.json`;
-  const path = join(folder, name);
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8"));
-  say(`${versions.name} is decoded`);
-  using decoder = await Decoder.begin(workingCopy(versions, join(REPLAY_CACHE, "repositories")));
-  const edits: DecodedEdit[] = [];
-  for (const file of editsOf(versions, replay.keys, replay.seed)) edits.push(...(await decoder.edits(file)));
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(`${path}.new`, JSON.stringify(edits));
-  renameSync(`${path}.new`, path);
-  return edits;
 }
 
 function sentence(rule: string, figures: Figures): string {
