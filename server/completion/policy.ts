@@ -26,8 +26,8 @@ export interface Costs {
 
 export const COSTS: Readonly<Record<Suggestions, Costs>> = {
   eager: { wrong: 0, leastProbability: 0.2 },
-  balanced: { wrong: 0.5, leastProbability: 0.3 },
-  subtle: { wrong: 2, leastProbability: 0.3 },
+  balanced: { wrong: 0.5, leastProbability: 0.33 },
+  subtle: { wrong: 2, leastProbability: 0.4 },
 };
 
 const WORD_BEGINS = /^[\p{L}\p{N}_]/u;
@@ -59,7 +59,7 @@ export interface End {
   readonly logProb: number;
 }
 
-/** Where a decoded text may end: not inside a word, where something is said, and below its first line only at a line's end. */
+/** Where a decoded text may end: not inside a word or between closers, where something is said, and below its first line only at a line's end. */
 export function endsOf({ text, pieces, next, isOpen }: Decoded): End[] {
   const ends: End[] = [];
   let logProb = 0;
@@ -70,14 +70,17 @@ export function endsOf({ text, pieces, next, isOpen }: Decoded): End[] {
     const following =
       i + 1 < pieces.length ? text.slice(length) : text.slice(length) + (next ?? (isOpen ? "a" : "\n"));
     const isFirstLine = !text.slice(0, length).includes("\n");
-    const mayEnd = isFirstLine ? !isInsideWord(text, length, following) : /^\s*\n/.test(following);
+    const mayEnd = isFirstLine ? !goesOnAtOnce(text, length, following) : /^\s*\n/.test(following);
     if (mayEnd && length > (ends.at(-1)?.length ?? 0)) ends.push({ length, logProb });
   }
   return ends;
 }
 
-function isInsideWord(text: string, length: number, following: string): boolean {
-  return WORD_BEGINS.test(following) && WORD_ENDS.test(text.slice(0, length));
+function goesOnAtOnce(text: string, length: number, following: string): boolean {
+  const head = text.slice(0, length);
+  const isInWord = WORD_ENDS.test(head) && WORD_BEGINS.test(following);
+  // Half of the closers in a row would leave the others to nobody.
+  return isInWord || (/[)\]}]$/.test(head) && /^[)\]}]/.test(following));
 }
 
 /** How often a text is right that the model gives this probability; beyond the end of a line it is surer than it should be. */

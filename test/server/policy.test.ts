@@ -34,6 +34,13 @@ const ENDS: readonly [what: string, tokens: readonly string[], next: string | un
   ["not before the rest of a word that was not likely", ["a", ".", "comp"], "ute", ["a", "a."]],
   ["before a sign that was not likely", ["a", ".", "comp"], "(", ["a", "a.", "a.comp"]],
   ["not where nobody knows how it goes on", ["a", " ", "b"], "…", ["a"]],
+  [
+    "not between closers",
+    ["f", "(", "[", "0", "]", ")", ";"],
+    undefined,
+    ["f", "f(", "f([", "f([0", "f([0])", "f([0]);"],
+  ],
+  ["not before a closer that was not likely", ["f", "([", "0", "]"], ")", ["f", "f([", "f([0"]],
   ["without white space at the end", ["x", " =", " ", "1", "\n"], undefined, ["x", "x =", "x = 1"]],
   ["where a token ends the line too", ["f()", ";\n"], undefined, ["f()", "f();"]],
   [
