@@ -81,7 +81,7 @@ const SHOWN: readonly ShowCase[] = [
   },
   {
     what: "a long guess to who likes many, and to nobody else",
-    tokens: [["computeTheWholeOfIt", 0.35]],
+    tokens: [["computeTheWholeOfIt", 0.3]],
     shown: { eager: "computeTheWholeOfIt", balanced: "", subtle: "" },
   },
   {
@@ -91,7 +91,7 @@ const SHOWN: readonly ShowCase[] = [
   },
   {
     what: "a line below only where it is surer than a word",
-    tokens: [...sure("{"), ["\n  ", 0.5], ["return", 0.9], [";", 0.9], ["\n", 0.99]],
+    tokens: [...sure("{"), ["\n  ", 0.3], ["return", 0.9], [";", 0.9], ["\n", 0.99]],
     shown: all(""),
   },
 ];
