@@ -2,8 +2,13 @@
 
 export const SETTINGS_SECTION = "stateline";
 
+/** How much is shown while a person types: from much, and more often wrong, to little. */
+export const SUGGESTIONS = ["eager", "balanced", "subtle"] as const;
+export type Suggestions = (typeof SUGGESTIONS)[number];
+
 export interface Settings {
   readonly enabled: boolean;
+  readonly suggestions: Suggestions;
   /** Share of heads in state mode, 0 to 1; null = the model's own default. */
   readonly hybridRatio: number | null;
   /** How many tokens the attention heads look back; 0 = unbounded; null = the model's own default. */
@@ -29,6 +34,7 @@ export interface Settings {
 
 export const DEFAULT_SETTINGS: Settings = {
   enabled: true,
+  suggestions: "balanced",
   hybridRatio: null,
   attentionWindow: null,
   device: "auto",
@@ -65,6 +71,10 @@ const isRatio = (value: unknown): boolean =>
 
 const RULES: Readonly<Record<keyof Settings, Rule>> = {
   enabled: { accepts: isBoolean, expected: "true or false" },
+  suggestions: {
+    accepts: (value) => SUGGESTIONS.some((name) => name === value),
+    expected: '"eager", "balanced" or "subtle"',
+  },
   hybridRatio: { accepts: isRatio, expected: "a number from 0 to 1, or null for the model's default" },
   attentionWindow: {
     accepts: (value) => value === null || isIntegerBetween(0, 10_000_000)(value),

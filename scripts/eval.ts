@@ -21,6 +21,7 @@ Usage: ./dev eval [PART ...] [options]
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
   pytorch            the same bits from PyTorch, beside the engine's
   replay             edits of other people typed key by key through the real server: keys saved
+  policy             fits what is shown while a person types to the development's edits, beside a fixed threshold
   pictures           draws docs/images from docs/evaluation
   report             only writes the model card's results from docs/evaluation again
 Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
@@ -33,8 +34,9 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --context N        tokens of a repository that are read at most, and the farthest needle (default 131072; needles 262144)
   --only TEXT        repositories with this in their name
   --edits LIST       replay: development (default) or report; only the report's are written to docs/evaluation
-  --keys N           replay: keys of each repository, as typed without help (default 2500)
-  --seed N           replay: which edits, and the pauses between keys (default 1)
+  --keys N           replay, policy: keys of each repository, as typed without help (default 2500)
+  --seed N           replay, policy: which edits, and the pauses between keys (default 1)
+  --suggestions MODE replay: eager, balanced (default) or subtle
   --server FILE      replay: another server.cjs, with its package beside it
   --log FILE         replay: a line of JSON about each text that was shown
   --out FOLDER       instead of docs/evaluation; the model card is then left as it is
@@ -57,6 +59,7 @@ const { values, positionals } = parseArgs({
     edits: { type: "string", default: "development" },
     keys: { type: "string", default: "2500" },
     seed: { type: "string", default: "1" },
+    suggestions: { type: "string" },
     server: { type: "string" },
     log: { type: "string" },
     out: { type: "string" },
@@ -72,7 +75,9 @@ async function evaluate(): Promise<void> {
   const unknown = parts.find((name) => !(name in PARTS) && name !== "report" && name !== "pictures");
   if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
   // What is found on the development's edits is nobody's result.
-  const isTrial = parts.every((name) => name === "replay") && splitNamed(values.edits) === "development";
+  const isTrial =
+    parts.every((name) => name === "replay" || name === "policy") &&
+    splitNamed(values.edits) === "development";
   const folder = values.out ?? (isTrial ? REPLAY_CACHE : join(ROOT, "docs", "evaluation"));
   mkdirSync(folder, { recursive: true });
   for (const name of parts) {
@@ -100,6 +105,7 @@ async function record(name: string, folder: string, run: (options: Options) => P
       split: splitNamed(values.edits),
       keys: Number(values.keys),
       seed: Number(values.seed),
+      suggestions: values.suggestions,
       server: values.server,
       log: values.log,
     },

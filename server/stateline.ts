@@ -2,7 +2,7 @@
 import { basename, join } from "node:path";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
-import { Completer } from "./completion/completer.ts";
+import { Completer, type CompleterContext } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { AttentionCost } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
@@ -41,6 +41,10 @@ export interface StatelineOptions {
   readonly onReading?: (tokensPerSecond: number) => void;
   readonly onCompletion?: (figures: CompletionFigures) => void;
   readonly onRatioSwitched?: (change: RatioSwitch) => void;
+  /** Told what was decoded while a person types, before it is decided how much of it is shown. */
+  readonly onDecoded?: CompleterContext["onDecoded"];
+  /** Of texts that are wrong, in place of what the settings say. */
+  readonly costs?: CompleterContext["costs"];
   /** The native engine when absent. */
   readonly engine?: () => Engine;
 }
@@ -313,6 +317,8 @@ export class Stateline {
         passages: () => memory.passages,
         syntax: this.#syntax,
         settings: () => this.#settings,
+        onDecoded: this.#options.onDecoded,
+        costs: this.#options.costs,
         log,
       });
       for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);

@@ -4,6 +4,7 @@ import { bits } from "./parts/bits.ts";
 import { lines } from "./parts/lines.ts";
 import { needles } from "./parts/needles.ts";
 import type { Options } from "./parts/options.ts";
+import { policy } from "./parts/policy.ts";
 import { pytorch } from "./parts/pytorch.ts";
 import { replay } from "./parts/replay.ts";
 
@@ -15,4 +16,5 @@ export const PARTS: Readonly<Record<string, (options: Options) => Promise<object
   smollm2,
   pytorch,
   replay,
+  policy,
 };

@@ -10,13 +10,14 @@ import type { SyntaxTrees } from "../syntax/trees.ts";
 import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
 import { Finish } from "./finish.ts";
-import { generateLines } from "./generate.ts";
+import { generateLines, shortened } from "./generate.ts";
 import { chooseHealing, NO_HEALING } from "./healing.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
+import { COSTS, type Costs, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
 import type { Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
@@ -25,8 +26,6 @@ import { type Place, ShownCompletions } from "./shown.ts";
 import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 
-/** A line is offered as far as it is right with this probability; model/EXPERIMENTS.md has what others would offer. */
-const LEAST_PROBABILITY = 0.4;
 /** Further lines are decoded only within this time, since the person waits for all of them. */
 const MOST_LINES_MS = 600;
 
@@ -41,6 +40,10 @@ export interface CompleterContext {
   readonly passages: () => Passages;
   readonly syntax: SyntaxTrees;
   readonly settings: () => Settings;
+  /** Of texts that are wrong, in place of what the settings say. */
+  readonly costs?: Costs | undefined;
+  /** Told what was decoded while a person types, and where, before it is decided how much of it is shown. */
+  readonly onDecoded?: ((decoded: Decoded, request: CompletionRequest) => void) | undefined;
   readonly log: Log;
 }
 
@@ -153,7 +156,12 @@ export class Completer {
   #placeOf({ request, around }: Attempt, settings: Settings): Place {
     const { document, manual, others } = request;
     const { state } = this.#context.root();
-    return { uri: document.uri, around, manual, basis: { state, settings, others } };
+    const costs = this.#costs(settings);
+    return { uri: document.uri, around, manual, costs, basis: { state, settings, others } };
+  }
+
+  #costs({ suggestions }: Settings): Costs {
+    return this.#context.costs ?? COSTS[suggestions];
   }
 
   #reasonNotToAsk(
@@ -176,15 +184,19 @@ export class Completer {
     const shape = (text: string) => shapeOf(around, request.manual, text);
     const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
     const advancedMs = performance.now();
+    const costs = this.#costs(settings);
     const generating = generateLines(model, tokenizer, state, {
       healing,
       recall: () => this.#context.recallAt(request.document.uri, lineStartIn(request.document, around)),
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
-      leastLogProb: request.manual ? undefined : Math.log(LEAST_PROBABILITY),
+      leastLogProb: request.manual ? undefined : leastLogProb(costs),
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),
       signal,
     });
-    const [generation] = await Promise.all([generating, finish.prepare()]);
+    const [decoded] = await Promise.all([generating, finish.prepare()]);
+    const cuts = request.manual ? [] : cutsOf(decoded);
+    const generation = request.manual ? decoded : shortened(decoded, lengthToShow(cuts, costs));
+    if (!request.manual) this.#context.onDecoded?.(decoded, request);
     throwIfCancelled(signal);
     this.#pause.noteLatency(performance.now() - begunMs);
     const figures = {
@@ -196,10 +208,9 @@ export class Completer {
     };
     const offers = await offersOf(generation, finish, shape);
     throwIfCancelled(signal);
-    this.#shown.add(
-      place,
-      offers.joins.map(({ text }) => text),
-    );
+    const texts = offers.joins.map(({ text }) => text);
+    const isBeginning = texts[0] !== undefined && decoded.text.startsWith(texts[0]);
+    this.#shown.add(place, texts, isBeginning ? cuts : []);
     return this.#offer(attempt, offers, figures);
   }
 

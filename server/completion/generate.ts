@@ -6,6 +6,7 @@ import type { Generated, Model, Recall, State } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { concatBytes, decodeWhole } from "../engine/utf8.ts";
 import type { Healing } from "./healing.ts";
+import { isBlank } from "./lines.ts";
 
 /** A line of 100 characters has about 35 tokens. A longer one goes on in pieces of as many, greedily, while it is likely. */
 const LINE_TOKENS = 48;
@@ -19,11 +20,22 @@ const BEAM = 4;
 /** Copied code is verified in chunks of so many tokens; `./dev bench` compares with none. */
 const DRAFT_TOKENS = 20;
 
+export interface Piece {
+  /** Where it ends in the text. */
+  readonly end: number;
+  /** After the ones before it, nats. */
+  readonly logProb: number;
+}
+
 export interface Generation {
   readonly text: string;
   /** What else the first line could be, the likeliest first, without its line end: only where the whole line was searched for. */
   readonly alternatives: readonly string[];
   readonly tokensDecoded: number;
+  /** The tokens of the text, in their order. */
+  readonly pieces: readonly Piece[];
+  /** Of a text that goes on unlikely: what the next token would write. */
+  readonly next: string | undefined;
   /** Whether more was decoded and left out, since it was not likely enough or too long. */
   readonly isCut: boolean;
   /** Whether its last line became too long, so that nobody knows how it would have ended. */
@@ -40,9 +52,17 @@ export interface GenerationOptions {
   readonly context: readonly number[];
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;
-  /** A line is kept as far as the log probabilities of its tokens sum to no less, nats; undefined: the likeliest whole line. */
+  /** The text is decoded as far as the log probabilities of its tokens sum to no less, nats; undefined: the likeliest whole lines. */
   readonly leastLogProb: number | undefined;
   readonly signal: AbortSignal;
+}
+
+/** Its first characters alone. */
+export function shortened(generation: Generation, length: number): Generation {
+  // The end of a line is nothing that is left out.
+  if (isBlank(generation.text.slice(length))) return generation;
+  const pieces = generation.pieces.filter(({ end }) => end <= length);
+  return { ...generation, text: generation.text.slice(0, length), pieces, isCut: true, isOpen: false };
 }
 
 /** `start` is not disposed of. */
@@ -74,6 +94,8 @@ class LineDecoder {
   #tokensDecoded = 0;
   /** Decoded and kept. */
   readonly #tokens: number[] = [];
+  /** Of each of them. */
+  readonly #logProbs: number[] = [];
   #alternatives: readonly string[] = [];
 
   constructor(model: Model, tokenizer: Tokenizer, start: State, options: GenerationOptions) {
@@ -85,7 +107,7 @@ class LineDecoder {
   }
 
   async decode(): Promise<Generation> {
-    const { wantsMore } = this.#options;
+    const { wantsMore, leastLogProb } = this.#options;
     for (;;) {
       const isFirst = this.#firstLineAtMs === undefined;
       const kept = this.#tokens.length;
@@ -93,6 +115,7 @@ class LineDecoder {
       this.#firstLineAtMs ??= performance.now();
       if (line.end === "cut") {
         const isOpen = line.next === undefined;
+        if (leastLogProb !== undefined) return this.#generation(this.#text(), true, isOpen, line.next);
         if (isFirst) return this.#generation(toWordEnd(this.#text(), line.next), true, isOpen);
         return this.#generation(this.#text(this.#tokens.slice(0, kept)), true);
       }
@@ -107,30 +130,34 @@ class LineDecoder {
 
   async #decodeLine(isFirst: boolean): Promise<LineEnd> {
     const begin = this.#tokens.length;
-    let logProb = 0;
     for (;;) {
       const isBeginning = this.#tokens.length === begin;
-      const piece = await this.#decodePiece(isFirst && isBeginning, isBeginning, logProb);
+      const piece = await this.#decodePiece(isFirst && isBeginning, isBeginning);
       this.#goOnFrom(piece.state);
       this.#tokensDecoded += piece.tokens.length;
       const last = this.#tokenizer.bytesOf(piece.tokens.at(-1) ?? -1);
       if (piece.reason === "unlikely") {
-        this.#tokens.push(...piece.tokens.subarray(0, -1));
+        this.#keep(piece.tokens.subarray(0, -1), piece.logProbs);
         return { end: "cut", next: decodeWhole(last) };
       }
-      this.#tokens.push(...piece.tokens);
+      this.#keep(piece.tokens, piece.logProbs);
       if (piece.reason === "stop") return { end: last.length > 0 ? "line" : "text" };
-      logProb += piece.logProbs.reduce((sum, one) => sum + one, 0);
       const hasTime = performance.now() - this.#begunMs < MOST_PIECES_MS;
       if (!hasTime || this.#tokens.length - begin >= MOST_LINE_TOKENS) return { end: "cut", next: undefined };
     }
   }
 
-  /** `logProb`: of the line so far. */
-  async #decodePiece(isFirst: boolean, isBeginning: boolean, logProb: number): Promise<Generated> {
+  #keep(tokens: Int32Array, logProbs: Float32Array): void {
+    this.#tokens.push(...tokens);
+    this.#logProbs.push(...logProbs.subarray(0, tokens.length));
+  }
+
+  async #decodePiece(isFirst: boolean, isBeginning: boolean): Promise<Generated> {
     const { healing, leastLogProb } = this.#options;
     const bound =
-      leastLogProb === undefined ? Math.log(LEAST_PIECE_PROBABILITY) : Math.min(0, leastLogProb - logProb);
+      leastLogProb === undefined
+        ? Math.log(LEAST_PIECE_PROBABILITY)
+        : Math.min(0, leastLogProb - this.#logProbs.reduce((sum, one) => sum + one, 0));
     const recall = {
       memory: this.#options.recall(),
       context: Int32Array.from([...this.#options.context, ...this.#tokens]),
@@ -172,11 +199,20 @@ class LineDecoder {
     return decodeWhole(bytes.subarray(this.#options.healing.text.length));
   }
 
-  #generation(text: string, isCut: boolean, isOpen = false): Generation {
+  #pieces(): Piece[] {
+    return this.#logProbs.map((logProb, i) => ({
+      end: this.#text(this.#tokens.slice(0, i + 1)).length,
+      logProb,
+    }));
+  }
+
+  #generation(text: string, isCut: boolean, isOpen = false, next?: string): Generation {
     const others = new Set(this.#alternatives.filter((line) => line.trim() !== "" && line !== lineOf(text)));
     return {
       text,
       alternatives: [...others],
+      pieces: this.#pieces(),
+      next,
       tokensDecoded: this.#tokensDecoded,
       isCut,
       isOpen,

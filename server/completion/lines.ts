@@ -33,10 +33,7 @@ export type Shape =
   /** Statements at this indentation, up to a blank line. */
   | { readonly kind: "statements"; readonly indentation: number };
 
-/**
- * More than a line only after a block's opener, or when it is asked for by key where a line is empty or complete already.
- * `text` is the completion so far.
- */
+/** More than a line only after a block's opener, or where a line is empty or complete already. `text` is the completion so far. */
 export function shapeOf(around: Surroundings, manual: boolean, text: string): Shape {
   const columnsOf = (line: string) => indentationOf(line, around.tabSize);
   const line = lineBefore(around.before);
@@ -47,7 +44,7 @@ export function shapeOf(around: Surroundings, manual: boolean, text: string): Sh
     return { kind: "block", indentation: columnsOf(line) };
   if (!isBlank(line)) {
     const isComplete = isBlank(rest) && linesBelow(text) !== undefined;
-    return manual && isComplete ? { kind: "statements", indentation: columnsOf(line) } : { kind: "line" };
+    return isComplete ? { kind: "statements", indentation: columnsOf(line) } : { kind: "line" };
   }
   const previous = lastWrittenLine(around.before.slice(0, around.before.length - line.length));
   if (BLOCK_OPENER.test(previous.trimEnd()) && columnsOf(line) > columnsOf(previous)) {
@@ -56,7 +53,7 @@ export function shapeOf(around: Surroundings, manual: boolean, text: string): Sh
     const isFilled = next !== "" && columnsOf(next) > columnsOf(previous);
     return isFilled && !manual ? { kind: "line" } : { kind: "block", indentation: columnsOf(previous) };
   }
-  return manual ? { kind: "statements", indentation: columnsOf(line) } : { kind: "line" };
+  return { kind: "statements", indentation: columnsOf(line) };
 }
 
 /** Whether the lines of a completion so far, the last one finished, may be followed by another. */

@@ -5,6 +5,7 @@
 import type { Settings } from "../../protocol/settings.ts";
 import type { State } from "../engine/engine.ts";
 import { hasOnlyClosers } from "./closers.ts";
+import { type Costs, type Cut, lengthAfterRefusal } from "./policy.ts";
 import { lineAfter, type OpenDocument, type Surroundings, sameTexts } from "./request.ts";
 
 const MOST_SHOWN = 16;
@@ -21,35 +22,56 @@ export interface Place {
   readonly uri: string;
   readonly around: Surroundings;
   readonly manual: boolean;
+  readonly costs: Costs;
   readonly basis: Basis;
 }
 
 interface Shown extends Place {
   /** The likeliest first. */
   readonly texts: readonly string[];
+  /** Where the likeliest may end; none where it is shown whole or not at all. */
+  readonly cuts: readonly Cut[];
 }
 
 export class ShownCompletions {
   /** The latest first. */
   #shown: readonly Shown[] = [];
 
-  add(place: Place, texts: readonly string[]): void {
-    if (texts.length > 0) this.#shown = [{ ...place, texts }, ...this.#shown].slice(0, MOST_SHOWN);
+  add(place: Place, texts: readonly string[], cuts: readonly Cut[] = []): void {
+    if (texts.length > 0) this.#shown = [{ ...place, texts, cuts }, ...this.#shown].slice(0, MOST_SHOWN);
   }
 
-  /** What is left of completions whose beginning has been typed since; nothing when there is none. */
-  remainders({ uri, around, manual, basis }: Place): readonly string[] {
+  /**
+   * What is left of completions whose beginning has been typed since; nothing when there is none. Of one that was read and not
+   * taken it may be less from now on.
+   */
+  remainders({ uri, around, manual, costs, basis }: Place): readonly string[] {
     this.#shown = this.#shown.filter((shown) => shown.uri !== uri || isSame(shown.basis, basis));
     for (const shown of this.#shown) {
       if (shown.uri !== uri || (manual && !shown.manual)) continue;
       const { before, after } = shown.around;
       if (!around.before.startsWith(before) || !sameSuffix(after, around.after)) continue;
       const typed = around.before.slice(before.length);
-      const left = shown.texts.filter((text) => text.length > typed.length && text.startsWith(typed));
-      if (left.length > 0) return left.map((text) => text.slice(typed.length));
+      const texts = afterRefusal(shown, typed, costs);
+      const left = texts.filter((text) => text.length > typed.length && text.startsWith(typed));
+      if (left.length === 0) continue;
+      // What is shorter now stays so.
+      this.#shown = this.#shown.map((one) => (one === shown ? { ...shown, texts } : one));
+      return left.map((text) => text.slice(typed.length));
     }
     return [];
   }
+}
+
+function afterRefusal(
+  { texts: [first = "", ...others], cuts }: Shown,
+  typed: string,
+  costs: Costs,
+): string[] {
+  const length = first.startsWith(typed)
+    ? lengthAfterRefusal(cuts, typed.length, first.length, costs)
+    : first.length;
+  return [first.slice(0, length), ...others];
 }
 
 function isSame(a: Basis, b: Basis): boolean {

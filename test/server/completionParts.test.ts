@@ -154,7 +154,7 @@ test("the editor's tab size counts before the guess, and a tab ends at the next 
   );
 });
 
-test("shape: one line by default, a block after its opener, statements by key", () => {
+test("shape: the rest of a line, a block after its opener, statements where a line is empty", () => {
   const shape = (before: string, after: string, manual = false, text = "") =>
     shapeOf({ before, after }, manual, text).kind;
   assert.equal(shape("const x = ", ""), "line");
@@ -162,18 +162,19 @@ test("shape: one line by default, a block after its opener, statements by key", 
   assert.equal(shape("if (x) {", " foo }\n"), "line");
   assert.equal(shape("def f():\n    ", "\n"), "block");
   assert.equal(shape("def f():\n    ", "\n    return 1\n"), "line");
-  assert.equal(shape("a()\n", ""), "line");
+  assert.equal(shape("def f():\n    ", "\n    return 1\n", true), "block");
+  assert.equal(shape("a()\n", ""), "statements");
   assert.equal(shape("a()\n", "", true), "statements");
 });
 
-test("shape: where nothing is left of a line, what is asked for by key are the statements below", () => {
-  const shape = (before: string, after: string, manual: boolean, text: string) =>
-    shapeOf({ before, after }, manual, text);
-  assert.deepEqual(shape("  a();", "\n", true, "\n"), { kind: "statements", indentation: 2 });
-  assert.deepEqual(shape("  a();", "\n", true, "\n  b();\n"), { kind: "statements", indentation: 2 });
-  assert.equal(shape("  a();", "\n", false, "\n").kind, "line");
-  assert.equal(shape("  a = ", "\n", true, "b;\n").kind, "line");
-  assert.equal(shape("  a(b", ");\n", true, "\n").kind, "line");
+test("shape: where nothing is left of a line, the statements below it", () => {
+  for (const manual of [true, false]) {
+    const shape = (before: string, after: string, text: string) => shapeOf({ before, after }, manual, text);
+    assert.deepEqual(shape("  a();", "\n", "\n"), { kind: "statements", indentation: 2 });
+    assert.deepEqual(shape("  a();", "\n", "\n  b();\n"), { kind: "statements", indentation: 2 });
+    assert.equal(shape("  a = ", "\n", "b;\n").kind, "line");
+    assert.equal(shape("  a(b", ");\n", "\n").kind, "line");
+  }
 });
 
 test("a block goes on until it is left, statements until a blank line, both at most maxLines", () => {

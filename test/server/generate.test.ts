@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type GenerationOptions, generateLines } from "../../server/completion/generate.ts";
+import {
+  type Generation,
+  type GenerationOptions,
+  generateLines,
+  shortened,
+} from "../../server/completion/generate.ts";
 import { NO_HEALING } from "../../server/completion/healing.ts";
+import { endsOf } from "../../server/completion/policy.ts";
 import { FakeModel } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
@@ -32,9 +38,29 @@ const typing = { leastLogProb: Math.log(0.4) };
 // Each letter is a token.
 const words = (count: number) => Array.from({ length: count }, (_, i) => "qxz".slice(i % 3)).join(" ");
 
-for (const [how, options] of [
-  ["by typing", typing],
-  ["by key", {}],
+/** As far as anything may be shown. */
+function atLastEnd(generation: Generation): Generation {
+  return shortened(generation, endsOf(generation).at(-1)?.length ?? 0);
+}
+
+test("a typed text is told token by token, and what would come next", async () => {
+  const { text, pieces, next, isCut } = await generate("qx = z;\n", { ...typing, logProb: -0.25 });
+  assert.deepEqual([text, next, isCut], ["qx ", "=", true]);
+  assert.deepEqual(
+    pieces.map(({ end, logProb }) => [text.slice(0, end), logProb]),
+    ["q", "qx", "qx "].map((head) => [head, -0.25]),
+  );
+  const bytes = await generate("é𝒳;\n", typing);
+  assert.equal(bytes.pieces.at(-1)?.end, bytes.text.length);
+  assert.deepEqual(
+    shortened(bytes, 3).pieces.filter(({ end }) => end > 3),
+    [],
+  );
+});
+
+for (const [how, { options, asOffered }] of [
+  ["by typing", { options: typing, asOffered: atLastEnd }],
+  ["by key", { options: {}, asOffered: (generation: Generation) => generation }],
 ] as const) {
   test(`a line of more tokens than a piece comes whole while it is likely: ${how}`, async () => {
     const line = `${words(60)};\n`;
@@ -47,7 +73,8 @@ for (const [how, options] of [
 
   test(`it ends at a word's end where it gets unlikely: ${how}`, async () => {
     const line = words(200);
-    const { text, isCut } = await generate(line, { ...options, logProb: -0.012 });
+    const generation = await generate(line, { ...options, logProb: -0.012 });
+    const { text, isCut } = asOffered(generation);
     assert.equal(isCut, true);
     assert.ok(line.startsWith(text) && text.length > 60, text);
     assert.doesNotMatch(line.slice(text.length - 1, text.length + 1), /\w\w/);
@@ -55,7 +82,8 @@ for (const [how, options] of [
 
   test(`it ends at a word's end where it gets too long: ${how}`, async () => {
     const line = words(2000);
-    const { text, isCut, tokensDecoded } = await generate(line, { ...options, logProb: -0.0001 });
+    const generation = await generate(line, { ...options, logProb: -0.0001 });
+    const { text, isCut, tokensDecoded } = asOffered(generation);
     assert.equal(isCut, true);
     assert.ok(tokensDecoded < 400, String(tokensDecoded));
     assert.ok(line.startsWith(text) && text.length > 150, text);

@@ -59,7 +59,10 @@ const CASES: readonly Case[] = [
 
 for (const { name, text, alternatives = [], isCut = false, texts, nothing } of CASES) {
   test(`offered is ${name}`, async () => {
-    const generation = { text, alternatives, isCut, isOpen: false, tokensDecoded: 1, firstLineAtMs: 0 };
+    const generation = {
+      ...{ text, alternatives, isCut, pieces: [], next: undefined },
+      ...{ isOpen: false, tokensDecoded: 1, firstLineAtMs: 0 },
+    };
     const around = { before: "x = ", after: "" };
     using finish = new Finish({ ...document, text: around.before }, around, syntax);
     const offers = await offersOf(generation, finish, () => ({

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_SETTINGS } from "../../protocol/settings.ts";
+import { COSTS } from "../../server/completion/policy.ts";
 import type { Surroundings } from "../../server/completion/request.ts";
 import { ShownCompletions } from "../../server/completion/shown.ts";
 import { FakeState } from "./fakes/engine.ts";
@@ -8,7 +9,7 @@ import { FakeState } from "./fakes/engine.ts";
 const basis = { state: new FakeState([], 8), settings: DEFAULT_SETTINGS, others: [] };
 
 function placeOf(around: Surroundings, manual = false, uri = "u") {
-  return { uri, around, manual, basis };
+  return { uri, around, manual, costs: COSTS.balanced, basis };
 }
 
 const CASES: readonly [what: string, before: string, after: string, left: readonly string[]][] = [
@@ -43,4 +44,18 @@ test("what was asked for by key serves typing; what was shown while typing serve
   byKey.add(placeOf(around), ["f("]);
   assert.deepEqual(byKey.remainders(placeOf(around, true)), ["f(x)"]);
   assert.deepEqual(byKey.remainders(placeOf({ before: "a = f(", after: "" })), ["x)"]);
+});
+
+test("what was read and not taken is shown as far as it is sure, and not longer again", () => {
+  const shown = new ShownCompletions();
+  const at = (typed: string, manual = false) => placeOf({ before: `a = ${typed}`, after: "" }, manual);
+  const cuts = [
+    { length: 8, probability: 0.95 },
+    { length: 15, probability: 0.5 },
+  ];
+  shown.add(at(""), ["compute(guessed)"], cuts);
+  assert.deepEqual(shown.remainders(at("c")), ["ompute(guessed)"]);
+  assert.deepEqual(shown.remainders(at("co")), ["mpute("]);
+  assert.deepEqual(shown.remainders(at("c")), ["ompute("]);
+  assert.deepEqual(shown.remainders(at("compute(")), []);
 });

@@ -15,6 +15,8 @@ export interface ReplayOptions {
   readonly seed: number;
   /** Another bundle than this repository's. */
   readonly server: string | undefined;
+  /** The setting; undefined: the default. */
+  readonly suggestions: string | undefined;
   /** A file for a line about each text that was shown. */
   readonly log: string | undefined;
 }

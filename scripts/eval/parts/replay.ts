@@ -21,8 +21,12 @@ interface Replayed {
 }
 
 export async function replay(options: Options): Promise<object> {
-  const { keys, seed, split, log, server } = options.replay;
-  const settings = { ...FAST_SETTINGS, ...(options.modelPath && { modelPath: resolve(options.modelPath) }) };
+  const { keys, seed, split, suggestions, log, server } = options.replay;
+  const settings = {
+    ...FAST_SETTINGS,
+    ...(suggestions && { suggestions }),
+    ...(options.modelPath && { modelPath: resolve(options.modelPath) }),
+  };
   const path = resolve(server ?? BUNDLED_SERVER);
   const begin = answersOfServer({ path, settings, statesFolder: join(REPLAY_CACHE, "states") });
   const file = log === undefined ? undefined : openSync(log, "w");
