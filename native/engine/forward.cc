@@ -11,6 +11,13 @@ namespace stateline::engine {
 using kernels::kConvHistory;
 using kernels::kPageTokens;
 
+namespace {
+
+// So few tokens are faster by the recurrence itself than by a chunk, which is made for 64.
+constexpr std::size_t kSteppedTokens = 8;
+
+}  // namespace
+
 Forward::Forward(const Model& model, kernels::ThreadPool& pool, std::size_t max_tokens)
     : model_(model), pool_(pool), kernels_(model.kernels()), max_tokens_(max_tokens) {
   const ModelConfig& config = model.config();
@@ -167,6 +174,10 @@ void Forward::run_recurrence(std::size_t layer, std::size_t first, std::size_t t
   const ModelConfig& config = model_.config();
   const std::size_t H = config.heads, K = config.key_dim, C = config.conv_channels();
   const float* q = &qkv_[first * C];
+  if (tokens > 1 && tokens <= kSteppedTokens) {
+    for (std::size_t t = 0; t < tokens; ++t) run_recurrence(layer, first + t, 1, ssm, heads);
+    return;
+  }
   const kernels::SsdArguments arguments{
       .tokens = tokens,
       .heads = heads,
