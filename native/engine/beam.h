@@ -62,7 +62,7 @@ class BeamJob : public Job {
   std::vector<Ended> ended_;      // the likeliest first
   StatePtr ended_state_;          // of the likeliest
   GenerateResult result_;
-  std::vector<float> logits_;     // [hypotheses, vocab], scratch
+  std::vector<float> logits_;  // [hypotheses, vocab], scratch
   std::optional<Recollection> recollection_;
   Tokens recall_end_;  // of the context, as far as it is looked at
 };

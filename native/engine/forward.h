@@ -1,7 +1,7 @@
 // The processor's forward pass: reads tokens into branches, by the same arithmetic for a prefill
-// chunk as for one decoded token. A pass streams the weights once, whatever it reads: many tokens of
-// one text, or one token of each of many. The model's mathematics stands in docs/architecture.md,
-// the kernels' in kernels/*.h.
+// chunk as for one decoded token. A pass streams the weights once, whatever it reads: many tokens
+// of one text, or one token of each of many. The model's mathematics stands in
+// docs/architecture.md, the kernels' in kernels/*.h.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ class Forward {
   // What a pass reads into one branch.
   struct Text {
     Branch& branch;
-    std::size_t first, tokens;                 // rows of the scratch
+    std::size_t first, tokens;               // rows of the scratch
     std::span<Checkpoint> checkpoints = {};  // ascending
   };
 

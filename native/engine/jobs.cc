@@ -31,8 +31,7 @@ bool AdvanceJob::run_chunk() {
   if (stops.empty()) {
     workbench_.executor->advance(*branch_, chunk);
   } else {
-    const std::vector<StatePtr> made =
-        workbench_.executor->advance_through(*branch_, chunk, stops);
+    const std::vector<StatePtr> made = workbench_.executor->advance_through(*branch_, chunk, stops);
     for (std::size_t i = 0; i < stops.size(); ++i) keep(made[i], position_ + stops[i]);
   }
   position_ += count;

@@ -3,7 +3,8 @@
 //   dot_weights(w)     kDotBytes weights, [rows][4]
 //   dot(sum, w, x)     adds the products with the four activations at x
 //   dot_store(sum, s)  the finished sums, one per row
-//   dot_start(row_sum) what the sums begin with, given those of the rows' weights: zero, or less what
+//   dot_start(row_sum) what the sums begin with, given those of the rows' weights: zero, or less
+//   what
 //                      the flip adds
 //   kDotFlip           xor-ed into the activations (0x80 makes them unsigned, + 128)
 //   kDotRows, kDotPanels  the tile of tokens by panels that fits the registers

@@ -106,9 +106,8 @@ TEST_CASE("states on the way are those of advances that stop there, wherever the
         CAPTURE(state_heads);
         CAPTURE(before);
         CAPTURE(window);
-        const StatePtr start =
-            read_by(forward, *model, State::initial(*model, state_heads, window),
-                    std::span(text).first(before), 256);
+        const StatePtr start = read_by(forward, *model, State::initial(*model, state_heads, window),
+                                       std::span(text).first(before), 256);
         const auto rest = std::span(text).subspan(before, 70);
         std::vector<std::size_t> everywhere(rest.size());
         std::iota(everywhere.begin(), everywhere.end(), std::size_t{1});
@@ -175,8 +174,8 @@ TEST_CASE("many branches that step together are each what it would be alone, bit
         for (std::size_t i = 0; i < count; ++i) {
           // Texts of different lengths, and of one length, over pages' ends.
           const auto text = random_tokens(29 + i / 2, vocab, static_cast<std::uint32_t>(i));
-          const StatePtr start = read_by(
-              forward, *model, State::initial(*model, state_heads, 40), text, 256);
+          const StatePtr start =
+              read_by(forward, *model, State::initial(*model, state_heads, 40), text, 256);
           branches.push_back(&together.emplace_back(*model, *start));
           alone.emplace_back(*model, *start);
         }
