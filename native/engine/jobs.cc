@@ -4,6 +4,13 @@
 #include <limits>
 
 namespace stateline::engine {
+namespace {
+
+// A draft begins short, since most that are refused are refused soon, and doubles while all of it
+// is taken. With the token before it, the tokens that a pass reads by the recurrence itself.
+constexpr std::size_t kFirstDraftTokens = 7;
+
+}  // namespace
 
 AdvanceJob::AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
                        std::vector<std::size_t> checkpoints, const JobOptions& options,
@@ -188,6 +195,7 @@ void GenerateJob::begin() {
   result_.tokens.reserve(reserved);
   result_.log_probs.reserve(reserved);
   logits_.resize(workbench_.model.config().vocab_size);
+  next_draft_tokens_ = kFirstDraftTokens;
   if (generate_.recall) {
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
                           generate_.max_tokens, logits_.size());
@@ -211,7 +219,7 @@ Tokens GenerateJob::draft() const {
   if (!recollection_ || generate_.sampling.temperature > 0) return {};
   const std::size_t room = generate_.max_tokens - result_.tokens.size();
   if (room < 2 || generate_.recall->draft_tokens == 0) return {};
-  const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, kMostDraftTokens});
+  const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, next_draft_tokens_});
   Tokens drafted = recollection_->draft(most);
   const auto is_end = [this](std::int32_t token) { return generate_.stops_at(token); };
   drafted.erase(std::find_if(drafted.begin(), drafted.end(), is_end), drafted.end());
@@ -240,6 +248,8 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
     if (sample.token != draft[accepted] || ends) break;
     keep(sample);
   }
+  next_draft_tokens_ = accepted < draft.size() ? kFirstDraftTokens
+                                               : std::min(2 * next_draft_tokens_, kMostDraftTokens);
   if (accepted < draft.size()) {
     branch_.emplace(workbench_.model, *before);
     workbench_.executor->advance(*branch_, std::span(tokens).first(accepted + 1));

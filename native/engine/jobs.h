@@ -100,6 +100,7 @@ class GenerateJob : public Job {
   std::vector<float> logits_;  // [vocab]; with a recollection: log-probabilities of the mixture
   std::vector<float> draft_logits_;  // [draft + 1, vocab]
   std::optional<Recollection> recollection_;
+  std::size_t next_draft_tokens_ = 0;  // at most, up to kMostDraftTokens
 };
 
 }  // namespace stateline::engine
