@@ -45,18 +45,17 @@ bool BeamJob::run_chunk() {
 }
 
 void BeamJob::begin() {
-  logits_.resize(workbench_.model.config().vocab_size);
   if (generate_.recall) {
     const Tokens& context = generate_.recall->context;
     const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
     recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          0, logits_.size());
+                          0, workbench_.model.config().vocab_size);
   }
   Hypothesis nothing;
   nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);
-  predict(nothing);
   open_.push_back(std::move(nothing));
+  predict();
 }
 
 // As many as the beam is wide, the likeliest first.
@@ -93,14 +92,25 @@ void BeamJob::grow(const std::vector<Step>& steps) {
     Hypothesis one{from.tokens, from.log_probs, step->log_prob, nullptr, {}};
     append(one.tokens, one.log_probs, step->sample);
     // The last child goes on with the branch itself.
-    one.branch = --children[step->from] == 0
-                     ? std::move(from.branch)
-                     : std::make_unique<Branch>(workbench_.model, *from.branch->freeze());
-    workbench_.executor->advance(*one.branch, std::span(&step->sample.token, 1));
-    if (one.tokens.size() < generate_.max_tokens) predict(one);
+    one.branch = --children[step->from] == 0 ? std::move(from.branch)
+                                             : std::make_unique<Branch>(from.branch->fork());
     longer.push_back(std::move(one));
   }
   open_ = std::move(longer);
+  if (open_.empty()) return;
+  read_last_tokens();
+  if (open_.front().tokens.size() < generate_.max_tokens) predict();
+}
+
+// All hypotheses' in one pass: they are equally long.
+void BeamJob::read_last_tokens() {
+  std::vector<Branch*> branches;
+  Tokens tokens;
+  for (const Hypothesis& hypothesis : open_) {
+    branches.push_back(hypothesis.branch.get());
+    tokens.push_back(hypothesis.tokens.back());
+  }
+  workbench_.executor->step(branches, tokens);
 }
 
 void BeamJob::end(Hypothesis& from, const Step& step) {
@@ -113,18 +123,27 @@ void BeamJob::end(Hypothesis& from, const Step& step) {
   ended_.insert(after, std::move(one));
 }
 
-void BeamJob::predict(Hypothesis& hypothesis) {
-  workbench_.executor->logits(*hypothesis.branch, logits_.data());
+void BeamJob::predict() {
+  const std::size_t vocab = workbench_.model.config().vocab_size;
+  std::vector<const Buffer*> hidden;
+  for (const Hypothesis& hypothesis : open_) hidden.push_back(&hypothesis.branch->hidden());
+  logits_.resize(hidden.size() * vocab);
+  workbench_.executor->logits(hidden, logits_.data());
+  for (std::size_t i = 0; i < open_.size(); ++i)
+    choose_next(open_[i], std::span(logits_).subspan(i * vocab, vocab));
+}
+
+void BeamJob::choose_next(Hypothesis& hypothesis, std::span<float> logits) {
   if (recollection_) {
     Tokens end = recall_end_;
     end.insert(end.end(), hypothesis.tokens.begin(), hypothesis.tokens.end());
-    const float norm = workbench_.model.kernels().log_sum_exp(logits_.size(), logits_.data());
-    mix(recollection_->after(end, logits_, norm), norm, logits_);
+    const float norm = workbench_.model.kernels().log_sum_exp(logits.size(), logits.data());
+    mix(recollection_->after(end, logits, norm), norm, logits);
   }
   const std::span<const std::int32_t> allowed =
       hypothesis.tokens.empty() ? std::span<const std::int32_t>(generate_.first_tokens)
                                 : std::span<const std::int32_t>();
-  hypothesis.next = sampler_.likeliest(logits_, generate_.beam, allowed);
+  hypothesis.next = sampler_.likeliest(logits, generate_.beam, allowed);
 }
 
 // A text only becomes less likely as it goes on.

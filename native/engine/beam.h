@@ -47,7 +47,9 @@ class BeamJob : public Job {
   std::vector<Step> best_steps() const;
   void end(Hypothesis& from, const Step& step);
   void grow(const std::vector<Step>& steps);
-  void predict(Hypothesis& hypothesis);
+  void read_last_tokens();
+  void predict();
+  void choose_next(Hypothesis& hypothesis, std::span<float> logits);
   bool is_hopeless(float log_prob) const;
   void finish();
 
@@ -60,7 +62,7 @@ class BeamJob : public Job {
   std::vector<Ended> ended_;      // the likeliest first
   StatePtr ended_state_;          // of the likeliest
   GenerateResult result_;
-  std::vector<float> logits_;  // [vocab], scratch
+  std::vector<float> logits_;  // [hypotheses, vocab], scratch
   std::optional<Recollection> recollection_;
   Tokens recall_end_;  // of the context, as far as it is looked at
 };

@@ -7,17 +7,26 @@ namespace stateline::engine {
 using kernels::kPageTokens;
 
 Branch::Branch(const Model& model, const State& state)
+    : Branch(model, state.shape(), state.memory().copy()) {}
+
+Branch::Branch(const Model& model, const StateShape& shape, Memory memory)
     : model_(model),
-      shape_(state.shape()),
-      memory_(state.memory().copy()),
+      shape_(shape),
+      memory_(std::move(memory)),
       first_page_(shape_.first_page(memory_.tokens)),
       last_page_shared_(!memory_.pages.empty()) {
   for (const std::shared_ptr<KvPage>& page : memory_.pages) page_data_.push_back(page->data());
 }
 
-std::shared_ptr<const State> Branch::freeze() {
+Branch Branch::fork() {
   last_page_shared_ = !memory_.pages.empty();
-  return std::make_shared<const State>(model_, shape_, memory_.copy());
+  return {model_, shape_, memory_.copy()};
+}
+
+StatePtr Branch::freeze() { return fork().into_state(); }
+
+StatePtr Branch::into_state() && {
+  return std::make_shared<const State>(model_, shape_, std::move(memory_));
 }
 
 void Branch::reserve(std::size_t tokens) {
@@ -49,6 +58,18 @@ void Branch::open(std::size_t tokens) {
 void Branch::close(std::size_t tokens) {
   memory_.tokens += tokens;
   drop_unseen_pages();
+}
+
+Memory Branch::checkpoint(std::size_t tokens) {
+  Memory memory = Memory::zero(shape_, model_.device());
+  memory.tokens = memory_.tokens + tokens;
+  const std::uint64_t count = shape_.page_count(memory.tokens);
+  if (count == 0) return memory;
+  const auto first = memory_.pages.begin() +
+                     static_cast<std::ptrdiff_t>(shape_.first_page(memory.tokens) - first_page_);
+  memory.pages.assign(first, first + static_cast<std::ptrdiff_t>(count));
+  last_page_shared_ = true;
+  return memory;
 }
 
 std::shared_ptr<KvPage> Branch::new_page() {

@@ -14,8 +14,12 @@ class Branch {
  public:
   Branch(const Model& model, const State& state);
 
+  // Another branch of what was read so far.
+  Branch fork();
   // An immutable state of what was read so far; the branch may go on.
-  std::shared_ptr<const State> freeze();
+  StatePtr freeze();
+  // The same from the branch's own memory, which is then gone.
+  StatePtr into_state() &&;
 
   // Allocates now what `tokens` further tokens will need, so that decoding them allocates nothing.
   void reserve(std::size_t tokens);
@@ -25,6 +29,9 @@ class Branch {
   void open(std::size_t tokens);
   // Counts them as read, after the forward pass wrote them.
   void close(std::size_t tokens);
+  // Between the two: the memory after the first `tokens` of them. Its pages are the branch's own,
+  // with places for later tokens that no reader of it looks at; the rest is left to the pass.
+  Memory checkpoint(std::size_t tokens);
 
   const StateShape& shape() const { return shape_; }
   std::uint64_t token_count() const { return memory_.tokens; }
@@ -41,6 +48,8 @@ class Branch {
   std::uint64_t first_position() const { return first_page_ * kernels::kPageTokens; }
 
  private:
+  Branch(const Model& model, const StateShape& shape, Memory memory);
+
   std::shared_ptr<KvPage> new_page();
   void append_page(std::shared_ptr<KvPage> page);
   void drop_unseen_pages();

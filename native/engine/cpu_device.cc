@@ -23,14 +23,18 @@ class CpuExecutor : public Executor {
   void advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted) override {
     forward_.advance(branch, tokens, wanted);
   }
+  std::vector<StatePtr> advance_through(Branch& branch, std::span<const std::int32_t> tokens,
+                                        std::span<const std::size_t> checkpoints) override {
+    return forward_.advance_through(branch, tokens, checkpoints);
+  }
+  void step(std::span<Branch* const> branches, std::span<const std::int32_t> tokens) override {
+    forward_.step(branches, tokens);
+  }
   void logits_of_rows(std::size_t first, std::size_t rows, float* out) override {
     head_.compute(forward_.hidden() + first * hidden_size_, rows, out);
   }
-  void logits(const Branch& branch, float* out) override {
-    head_.compute(branch.hidden().floats(), 1, out);
-  }
-  void logits(const State& state, float* out) override {
-    head_.compute(state.memory().hidden.floats(), 1, out);
+  void logits(std::span<const Buffer* const> hidden, float* out) override {
+    head_.compute(hidden, out);
   }
   unsigned threads() const override { return pool_.threads(); }
 

@@ -85,7 +85,7 @@ class CudaExecutor : public Executor {
  public:
   CudaExecutor(std::shared_ptr<CudaDevice> device, const cuda::Library& library, cuda::Gpu* gpu,
                const Model& model)
-      : device_(std::move(device)), library_(library) {
+      : device_(std::move(device)), library_(library), vocab_(model.config().vocab_size) {
     const Upload upload(model);
     check(library_.load(gpu, &upload.weights(), kPrefillChunk, kScoreRows, &network_));
   }
@@ -113,11 +113,9 @@ class CudaExecutor : public Executor {
   void logits_of_rows(std::size_t first, std::size_t rows, float* out) override {
     check(library_.logits_of_rows(network_, first, rows, out));
   }
-  void logits(const Branch& branch, float* out) override {
-    check(library_.logits(network_, branch.hidden().floats(), out));
-  }
-  void logits(const State& state, float* out) override {
-    check(library_.logits(network_, state.memory().hidden.floats(), out));
+  void logits(std::span<const Buffer* const> hidden, float* out) override {
+    for (std::size_t i = 0; i < hidden.size(); ++i)
+      check(library_.logits(network_, hidden[i]->floats(), out + i * vocab_));
   }
   // The engine's own, which feeds the GPU.
   unsigned threads() const override { return 1; }
@@ -125,6 +123,7 @@ class CudaExecutor : public Executor {
  private:
   std::shared_ptr<CudaDevice> device_;  // outlives the network
   const cuda::Library& library_;
+  std::size_t vocab_;
   cuda::Network* network_ = nullptr;  // owned
 };
 

@@ -27,7 +27,7 @@ std::vector<float> logits_after_some_tokens(const Model& model, Executor& execut
   for (int round = 0; round < 2; ++round) {
     Branch last(model, *before_last);
     executor.advance(last, std::span(tokens).last(1));
-    executor.logits(last, logits.data());
+    executor.logits(last.hidden(), logits.data());
   }
   return logits;
 }

@@ -19,7 +19,6 @@
 
 namespace stateline::engine {
 
-using StatePtr = std::shared_ptr<const State>;
 using Tokens = std::vector<std::int32_t>;
 
 // How a job tells its result: exactly one of the two is called, once, mostly on the engine thread.

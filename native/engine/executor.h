@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/branch.h"
 #include "engine/state.h"
@@ -27,14 +28,23 @@ class Executor {
   // last one's hidden vector.
   virtual void advance(Branch& branch, std::span<const std::int32_t> tokens,
                        Wanted wanted = Wanted::kLast) = 0;
+  // The same, and the states after the first `checkpoints` of the tokens: ascending counts from 1
+  // to tokens.size(), no two alike. This one reads piece by piece.
+  virtual std::vector<StatePtr> advance_through(Branch& branch,
+                                                std::span<const std::int32_t> tokens,
+                                                std::span<const std::size_t> checkpoints);
+  // One token for each of 1..kScoreRows branches of the same shape; each then holds what advance()
+  // alone would have given it, bit for bit. This one advances one after the other.
+  virtual void step(std::span<Branch* const> branches, std::span<const std::int32_t> tokens);
 
   // [rows, vocab] after tokens first .. first + rows - 1 of the last advance, which wanted all;
   // rows <= kScoreRows.
   virtual void logits_of_rows(std::size_t first, std::size_t rows, float* out) = 0;
-  // [vocab] after the branch's last token.
-  virtual void logits(const Branch& branch, float* out) = 0;
-  // [vocab] after the state's last token.
-  virtual void logits(const State& state, float* out) = 0;
+  // [hidden, vocab] after the last tokens of 1..kScoreRows branches or states, whose hidden vectors
+  // these are; each as if it were alone, bit for bit.
+  virtual void logits(std::span<const Buffer* const> hidden, float* out) = 0;
+  // [vocab]
+  void logits(const Buffer& hidden, float* out);
 
   // Of the processor that take part.
   virtual unsigned threads() const = 0;

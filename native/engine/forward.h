@@ -1,6 +1,7 @@
-// The processor's forward pass: reads tokens into a branch, by the same arithmetic for a prefill
-// chunk as for one decoded token. The model's mathematics stands in docs/architecture.md, the
-// kernels' in kernels/*.h.
+// The processor's forward pass: reads tokens into branches, by the same arithmetic for a prefill
+// chunk as for one decoded token. A pass streams the weights once, whatever it reads: many tokens
+// of one text, or one token of each of many. The model's mathematics stands in
+// docs/architecture.md, the kernels' in kernels/*.h.
 #pragma once
 
 #include <cstdint>
@@ -19,24 +20,44 @@ class Forward {
   // `max_tokens`: the longest chunk that advance() will be given; its scratch is allocated here.
   Forward(const Model& model, kernels::ThreadPool& pool, std::size_t max_tokens);
 
-  // Reads 1..max_tokens token ids, all below the vocabulary's size. The last token's hidden vector
-  // goes to branch.hidden(); with kAll all of them stay in hidden() until the next call.
+  // As in executor.h, with 1..max_tokens token ids. With kAll all tokens' hidden vectors stay in
+  // hidden() until the next call.
   void advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted = Wanted::kLast);
+  std::vector<StatePtr> advance_through(Branch& branch, std::span<const std::int32_t> tokens,
+                                        std::span<const std::size_t> checkpoints);
+  void step(std::span<Branch* const> branches, std::span<const std::int32_t> tokens);
 
   const float* hidden() const { return x_.data(); }  // [tokens, d]
 
   std::size_t max_tokens() const { return max_tokens_; }
 
  private:
+  // A memory to fill on the way.
+  struct Checkpoint {
+    std::size_t tokens;  // of the text, read so far
+    Memory memory;
+  };
+  // What a pass reads into one branch.
+  struct Text {
+    Branch& branch;
+    std::size_t first, tokens;               // rows of the scratch
+    std::span<Checkpoint> checkpoints = {};  // ascending
+  };
+
+  // Fills all but the hidden vectors, which hidden() then has: those of the rows in wanted_.
+  void run(std::span<Text> texts, std::span<const std::int32_t> tokens);
+  void keep_hidden(std::size_t row, Buffer& hidden) const;
   void embed(std::span<const std::int32_t> tokens);
-  void run_layer(std::size_t layer, Branch& branch, std::size_t tokens, std::size_t first_wanted);
-  void mix_state_heads(const std::uint32_t* heads, float* ssm, std::size_t count,
-                       std::size_t tokens);
-  void write_pages(std::size_t layer, const std::uint32_t* heads, Branch& branch,
-                   std::size_t tokens);
-  void attend(std::size_t layer, const std::uint32_t* heads, Branch& branch, std::size_t tokens,
-              std::size_t first_wanted);
-  void mlp(const LayerWeights& w, std::size_t rows, float* x);
+  void mix(std::size_t layer, std::span<Text> texts, std::size_t rows, std::size_t first_wanted);
+  void convolve(std::size_t layer, Text& text);
+  void mix_state_heads(std::size_t layer, Text& text);
+  void run_recurrence(std::size_t layer, std::size_t first, std::size_t tokens, float* ssm,
+                      std::size_t heads);
+  void write_pages(std::size_t layer, Text& text);
+  void attend(std::size_t layer, const Text& text, std::size_t first_wanted);
+  void gate(std::size_t layer, std::size_t state_heads, std::size_t first, std::size_t rows);
+  void keep_wanted_rows();
+  void project(const LayerWeights& w, std::size_t rows);
 
   const Model& model_;
   kernels::ThreadPool& pool_;
@@ -51,6 +72,7 @@ class Forward {
   std::vector<float> y_;                // H V: mixed values
   std::vector<float> gate_up_;          // 2 F
   std::vector<float> dt_, a_, log_dt_;  // H
+  std::vector<std::size_t> wanted_;     // rows that the last layer finishes, ascending
 };
 
 // Logits of `rows` hidden vectors [rows, d]: out [rows, vocab].
@@ -58,12 +80,14 @@ class LogitsHead {
  public:
   LogitsHead(const Model& model, kernels::ThreadPool& pool, std::size_t max_rows);
   void compute(const float* hidden, std::size_t rows, float* out);
+  // Of vectors that lie apart: out [hidden, vocab].
+  void compute(std::span<const Buffer* const> hidden, float* out);
 
  private:
   const Model& model_;
   kernels::ThreadPool& pool_;
   [[maybe_unused]] std::size_t max_rows_;
-  std::vector<float> normed_;  // [max_rows, d]
+  std::vector<float> gathered_, normed_;  // [max_rows, d]
 };
 
 }  // namespace stateline::engine

@@ -4,6 +4,13 @@
 #include <limits>
 
 namespace stateline::engine {
+namespace {
+
+// A draft begins short, since most that are refused are refused soon, and doubles while all of it
+// is taken. With the token before it, the tokens that a pass reads by the recurrence itself.
+constexpr std::size_t kFirstDraftTokens = 7;
+
+}  // namespace
 
 AdvanceJob::AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
                        std::vector<std::size_t> checkpoints, const JobOptions& options,
@@ -16,26 +23,47 @@ AdvanceJob::AdvanceJob(Workbench& workbench, StatePtr state, Tokens tokens,
       reply_(std::move(reply)) {}
 
 bool AdvanceJob::run_chunk() {
+  if (tokens_.empty()) {
+    states_.assign(checkpoints_.size(), state_);
+    return true;
+  }
   if (!branch_) {
     branch_.emplace(workbench_.model, *state_);
-    keep_checkpoints();
-    if (states_.size() == checkpoints_.size()) return true;
+    keep(state_, 0);
+    state_.reset();
   }
-  const std::size_t next_stop = checkpoints_[states_.size()];
-  const std::size_t count = std::min(kPrefillChunk, next_stop - position_);
-  workbench_.executor->advance(*branch_, std::span(tokens_).subspan(position_, count));
+  const std::size_t count = std::min(kPrefillChunk, tokens_.size() - position_);
+  const std::span<const std::int32_t> chunk = std::span(tokens_).subspan(position_, count);
+  const std::vector<std::size_t> stops = stops_within(count);
+  if (stops.empty()) {
+    workbench_.executor->advance(*branch_, chunk);
+  } else {
+    const std::vector<StatePtr> made = workbench_.executor->advance_through(*branch_, chunk, stops);
+    for (std::size_t i = 0; i < stops.size(); ++i) keep(made[i], position_ + stops[i]);
+  }
   position_ += count;
-  state_.reset();
-  keep_checkpoints();
-  if (states_.size() < checkpoints_.size()) return false;
-  branch_.reset();  // its memory is free before the reply tells so
+  if (position_ < tokens_.size()) return false;
+  keep(std::move(*branch_).into_state(), position_);
+  branch_.reset();
   return true;
 }
 
-// Nothing read yet: the state itself is the checkpoint, and forks cost nothing.
-void AdvanceJob::keep_checkpoints() {
-  while (states_.size() < checkpoints_.size() && checkpoints_[states_.size()] == position_)
-    states_.push_back(position_ == 0 ? state_ : branch_->freeze());
+// The checkpoints on the way through the next `count` tokens, counted from their beginning. The
+// end of all is none of them: the branch itself becomes that state.
+std::vector<std::size_t> AdvanceJob::stops_within(std::size_t count) const {
+  std::vector<std::size_t> stops;
+  for (std::size_t i = states_.size(); i < checkpoints_.size(); ++i) {
+    if (checkpoints_[i] > position_ + count || checkpoints_[i] == tokens_.size()) break;
+    const std::size_t stop = checkpoints_[i] - position_;
+    if (stops.empty() || stops.back() != stop) stops.push_back(stop);
+  }
+  return stops;
+}
+
+// As the state after `position` tokens, as often as it was asked for.
+void AdvanceJob::keep(const StatePtr& state, std::size_t position) {
+  while (states_.size() < checkpoints_.size() && checkpoints_[states_.size()] == position)
+    states_.push_back(state);
 }
 
 ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
@@ -58,7 +86,7 @@ bool ScoreJob::run_chunk() {
     logits_.resize(kScoreRows * workbench_.model.config().vocab_size);
     result_.log_probs.assign(tokens_.size(), std::numeric_limits<float>::quiet_NaN());
     if (branch_->token_count() > 0) {
-      workbench_.executor->logits(*branch_, logits_.data());
+      workbench_.executor->logits(branch_->hidden(), logits_.data());
       keep_scores(1, 0);
     }
   }
@@ -103,12 +131,20 @@ LogProbsJob::LogProbsJob(Workbench& workbench, std::vector<StatePtr> states,
       reply_(std::move(reply)) {}
 
 bool LogProbsJob::run_chunk() {
-  if (result_.size() == states_.size()) return true;
-  std::vector<float> logits(workbench_.model.config().vocab_size);
-  workbench_.executor->logits(*states_[result_.size()], logits.data());
-  const float norm = workbench_.model.kernels().log_sum_exp(logits.size(), logits.data());
-  for (float& logit : logits) logit -= norm;
-  result_.push_back(std::move(logits));
+  const std::size_t vocab = workbench_.model.config().vocab_size;
+  const std::size_t rows = std::min(kScoreRows, states_.size() - result_.size());
+  if (rows == 0) return true;
+  std::vector<const Buffer*> hidden;
+  for (std::size_t i = 0; i < rows; ++i)
+    hidden.push_back(&states_[result_.size() + i]->memory().hidden);
+  std::vector<float> logits(rows * vocab);
+  workbench_.executor->logits(hidden, logits.data());
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::span<const float> row = std::span(logits).subspan(i * vocab, vocab);
+    const float norm = workbench_.model.kernels().log_sum_exp(vocab, row.data());
+    std::vector<float>& log_probs = result_.emplace_back(row.begin(), row.end());
+    for (float& value : log_probs) value -= norm;
+  }
   return result_.size() == states_.size();
 }
 
@@ -159,6 +195,7 @@ void GenerateJob::begin() {
   result_.tokens.reserve(reserved);
   result_.log_probs.reserve(reserved);
   logits_.resize(workbench_.model.config().vocab_size);
+  next_draft_tokens_ = kFirstDraftTokens;
   if (generate_.recall) {
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
                           generate_.max_tokens, logits_.size());
@@ -167,7 +204,7 @@ void GenerateJob::begin() {
 }
 
 void GenerateJob::predict() {
-  workbench_.executor->logits(*branch_, logits_.data());
+  workbench_.executor->logits(branch_->hidden(), logits_.data());
   mix_recalled(logits_);
 }
 
@@ -182,7 +219,7 @@ Tokens GenerateJob::draft() const {
   if (!recollection_ || generate_.sampling.temperature > 0) return {};
   const std::size_t room = generate_.max_tokens - result_.tokens.size();
   if (room < 2 || generate_.recall->draft_tokens == 0) return {};
-  const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, kMostDraftTokens});
+  const std::size_t most = std::min({generate_.recall->draft_tokens, room - 1, next_draft_tokens_});
   Tokens drafted = recollection_->draft(most);
   const auto is_end = [this](std::int32_t token) { return generate_.stops_at(token); };
   drafted.erase(std::find_if(drafted.begin(), drafted.end(), is_end), drafted.end());
@@ -211,6 +248,8 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
     if (sample.token != draft[accepted] || ends) break;
     keep(sample);
   }
+  next_draft_tokens_ = accepted < draft.size() ? kFirstDraftTokens
+                                               : std::min(2 * next_draft_tokens_, kMostDraftTokens);
   if (accepted < draft.size()) {
     branch_.emplace(workbench_.model, *before);
     workbench_.executor->advance(*branch_, std::span(tokens).first(accepted + 1));

@@ -19,7 +19,8 @@ class AdvanceJob : public Job {
   void fail(const Error& error) override { reply_.failed(error); }
 
  private:
-  void keep_checkpoints();
+  std::vector<std::size_t> stops_within(std::size_t count) const;
+  void keep(const StatePtr& state, std::size_t position);
 
   Workbench& workbench_;
   StatePtr state_;  // the input; released once it has been branched
@@ -53,7 +54,7 @@ class ScoreJob : public Job {
   std::size_t recollected_ = 0;  // tokens it was told
 };
 
-// One state a chunk.
+// As many states a chunk as one pass of the head takes.
 class LogProbsJob : public Job {
  public:
   LogProbsJob(Workbench& workbench, std::vector<StatePtr> states, const JobOptions& options,
@@ -99,6 +100,7 @@ class GenerateJob : public Job {
   std::vector<float> logits_;  // [vocab]; with a recollection: log-probabilities of the mixture
   std::vector<float> draft_logits_;  // [draft + 1, vocab]
   std::optional<Recollection> recollection_;
+  std::size_t next_draft_tokens_ = 0;  // at most, up to kMostDraftTokens
 };
 
 }  // namespace stateline::engine

@@ -37,6 +37,16 @@ std::size_t stored_page_bytes(const StateShape& shape) {
          kernels::slot_bytes(shape.key_dim, shape.value_dim);
 }
 
+// A state's last page may hold later tokens of the text that it was read from: they are not stored.
+void clear_unread(std::span<std::byte> page, const State& state) {
+  const StateShape& shape = state.shape();
+  const std::size_t read = state.token_count() % kernels::kPageTokens;
+  if (read == 0) return;
+  const std::size_t slot_bytes = kernels::slot_bytes(shape.key_dim, shape.value_dim);
+  for (std::size_t at = 0; at < page.size(); at += slot_bytes)
+    kernels::clear_slot(page.data() + at, read, shape.key_dim, shape.value_dim);
+}
+
 Header header_of(const State& state) {
   const StateShape& shape = state.shape();
   Header header{{},
@@ -88,8 +98,12 @@ std::vector<std::byte> serialize(const State& state) {
   };
   for (const Buffer* buffer : {&memory.ssm, &memory.conv, &memory.hidden})
     buffer->read(next(buffer->size()));
-  for (const std::shared_ptr<KvPage>& page : memory.pages)
-    state.device()->read_slots(next(page_bytes), page->data(), shape.key_dim, shape.value_dim);
+  std::span<std::byte> stored;
+  for (const std::shared_ptr<KvPage>& page : memory.pages) {
+    stored = next(page_bytes);
+    state.device()->read_slots(stored, page->data(), shape.key_dim, shape.value_dim);
+  }
+  clear_unread(stored, state);
   const std::uint64_t checksum = formats::xxh64(std::span(out).first(out.size() - kChecksumBytes));
   std::memcpy(rest.data(), &checksum, sizeof checksum);
   return out;

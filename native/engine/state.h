@@ -52,7 +52,8 @@ struct Memory {
   Buffer conv;    // [layers, 3, C]
   Buffer hidden;  // [d] last token's residual stream, so that logits need no second run
   std::vector<std::shared_ptr<KvPage>>
-      pages;  // [page_count(tokens)], the first is first_page(tokens)
+      pages;  // [page_count(tokens)], the first is first_page(tokens); what the last one holds of
+              // later positions means nothing
   std::uint64_t tokens = 0;
 
   static Memory zero(const StateShape& shape, const std::shared_ptr<Storage>& storage);
@@ -82,5 +83,7 @@ class State {
   StateShape shape_;
   Memory memory_;
 };
+
+using StatePtr = std::shared_ptr<const State>;
 
 }  // namespace stateline::engine

@@ -1,6 +1,7 @@
 // Attention mode of a mixer head: softmax attention with the decays as a mask, over a paged cache.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +46,16 @@ inline void write_slot(std::byte* slot, size_t token, size_t K, size_t V, const 
   view.log_dt[token] = log_dt;
   for (size_t i = 0; i < K; ++i) view.k[i * kPageTokens + token] = k[i];
   for (size_t i = 0; i < V; ++i) view.v[token * V + i] = v[i];
+}
+
+// Zeroes what a slot holds of the tokens from `first` (0..32) on.
+inline void clear_slot(std::byte* slot, size_t first, size_t K, size_t V) {
+  const SlotView view = slot_view(slot, K);
+  std::fill(view.cumulative + first, view.cumulative + kPageTokens, 0.0);
+  std::fill(view.log_dt + first, view.log_dt + kPageTokens, 0.0f);
+  for (size_t i = 0; i < K; ++i)
+    std::fill(view.k + i * kPageTokens + first, view.k + (i + 1) * kPageTokens, 0.0f);
+  std::fill(view.v + first * V, view.v + kPageTokens * V, 0.0f);
 }
 
 // The cached last position of a slot's head, to continue `cumulative` from.

@@ -3,6 +3,9 @@
 //   dot_weights(w)     kDotBytes weights, [rows][4]
 //   dot(sum, w, x)     adds the products with the four activations at x
 //   dot_store(sum, s)  the finished sums, one per row
+//   dot_start(row_sum) what the sums begin with, given those of the rows' weights: zero, or less
+//   what
+//                      the flip adds
 //   kDotFlip           xor-ed into the activations (0x80 makes them unsigned, + 128)
 //   kDotRows, kDotPanels  the tile of tokens by panels that fits the registers
 #pragma once
@@ -26,9 +29,12 @@ namespace stateline::kernels::STATELINE_LEVEL {
 using Dot = STATELINE_INT32_LANES(__v16si, __m512i);
 using DotWeights = __m512i;
 constexpr size_t kDotBytes = 64, kDotParts = 1, kDotRows = 12, kDotPanels = 2;
-constexpr uint32_t kDotFlip = 0x80;  // vpdpbusd multiplies unsigned by signed
+constexpr uint32_t kDotFlip = 0x80;  // vpdpbusd multiplies unsigned by signed; 2^7, see dot_start
 
-STATELINE_INLINE Dot dot_zero() { return (Dot)_mm512_setzero_si512(); }
+STATELINE_INLINE Dot dot_start(const int32_t* row_sum) {
+  const __m512i flipped = _mm512_slli_epi32(_mm512_loadu_si512(row_sum), 7);
+  return (Dot)_mm512_sub_epi32(_mm512_setzero_si512(), flipped);
+}
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return _mm512_loadu_si512(w); }
 STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   int32_t four;
@@ -44,7 +50,10 @@ using DotWeights = __m256i;
 constexpr size_t kDotBytes = 32, kDotParts = 2, kDotRows = 6, kDotPanels = 1;
 constexpr uint32_t kDotFlip = 0x80;
 
-STATELINE_INLINE Dot dot_zero() { return (Dot)_mm256_setzero_si256(); }
+STATELINE_INLINE Dot dot_start(const int32_t* row_sum) {
+  const __m256i sums = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row_sum));
+  return (Dot)_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(sums, 7));
+}
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
 }
@@ -69,7 +78,7 @@ struct DotWeights {
 constexpr size_t kDotBytes = 32, kDotParts = 2, kDotRows = 4, kDotPanels = 1;
 constexpr uint32_t kDotFlip = 0;
 
-STATELINE_INLINE Dot dot_zero() { return _mm256_setzero_si256(); }
+STATELINE_INLINE Dot dot_start(const int32_t*) { return _mm256_setzero_si256(); }
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) {
   const __m256i weights = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
   return {weights, _mm256_abs_epi8(weights)};
@@ -92,7 +101,7 @@ using DotWeights = int8x16_t;
 constexpr size_t kDotBytes = 16, kDotParts = 4, kDotRows = 4, kDotPanels = 1;
 constexpr uint32_t kDotFlip = 0;
 
-STATELINE_INLINE Dot dot_zero() { return vdupq_n_s32(0); }
+STATELINE_INLINE Dot dot_start(const int32_t*) { return vdupq_n_s32(0); }
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return vld1q_s8(w); }
 STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   int32_t four;
@@ -115,7 +124,7 @@ struct DotWeights {
 constexpr size_t kDotBytes = 16, kDotParts = 4, kDotRows = 2, kDotPanels = 1;
 constexpr uint32_t kDotFlip = 0;
 
-STATELINE_INLINE Dot dot_zero() { return {}; }
+STATELINE_INLINE Dot dot_start(const int32_t*) { return {}; }
 STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return {w}; }
 STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   for (size_t row = 0; row < 4; ++row) {
@@ -128,5 +137,13 @@ STATELINE_INLINE void dot_store(Dot sum, int32_t* out) {
 }
 
 #endif
+
+STATELINE_INLINE void prefetch(const int8_t* place) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  (void)place;
+#else
+  __builtin_prefetch(place);
+#endif
+}
 
 }  // namespace stateline::kernels::STATELINE_LEVEL

@@ -83,13 +83,20 @@ class Int8Product {
   STATELINE_INLINE void tile(size_t t, size_t panel) const {
     Dot sums[R][P * kDotParts];
     STATELINE_UNROLL
-    for (size_t r = 0; r < R; ++r) {
+    for (size_t j = 0; j < P * kDotParts; ++j) {
+      const Dot start = dot_start(W_.row_sum() + panel * kPanelRows + j * kDotBytes / 4);
       STATELINE_UNROLL
-      for (size_t j = 0; j < P * kDotParts; ++j) sums[r][j] = dot_zero();
+      for (size_t r = 0; r < R; ++r) sums[r][j] = start;
     }
     const int8_t* x = x_ + t * k_;
     const int8_t* w = w_ + panel * panel_bytes_;
     for (size_t k = 0; k < k_; k += 4) {
+      // The next panels. One of 256 columns is a page, where the processor's own prefetching ends:
+      // few rows would wait at each panel's beginning.
+      if (t == 0) {
+        STATELINE_UNROLL
+        for (size_t p = 0; p < P; ++p) prefetch(w + (P + p) * panel_bytes_ + k * kPanelRows);
+      }
       DotWeights weights[P * kDotParts];
       STATELINE_UNROLL
       for (size_t j = 0; j < P * kDotParts; ++j) {
@@ -116,10 +123,6 @@ class Int8Product {
     STATELINE_UNROLL
     for (size_t j = 0; j < kDotParts; ++j) dot_store(parts[j], sums + j * kDotBytes / 4);
     const size_t n = panel * kPanelRows, rows = smaller(kPanelRows, W_.rows() - n);
-    if constexpr (kDotFlip != 0) {
-      for (size_t i = 0; i < kPanelRows; ++i)
-        sums[i] -= static_cast<int32_t>(kDotFlip) * W_.row_sum()[n + i];
-    }
     for_vectors(rows, [&](size_t i, size_t count) {
       const Vec out = from_int32(sums + i) * splat(scale_[row]) * load(W_.scale() + n + i);
       store_up_to(y_ + row * ldy_ + n + i, out, count);

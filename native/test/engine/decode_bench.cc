@@ -60,7 +60,7 @@ Speed measure(const engine::Model& model, std::size_t state_heads, unsigned thre
     engine::Sampler sampler({}, model);
     begin = Clock::now();
     for (std::size_t n = 0; n < kDecodedTokens; ++n) {
-      workbench.executor->logits(branch, logits.data());
+      workbench.executor->logits(branch.hidden(), logits.data());
       const engine::Sample sample = sampler.sample(logits);
       workbench.executor->advance(branch, std::span(&sample.token, 1));
     }

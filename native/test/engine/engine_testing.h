@@ -80,7 +80,7 @@ inline std::span<const float> floats(const engine::Buffer& buffer) {
 }
 
 // The greatest relative error among a state's parts; pages are compared slot by slot as floats, the
-// decays (doubles) apart, since they grow with the text.
+// decays (doubles) apart, since they grow with the text, and only as far as the text goes.
 inline double state_error(const State& a, const State& b) {
   REQUIRE(a.token_count() == b.token_count());
   REQUIRE(a.shape() == b.shape());
@@ -89,18 +89,24 @@ inline double state_error(const State& a, const State& b) {
   if (a.memory().ssm.size() > 0)
     worst = std::max(worst, relative_error(floats(a.memory().ssm), floats(b.memory().ssm)));
   worst = std::max(worst, relative_error(floats(a.memory().conv), floats(b.memory().conv)));
-  const std::size_t slot_bytes = a.shape().slot_bytes, tokens = kernels::kPageTokens;
+  const std::size_t K = a.shape().key_dim, V = a.shape().value_dim, tokens = kernels::kPageTokens;
   for (std::size_t p = 0; p < a.memory().pages.size(); ++p) {
-    for (std::size_t at = 0; at < a.shape().page_bytes(); at += slot_bytes) {
-      const std::byte* x = a.memory().pages[p]->data() + at;
-      const std::byte* y = b.memory().pages[p]->data() + at;
-      const auto doubles = [&](const std::byte* slot) {
-        return std::span(reinterpret_cast<const double*>(slot), tokens);
+    const std::size_t over = a.token_count() % tokens;
+    const std::size_t read = p + 1 < a.memory().pages.size() || over == 0 ? tokens : over;
+    for (std::size_t at = 0; at < a.shape().page_bytes(); at += a.shape().slot_bytes) {
+      const auto slot = [&](const State& state) {
+        const std::byte* begin = state.memory().pages[p]->data() + at;
+        std::vector<std::byte> bytes(begin, begin + kernels::slot_bytes(K, V));
+        kernels::clear_slot(bytes.data(), read, K, V);
+        return bytes;
       };
-      const auto rest = [&](const std::byte* slot) {
-        const std::size_t from = tokens * sizeof(double);
-        return std::span(reinterpret_cast<const float*>(slot + from),
-                         tokens * (1 + a.shape().key_dim + a.shape().value_dim));
+      const std::vector<std::byte> x = slot(a), y = slot(b);
+      const auto doubles = [&](const std::vector<std::byte>& bytes) {
+        return std::span(reinterpret_cast<const double*>(bytes.data()), tokens);
+      };
+      const auto rest = [&](const std::vector<std::byte>& bytes) {
+        return std::span(reinterpret_cast<const float*>(doubles(bytes).data() + tokens),
+                         tokens * (1 + K + V));
       };
       worst = std::max(
           {worst, relative_error(doubles(x), doubles(y)), relative_error(rest(x), rest(y))});

@@ -93,7 +93,7 @@ void read_state(std::span<const std::byte> bytes) {
   const std::int32_t token = 1;
   executor->advance(branch, std::span(&token, 1));
   std::vector<float> logits(model->config().vocab_size);
-  executor->logits(branch, logits.data());
+  executor->logits(branch.hidden(), logits.data());
 }
 
 }  // namespace stateline::fuzz

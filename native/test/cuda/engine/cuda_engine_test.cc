@@ -43,7 +43,7 @@ Predictions predict(const Model& model, const StatePtr& from, const Tokens& toke
   executor->advance(branch, tokens, Wanted::kAll);
   Predictions out{std::vector<float>(tokens.size() * vocab), std::vector<float>(vocab)};
   executor->logits_of_rows(0, tokens.size(), out.rows.data());
-  executor->logits(*branch.freeze(), out.last.data());
+  executor->logits(branch.freeze()->memory().hidden, out.last.data());
   return out;
 }
 
