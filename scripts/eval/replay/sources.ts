@@ -43,8 +43,6 @@ export function versionsOf(split: Split, only: string, say: (text: string) => vo
     .flatMap((one) => {
       const folder = join(REPLAY_CACHE, "sources", `${one.registry}__${one.name.replaceAll("/", "+")}`);
       const [from, to] = [join(folder, one.from), join(folder, one.to)];
-      if (one.registry === "git")
-        for (const which of ["from", "to"] as const) checkOut(one[which], join(folder, one[which]));
       if (existsSync(from) && existsSync(to)) return [{ name: bareName(one.name), from, to }];
       say(
         `${one.name} is not there and is left out: fetch it with .cache/venv/bin/python model/data/versions.py.`,
@@ -56,24 +54,6 @@ export function versionsOf(split: Split, only: string, say: (text: string) => vo
 /** As a person would call the folder. */
 function bareName(name: string): string {
   return basename(name).replace(/^(librust|golang)-|-dev$/g, "");
-}
-
-/** Of this project's own history; nothing where the commit is not there, as in a shallow copy. */
-function checkOut(commit: string, folder: string): void {
-  if (existsSync(folder)) return;
-  const archive = spawnSync(
-    "git",
-    ["archive", commit, "--", "server", "extension", "protocol", "scripts", "native", "test", "docs"],
-    {
-      cwd: ROOT,
-      maxBuffer: 1 << 30,
-    },
-  );
-  if (archive.status !== 0) return;
-  const beside = `${folder}.new`;
-  mkdirSync(beside, { recursive: true });
-  spawnSync("tar", ["-x", "-C", beside], { input: archive.stdout });
-  renameSync(beside, folder);
 }
 
 /** The older version as a repository of Git, always at the same path and with the same times: its state on disk fits again. */
