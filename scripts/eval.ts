@@ -8,7 +8,8 @@ import { describeCommit } from "./bench/commit.ts";
 import type { Options } from "./eval/parts/options.ts";
 import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
-import { REPLAY_CACHE, SPLITS, type Split } from "./eval/replay/sources.ts";
+import { SPEEDS } from "./eval/replay/pauses.ts";
+import { REPLAY_CACHE, SPLITS } from "./eval/replay/sources.ts";
 import { writeReport } from "./eval/report/report.ts";
 
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
@@ -35,6 +36,9 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --edits LIST       replay: development (default) or report; only the report's are written to docs/evaluation
   --keys N           replay: keys of each repository, as typed without help (default 2500)
   --seed N           replay: which edits, and the pauses between keys (default 1)
+  --by NAME,NAME     replay: what answers (default server), also nothing, words, ngram
+  --speed SPEED      replay: fast (default), where each key waits for its answer; human: pauses, wrong keys, undo, cancelled requests
+  --saving WHEN      replay at human speed: automatic (default), a second after the last key; finished, once a file
   --server FILE      replay: another server.cjs, with its package beside it
   --log FILE         replay: a line of JSON about each text that was shown
   --out FOLDER       instead of docs/evaluation; the model card is then left as it is
@@ -42,6 +46,7 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
 `;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SAVINGS = ["automatic", "finished"] as const;
 const USUAL = ["bits", "lines", "needles", "ngram", "pytorch"];
 
 const { values, positionals } = parseArgs({
@@ -57,6 +62,9 @@ const { values, positionals } = parseArgs({
     edits: { type: "string", default: "development" },
     keys: { type: "string", default: "2500" },
     seed: { type: "string", default: "1" },
+    by: { type: "string", default: "server" },
+    speed: { type: "string", default: "fast" },
+    saving: { type: "string", default: "automatic" },
     server: { type: "string" },
     log: { type: "string" },
     out: { type: "string" },
@@ -72,7 +80,7 @@ async function evaluate(): Promise<void> {
   const unknown = parts.find((name) => !(name in PARTS) && name !== "report" && name !== "pictures");
   if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
   // What is found on the development's edits is nobody's result.
-  const isTrial = parts.every((name) => name === "replay") && splitNamed(values.edits) === "development";
+  const isTrial = parts.every((name) => name === "replay") && values.edits === "development";
   const folder = values.out ?? (isTrial ? REPLAY_CACHE : join(ROOT, "docs", "evaluation"));
   mkdirSync(folder, { recursive: true });
   for (const name of parts) {
@@ -97,7 +105,10 @@ async function record(name: string, folder: string, run: (options: Options) => P
     contextTokens: values.context === undefined ? undefined : Number(values.context),
     only: values.only,
     replay: {
-      split: splitNamed(values.edits),
+      split: oneOf(SPLITS, values.edits, "list of edits"),
+      by: values.by.split(","),
+      speed: oneOf(SPEEDS, values.speed, "speed"),
+      savesItself: oneOf(SAVINGS, values.saving, "way of saving") === "automatic",
       keys: Number(values.keys),
       seed: Number(values.seed),
       server: values.server,
@@ -119,10 +130,10 @@ async function record(name: string, folder: string, run: (options: Options) => P
   process.stdout.write(`${name}: ${path}, ${written.seconds} s\n`);
 }
 
-function splitNamed(name: string): Split {
-  const split = SPLITS.find((one) => one === name);
-  if (!split) throw new Error(`There is no list of edits "${name}"; see ./dev eval --help.`);
-  return split;
+function oneOf<Name extends string>(names: readonly Name[], given: string, what: string): Name {
+  const name = names.find((one) => one === given);
+  if (!name) throw new Error(`There is no ${what} "${given}"; see ./dev eval --help.`);
+  return name;
 }
 
 /** Six significant digits are more than any figure here has. */

@@ -2,19 +2,32 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
+  CancellationTokenSource,
   createMessageConnection,
   type MessageConnection,
+  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-jsonrpc/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import {
   type CompletionFigures,
+  CURSOR_RESTS_NOTIFICATION,
   LAST_COMPLETION_REQUEST,
   STATUS_CHANGED_NOTIFICATION,
   type Status,
@@ -22,6 +35,7 @@ import {
 import type { Answerer, Asked, BeginAnswering, TextChange, TypedDocument, Usage } from "./answerer.ts";
 import { usageOf } from "./process.ts";
 
+const INLINE_COMPLETION = "textDocument/inlineCompletion";
 /** InlineCompletionTriggerKind of LSP 3.18. */
 const AUTOMATIC = 2;
 
@@ -153,17 +167,12 @@ export class RunningServer implements Answerer {
     });
   }
 
-  async ask({ path }: TypedDocument, cursor: number): Promise<Asked> {
+  async ask({ path }: TypedDocument, cursor: number, signal?: AbortSignal): Promise<Asked | undefined> {
     const document = this.#documentAt(path);
     const askedMs = performance.now();
-    const items: readonly Item[] | null = await this.#connection.sendRequest(
-      "textDocument/inlineCompletion",
-      {
-        textDocument: { uri: document.uri },
-        position: document.positionAt(cursor),
-        context: { triggerKind: AUTOMATIC },
-      },
-    );
+    const place = { textDocument: { uri: document.uri }, position: document.positionAt(cursor) };
+    const items = await this.#complete(place, signal);
+    if (signal?.aborted) return undefined;
     const ms = performance.now() - askedMs;
     const figures: CompletionFigures | null = await this.#connection.sendRequest(
       LAST_COMPLETION_REQUEST.method,
@@ -182,6 +191,23 @@ export class RunningServer implements Answerer {
     };
   }
 
+  async rest({ path }: TypedDocument, cursor: number): Promise<void> {
+    const document = this.#documentAt(path);
+    await this.#connection.sendNotification(CURSOR_RESTS_NOTIFICATION.method, {
+      textDocument: { uri: document.uri },
+      position: document.positionAt(cursor),
+    });
+  }
+
+  async save({ path, text }: TypedDocument): Promise<void> {
+    const target = join(this.#folder, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
+    await this.#connection.sendNotification("textDocument/didSave", {
+      textDocument: { uri: this.#uriOf(path) },
+    });
+  }
+
   usage(): Usage {
     const { cpuSeconds, residentBytes } = usageOf(this.#process.pid);
     const begun = this.#begun.cpuSeconds;
@@ -198,6 +224,23 @@ export class RunningServer implements Answerer {
     await exited;
     this.#connection.dispose();
     this.#onClosed();
+  }
+
+  /** Null also for a question that was taken back. */
+  async #complete(place: object, signal: AbortSignal | undefined): Promise<readonly Item[] | null> {
+    const source = new CancellationTokenSource();
+    const cancel = () => source.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const params = { ...place, context: { triggerKind: AUTOMATIC } };
+      return await this.#connection.sendRequest(INLINE_COMPLETION, params, source.token);
+    } catch (cause) {
+      if (signal?.aborted && cause instanceof ResponseError) return null;
+      throw cause;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      source.dispose();
+    }
   }
 
   /** Resolves when the server says that it has read the repository; rejects when it says that it cannot, or ends. */

@@ -1,15 +1,6 @@
 /** The repositories whose edits are replayed: two versions of each on disk, by the list of packages. */
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-} from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -56,10 +47,9 @@ function bareName(name: string): string {
   return basename(name).replace(/^(librust|golang)-|-dev$/g, "");
 }
 
-/** The older version as a repository of Git, always at the same path and with the same times: its state on disk fits again. */
+/** The older version as a new repository of Git, always at the same path and with the same times: its state on disk fits again. */
 export function workingCopy({ name, from }: Versions, parent: string): string {
   const folder = join(parent, name);
-  if (existsSync(folder)) return folder;
   const beside = `${folder}.new`;
   rmSync(beside, { recursive: true, force: true });
   cpSync(from, beside, { recursive: true });
@@ -68,6 +58,7 @@ export function workingCopy({ name, from }: Versions, parent: string): string {
   }
   const { status, stderr } = spawnSync("git", ["init", "--quiet"], { cwd: beside, encoding: "utf8" });
   if (status !== 0) throw new Error(`git init in ${beside}: ${stderr}`);
+  rmSync(folder, { recursive: true, force: true });
   renameSync(beside, folder);
   return folder;
 }
