@@ -6,9 +6,11 @@ import type { Answer, AnswerFigures, Offered } from "../answers.ts";
 import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";
 import type { NeedleFigures } from "../needles.ts";
+import type { ReplayRun } from "../parts/replay.ts";
 import type { OnDisk } from "../places.ts";
 import type { PositionFigures } from "../positions.ts";
 import type { Condition } from "../reading.ts";
+import type { Speed } from "../replay/pauses.ts";
 import type { Smollm2Answers } from "../smollm2.ts";
 
 export interface Recorded {
@@ -64,6 +66,13 @@ export interface PytorchResults extends Recorded {
   }[];
 }
 
+export interface ReplayResults extends Recorded {
+  readonly keysEach: number;
+  readonly speed: Speed;
+  readonly savesItself?: boolean;
+  readonly results: readonly ReplayRun[];
+}
+
 export interface Smollm2Results extends Recorded, Smollm2Answers {}
 
 /** By the name of the part; those that were measured. */
@@ -74,4 +83,5 @@ export interface Results {
   readonly ngram?: NgramResults;
   readonly smollm2?: Smollm2Results;
   readonly pytorch?: PytorchResults;
+  readonly replay?: ReplayResults;
 }
