@@ -8,9 +8,9 @@ import { editsOf } from "../replay/edits.ts";
 import { byKind, byLanguage, type ReplayFigures, replayFigures } from "../replay/figures.ts";
 import { hashOfFolder, Kept } from "../replay/kept.ts";
 import { fastPace, humanPace } from "../replay/pauses.ts";
-import { answersOfServer, buildHash } from "../replay/server.ts";
 import { type EditRecord, replay as replayEdits } from "../replay/session.ts";
 import { REPLAY_CACHE, type Versions, versionsOf, workingCopy } from "../replay/sources.ts";
+import { answersOfServer, buildHash } from "../replay/states.ts";
 import type { Options, ReplayOptions } from "./options.ts";
 
 const BUNDLED_SERVER = fileURLToPath(new URL("../../../dist/server.cjs", import.meta.url));
@@ -87,7 +87,7 @@ async function runOf(
 
 async function answererNamed(by: string, path: string, settings: object): Promise<BeginAnswering> {
   if (by === "server") {
-    return answersOfServer({ path, settings: { ...settings }, statesFolder: join(REPLAY_CACHE, "states") });
+    return answersOfServer({ path, settings: { ...settings } }, join(REPLAY_CACHE, "states"));
   }
   const baseline = BASELINES[by];
   if (!baseline) throw new Error(`Nothing answers by the name of "${by}"; see ./dev eval --help.`);

@@ -1,19 +1,7 @@
 /** The real server, as an editor runs it: a process that is spoken to over LSP. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
@@ -32,9 +20,11 @@ import {
   STATUS_CHANGED_NOTIFICATION,
   type Status,
 } from "../../../protocol/messages.ts";
-import type { Answerer, Asked, BeginAnswering, TextChange, TypedDocument, Usage } from "./answerer.ts";
+import type { Answerer, Asked, TextChange, TypedDocument, Usage } from "./answerer.ts";
 import { usageOf } from "./process.ts";
 
+/** FileChangeType of LSP. */
+const FILE_CHANGED = 2;
 const INLINE_COMPLETION = "textDocument/inlineCompletion";
 /** InlineCompletionTriggerKind of LSP 3.18. */
 const AUTOMATIC = 2;
@@ -43,52 +33,6 @@ export interface ServerOptions {
   /** server.cjs, beside the rest of its package. */
   readonly path: string;
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Where the states of repositories that were read are kept. */
-  readonly statesFolder: string;
-}
-
-/** Reads each repository once for a build of the server; later ones begin with a copy of the state on disk. */
-export function answersOfServer(options: ServerOptions): BeginAnswering {
-  const build = buildHash(options.path);
-  return async (folder) => {
-    const kept = join(options.statesFolder, build, basename(folder));
-    if (!existsSync(kept)) {
-      const beside = mkdtempSync(join(tmpdir(), "stateline-replay-"));
-      const first = await RunningServer.begin(options, folder, beside);
-      await first.close();
-      cpSync(beside, `${kept}.new`, { recursive: true });
-      renameSync(`${kept}.new`, kept);
-      rmSync(beside, { recursive: true });
-    }
-    const storage = mkdtempSync(join(tmpdir(), "stateline-replay-"));
-    cpSync(kept, storage, { recursive: true });
-    return await RunningServer.begin(options, folder, storage, () =>
-      rmSync(storage, { recursive: true, force: true }),
-    );
-  };
-}
-
-/** Of all that decides what a server reads and how: its code, the addon and the weights. */
-export function buildHash(path: string): string {
-  const dist = dirname(path);
-  const hash = createHash("sha256");
-  const code = readdirSync(dist)
-    .filter((name) => /^server.*\.cjs$/.test(name))
-    .sort();
-  const weights = join(dist, "..", "model", "weights");
-  const others = [join(dist, "native", "stateline.node"), ...filesIn(weights)];
-  for (const file of [...code.map((name) => join(dist, name)), ...others]) {
-    if (existsSync(file)) hash.update(basename(file)).update(readFileSync(file));
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-function filesIn(folder: string): string[] {
-  return existsSync(folder)
-    ? readdirSync(folder)
-        .sort()
-        .map((name) => join(folder, name))
-    : [];
 }
 
 interface Item {
@@ -120,6 +64,7 @@ export class RunningServer implements Answerer {
       new StreamMessageReader(server.stdout),
       new StreamMessageWriter(server.stdin),
     );
+    server.once("exit", () => this.#connection.dispose());
   }
 
   /** Resolves when the repository is read. */
@@ -129,8 +74,23 @@ export class RunningServer implements Answerer {
     storagePath: string,
     onClosed: () => void = () => undefined,
   ): Promise<RunningServer> {
+    const { server, read } = await RunningServer.start(options, folder, storagePath, onClosed);
+    await read;
+    server.#begun = usageOf(server.#process.pid);
+    return server;
+  }
+
+  /** Resolves when the server speaks; it reads the repository meanwhile. */
+  static async start(
+    options: ServerOptions,
+    folder: string,
+    storagePath: string,
+    onClosed: () => void = () => undefined,
+  ): Promise<{ server: RunningServer; read: Promise<void> }> {
     const server = new RunningServer(options, folder, onClosed);
     const read = server.#listen(options.settings);
+    // Whoever does not wait for it hears of an end by the next question.
+    read.catch(() => undefined);
     await server.#connection.sendRequest("initialize", {
       processId: process.pid,
       rootUri: null,
@@ -142,9 +102,7 @@ export class RunningServer implements Answerer {
       initializationOptions: { storagePath, settings: options.settings },
     });
     await server.#connection.sendNotification("initialized", {});
-    await read;
-    server.#begun = usageOf(server.#process.pid);
-    return server;
+    return { server, read };
   }
 
   async open(document: TypedDocument): Promise<void> {
@@ -174,9 +132,7 @@ export class RunningServer implements Answerer {
     const items = await this.#complete(place, signal);
     if (signal?.aborted) return undefined;
     const ms = performance.now() - askedMs;
-    const figures: CompletionFigures | null = await this.#connection.sendRequest(
-      LAST_COMPLETION_REQUEST.method,
-    );
+    const figures = await this.figures();
     const [first] = items ?? [];
     const shown = first && {
       text: first.insertText,
@@ -189,6 +145,32 @@ export class RunningServer implements Answerer {
       isCached: shown !== undefined && figures?.tokensDecoded === 0,
       nothing: figures?.nothing,
     };
+  }
+
+  /** Of the last completion; null while no model serves. */
+  async figures(): Promise<CompletionFigures | null> {
+    return await this.#connection.sendRequest(LAST_COMPLETION_REQUEST.method);
+  }
+
+  async closeDocument(path: string): Promise<void> {
+    this.#documents.delete(path);
+    await this.#connection.sendNotification("textDocument/didClose", {
+      textDocument: { uri: this.#uriOf(path) },
+    });
+  }
+
+  /** As file watchers tell after a branch was switched. */
+  async filesChanged(paths: readonly string[]): Promise<void> {
+    await this.#connection.sendNotification("workspace/didChangeWatchedFiles", {
+      changes: paths.map((path) => ({ uri: this.#uriOf(path), type: FILE_CHANGED })),
+    });
+  }
+
+  /** At once, as a crash ends it. Questions that wait are rejected. */
+  async kill(): Promise<void> {
+    const exited = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await exited;
   }
 
   async rest({ path }: TypedDocument, cursor: number): Promise<void> {
