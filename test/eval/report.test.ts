@@ -6,6 +6,7 @@ import { answerFigures, offeredFigures } from "../../scripts/eval/answers.ts";
 import { byLanguage, replayFigures } from "../../scripts/eval/replay/figures.ts";
 import { code } from "../../scripts/eval/report/format.ts";
 import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
+import { soakFigures } from "../../scripts/soak/figures.ts";
 
 const RECORDED = {
   command: "./dev eval lines",
@@ -114,6 +115,19 @@ test("edits that were replayed have a row for what answered, and Stateline's by 
   assert.match(text, /\| Rust \| 1 \| 60\.0 %/);
   assert.match(text, /25\.0 % of requests are cancelled/);
   assert.doesNotMatch(text, /NaN|undefined|null/);
+});
+
+test("a long session is told with what it did not keep", () => {
+  const counts = {
+    ...{ keys: 50_000, requests: 31_000, cancelled: 1500, twins: 300, switches: 6, faults: ["wrong"] },
+    ...{ recoveriesMs: [900, 1100], residentMiB: [200, 204] },
+  };
+  const text = resultsOf({ soak: { ...RECORDED, modules: 2000, counts, ...soakFigures(counts) } });
+  assert.match(text, /### A long session/);
+  assert.match(text, /50,000 keys of replayed edits, 31,000 requests/);
+  assert.match(text, /2 kills; .* 1100 at most \(2,000 allowed\)/);
+  assert.match(text, /200 MiB in its first half, 204 in its second \(2\.0 %, 5 % allowed\)/);
+  assert.match(text, /Not kept: 1 wrong texts were shown, the first: wrong\./);
 });
 
 test("code in a table keeps its pipes and backticks", () => {

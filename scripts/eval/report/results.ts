@@ -2,6 +2,7 @@
 
 import type { Machine } from "../../../protocol/benchmark.ts";
 import type { ModelInfo } from "../../../server/engine/engine.ts";
+import type { SoakCounts, SoakFigures } from "../../soak/figures.ts";
 import type { Answer, AnswerFigures, Offered } from "../answers.ts";
 import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";
@@ -73,6 +74,11 @@ export interface ReplayResults extends Recorded {
   readonly results: readonly ReplayRun[];
 }
 
+export interface SoakResults extends Recorded, SoakFigures {
+  readonly modules: number;
+  readonly counts: Omit<SoakCounts, "residentMiB">;
+}
+
 export interface Smollm2Results extends Recorded, Smollm2Answers {}
 
 /** By the name of the part; those that were measured. */
@@ -84,4 +90,5 @@ export interface Results {
   readonly smollm2?: Smollm2Results;
   readonly pytorch?: PytorchResults;
   readonly replay?: ReplayResults;
+  readonly soak?: SoakResults;
 }
