@@ -20,6 +20,7 @@ Usage: ./dev eval [PART ...] [options]
   needles            numbers asked for long after they were read
   ngram              the n-gram baseline: bits and lines
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
+  peer               Qwen2.5-Coder-0.5B filling in lines, at SmolLM2's places; an hour, goes on where it was ended
   pytorch            the same bits from PyTorch, beside the engine's
   replay             edits of other people typed key by key through the real server: keys saved
   pictures           draws docs/images from docs/evaluation
@@ -36,7 +37,7 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --edits LIST       replay: development (default) or report; only the report's are written to docs/evaluation
   --keys N           replay: keys of each repository, as typed without help (default 2500)
   --seed N           replay: which edits, and the pauses between keys (default 1)
-  --by NAME,NAME     replay: what answers (default server), also nothing, words, ngram
+  --by NAME,NAME     replay: what answers (default server), also nothing, words, ngram, peer (seconds a key)
   --speed SPEED      replay: fast (default), where each key waits for its answer; human: pauses, wrong keys, undo, cancelled requests
   --saving WHEN      replay at human speed: automatic (default), a second after the last key; finished, once a file
   --server FILE      replay: another server.cjs, with its package beside it

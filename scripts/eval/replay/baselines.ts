@@ -1,11 +1,13 @@
-/** What answers in place of the server, to compare: the file's own words, and the nested n-gram. */
+/** What answers in place of the server, to compare: the file's own words, the nested n-gram, a model that fills in. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { chooseThreads } from "../../../server/engine/threads.ts";
 import { EMBEDDED_MODEL_PATH } from "../../../server/installation.ts";
 import { tokenizerOf } from "../cases.ts";
 import { trainingRepositories } from "../corpus.ts";
 import { languageOf } from "../languages.ts";
 import { completeLine, countsOf, fitNgrams } from "../ngramBaseline.ts";
+import { Peer } from "../peer/model.ts";
 import type { BeginAnswering } from "./answerer.ts";
 import { answersOf } from "./inProcess.ts";
 
@@ -28,6 +30,7 @@ export const BASELINES: Readonly<Record<string, () => Promise<BeginAnswering>>> 
       ),
     ),
   ngram: answersOfNgrams,
+  peer: answersOfPeer,
 };
 
 /** The rest of the file's most frequent word that begins as the one at the cursor, the longest of several. */
@@ -53,6 +56,16 @@ async function answersOfNgrams(): Promise<BeginAnswering> {
       return before === "" ? "" : completeLine(baseline, repository, { before, after }, LEAST_PROBABILITY);
     };
   });
+}
+
+/** It shows whatever it writes, as editors show it. */
+async function answersOfPeer(): Promise<BeginAnswering> {
+  const peer = await Peer.load(chooseThreads(0));
+  return answersOf(
+    () =>
+      ({ text }, cursor) =>
+        peer.restOfLine({ before: text.slice(0, cursor), after: text.slice(cursor) }),
+  );
 }
 
 function sourcesBelow(folder: string) {

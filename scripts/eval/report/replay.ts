@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<string, string>> = {
   nothing: "nothing",
   words: "the file's own words",
   ngram: "nested n-gram",
+  peer: "Qwen2.5-Coder-0.5B",
 };
 
 export function replayText({ results, keysEach, speed, savesItself }: ReplayResults): string {

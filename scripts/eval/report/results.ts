@@ -79,6 +79,11 @@ export interface SoakResults extends Recorded, SoakFigures {
   readonly counts: Omit<SoakCounts, "residentMiB">;
 }
 
+export interface PeerResults extends Recorded {
+  readonly figures: readonly AnswerFigures[];
+  readonly answers: readonly Answer[];
+}
+
 export interface Smollm2Results extends Recorded, Smollm2Answers {}
 
 /** By the name of the part; those that were measured. */
@@ -88,6 +93,7 @@ export interface Results {
   readonly needles?: NeedleResults;
   readonly ngram?: NgramResults;
   readonly smollm2?: Smollm2Results;
+  readonly peer?: PeerResults;
   readonly pytorch?: PytorchResults;
   readonly replay?: ReplayResults;
   readonly soak?: SoakResults;
