@@ -30,7 +30,7 @@ grew by more than five per cent over the second half.
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SERVER = join(ROOT, "dist", "server.cjs");
 /** Of the development's list; small enough to be read in a minute. */
-const PACKAGES = ["typer", "fsspec", "nodemailer", "memberlist"];
+const PACKAGES = ["typer", "fsspec", "nodemailer", "github-hashicorp-memberlist"];
 const MODULES = 2000;
 const KEYS_A_ROUND = 2500;
 const SWITCHES = 6;
@@ -75,6 +75,7 @@ async function soak(keys: number, seed: number): Promise<void> {
 
 async function session(keys: number, seed: number): Promise<SoakCounts> {
   const packages = versionsOf("development", "", say).filter(({ name }) => PACKAGES.includes(name));
+  if (packages.length < PACKAGES.length) throw new Error("Without these packages there is nothing to type.");
   const repository = SoakRepository.create(join(REPLAY_CACHE, "soak"), packages, MODULES);
   const storage = mkdtempSync(join(tmpdir(), "stateline-soak-"));
   const options = { path: SERVER, settings: { triggerDelayMs: 1 } };

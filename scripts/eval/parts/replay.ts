@@ -136,6 +136,7 @@ function sentence(figures: ReplayFigures): string {
   const { charactersAnAcceptance, singleCharacterShare, cancelledShare, waitMs, cpuSecondsPer1000Keys } =
     figures;
   const percent = ({ value }: { value: number }) => `${(100 * value).toFixed(1)} %`;
+  if (figures.shown === 0) return `${name}: ${keys} keys, nothing was shown`;
   return [
     `${name}: ${keys} keys, ${percent(keysSaved)} saved`,
     `+ ${percent(keysSavedByWords)} by words`,
