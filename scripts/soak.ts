@@ -11,7 +11,7 @@ import { editsOf, type FileEdits } from "./eval/replay/edits.ts";
 import { fastPace } from "./eval/replay/pauses.ts";
 import { RunningServer } from "./eval/replay/server.ts";
 import { replay } from "./eval/replay/session.ts";
-import { REPLAY_CACHE, type Versions, versionsOf } from "./eval/replay/sources.ts";
+import { type Versions, versionsOf } from "./eval/replay/sources.ts";
 import { writeReport } from "./eval/report/report.ts";
 import { type SoakCounts, soakFigures } from "./soak/figures.ts";
 import { SoakRepository } from "./soak/repository.ts";
@@ -76,8 +76,9 @@ async function soak(keys: number, seed: number): Promise<void> {
 async function session(keys: number, seed: number): Promise<SoakCounts> {
   const packages = versionsOf("development", "", say).filter(({ name }) => PACKAGES.includes(name));
   if (packages.length < PACKAGES.length) throw new Error("Without these packages there is nothing to type.");
-  const repository = SoakRepository.create(join(REPLAY_CACHE, "soak"), packages, MODULES);
-  const storage = mkdtempSync(join(tmpdir(), "stateline-soak-"));
+  const own = mkdtempSync(join(tmpdir(), "stateline-soak-"));
+  const repository = SoakRepository.create(join(own, "repository"), packages, MODULES);
+  const storage = join(own, "storage");
   const options = { path: SERVER, settings: { triggerDelayMs: 1 } };
   const start = async () => (await RunningServer.start(options, repository.folder, storage)).server;
   // The first one reads the repository, so that a crash finds a state on disk.
@@ -106,7 +107,7 @@ async function session(keys: number, seed: number): Promise<SoakCounts> {
     );
   }
   await server.close();
-  rmSync(storage, { recursive: true, force: true });
+  rmSync(own, { recursive: true, force: true });
   const { requests, cancelled, twinRounds, faults, recoveriesMs } = server;
   return { keys: done, requests, cancelled, twins: twinRounds, switches, faults, recoveriesMs, residentMiB };
 }
