@@ -52,7 +52,8 @@ else await soak(Number(values.keys), Number(values.seed));
 async function soak(keys: number, seed: number): Promise<void> {
   const begunMs = performance.now();
   const machine = describeMachine();
-  const counts = await session(keys, seed);
+  const own = mkdtempSync(join(tmpdir(), "stateline-soak-"));
+  const counts = await session(own, keys, seed).finally(() => rmSync(own, { recursive: true, force: true }));
   const figures = soakFigures(counts);
   const options = process.argv.slice(2);
   const written = {
@@ -73,10 +74,9 @@ async function soak(keys: number, seed: number): Promise<void> {
   process.exitCode = figures.failures.length > 0 ? 1 : 0;
 }
 
-async function session(keys: number, seed: number): Promise<SoakCounts> {
+async function session(own: string, keys: number, seed: number): Promise<SoakCounts> {
   const packages = versionsOf("development", "", say).filter(({ name }) => PACKAGES.includes(name));
   if (packages.length < PACKAGES.length) throw new Error("Without these packages there is nothing to type.");
-  const own = mkdtempSync(join(tmpdir(), "stateline-soak-"));
   const repository = SoakRepository.create(join(own, "repository"), packages, MODULES);
   const storage = join(own, "storage");
   const options = { path: SERVER, settings: { triggerDelayMs: 1 } };
@@ -107,7 +107,6 @@ async function session(keys: number, seed: number): Promise<SoakCounts> {
     );
   }
   await server.close();
-  rmSync(own, { recursive: true, force: true });
   const { requests, cancelled, twinRounds, faults, recoveriesMs } = server;
   return { keys: done, requests, cancelled, twins: twinRounds, switches, faults, recoveriesMs, residentMiB };
 }
