@@ -54,6 +54,7 @@ async function soak(keys: number, seed: number): Promise<void> {
   const machine = describeMachine();
   const own = mkdtempSync(join(tmpdir(), "stateline-soak-"));
   const counts = await session(own, keys, seed).finally(() => rmSync(own, { recursive: true, force: true }));
+  const { residentMiB: _, ...kept } = counts;
   const figures = soakFigures(counts);
   const options = process.argv.slice(2);
   const written = {
@@ -63,7 +64,7 @@ async function soak(keys: number, seed: number): Promise<void> {
     machine,
     seconds: Math.round((performance.now() - begunMs) / 1000),
     ...{ seed, modules: MODULES, ...figures },
-    counts: { ...counts, residentMiB: undefined, faults: counts.faults.slice(0, 20) },
+    counts: kept,
   };
   const path = values.out ?? join(ROOT, "docs", "evaluation", "soak.json");
   mkdirSync(join(path, ".."), { recursive: true });
