@@ -8,7 +8,8 @@ import { describeCommit } from "./bench/commit.ts";
 import type { Options } from "./eval/parts/options.ts";
 import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
-import { REPLAY_CACHE, SPLITS, type Split } from "./eval/replay/sources.ts";
+import { SPEEDS } from "./eval/replay/pauses.ts";
+import { REPLAY_CACHE, SPLITS } from "./eval/replay/sources.ts";
 import { writeReport } from "./eval/report/report.ts";
 
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
@@ -19,6 +20,7 @@ Usage: ./dev eval [PART ...] [options]
   needles            numbers asked for long after they were read
   ngram              the n-gram baseline: bits and lines
   smollm2            the SmolLM2-135M baseline: bits and lines; an hour, unless it has answered before
+  peer               Qwen2.5-Coder-0.5B filling in lines, at SmolLM2's places; an hour, goes on where it was ended
   pytorch            the same bits from PyTorch, beside the engine's
   replay             edits of other people typed key by key through the real server: keys saved
   policy             fits what is shown while a person types to the development's edits, beside a fixed threshold
@@ -37,6 +39,9 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
   --keys N           replay, policy: keys of each repository, as typed without help (default 2500)
   --seed N           replay, policy: which edits, and the pauses between keys (default 1)
   --suggestions MODE replay: eager, balanced (default) or subtle
+  --by NAME,NAME     replay: what answers (default server), also nothing, words, ngram, peer (seconds a key)
+  --speed SPEED      replay: fast (default), where each key waits for its answer; human: pauses, wrong keys, undo, cancelled requests
+  --saving WHEN      replay at human speed: automatic (default), a second after the last key; finished, once a file
   --server FILE      replay: another server.cjs, with its package beside it
   --log FILE         replay: a line of JSON about each text that was shown
   --out FOLDER       instead of docs/evaluation; the model card is then left as it is
@@ -44,6 +49,7 @@ Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the m
 `;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SAVINGS = ["automatic", "finished"] as const;
 const USUAL = ["bits", "lines", "needles", "ngram", "pytorch"];
 
 const { values, positionals } = parseArgs({
@@ -60,6 +66,9 @@ const { values, positionals } = parseArgs({
     keys: { type: "string", default: "2500" },
     seed: { type: "string", default: "1" },
     suggestions: { type: "string" },
+    by: { type: "string", default: "server" },
+    speed: { type: "string", default: "fast" },
+    saving: { type: "string", default: "automatic" },
     server: { type: "string" },
     log: { type: "string" },
     out: { type: "string" },
@@ -76,8 +85,7 @@ async function evaluate(): Promise<void> {
   if (unknown) throw new Error(`There is no part "${unknown}"; see ./dev eval --help.`);
   // What is found on the development's edits is nobody's result.
   const isTrial =
-    parts.every((name) => name === "replay" || name === "policy") &&
-    splitNamed(values.edits) === "development";
+    parts.every((name) => name === "replay" || name === "policy") && values.edits === "development";
   const folder = values.out ?? (isTrial ? REPLAY_CACHE : join(ROOT, "docs", "evaluation"));
   mkdirSync(folder, { recursive: true });
   for (const name of parts) {
@@ -102,7 +110,10 @@ async function record(name: string, folder: string, run: (options: Options) => P
     contextTokens: values.context === undefined ? undefined : Number(values.context),
     only: values.only,
     replay: {
-      split: splitNamed(values.edits),
+      split: oneOf(SPLITS, values.edits, "list of edits"),
+      by: values.by.split(","),
+      speed: oneOf(SPEEDS, values.speed, "speed"),
+      savesItself: oneOf(SAVINGS, values.saving, "way of saving") === "automatic",
       keys: Number(values.keys),
       seed: Number(values.seed),
       suggestions: values.suggestions,
@@ -125,10 +136,10 @@ async function record(name: string, folder: string, run: (options: Options) => P
   process.stdout.write(`${name}: ${path}, ${written.seconds} s\n`);
 }
 
-function splitNamed(name: string): Split {
-  const split = SPLITS.find((one) => one === name);
-  if (!split) throw new Error(`There is no list of edits "${name}"; see ./dev eval --help.`);
-  return split;
+function oneOf<Name extends string>(names: readonly Name[], given: string, what: string): Name {
+  const name = names.find((one) => one === given);
+  if (!name) throw new Error(`There is no ${what} "${given}"; see ./dev eval --help.`);
+  return name;
 }
 
 /** Six significant digits are more than any figure here has. */

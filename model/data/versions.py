@@ -2,7 +2,7 @@
 
 Each version becomes .cache/replay/sources/<slug>/<version>/, with the files that a person wrote: what the corpus would
 take, without its limits of size. Nothing of the list may be in the corpus of training: what a person types there
-should be new to the model.
+should be new to the model; seen_lines.py looks for its lines there, too.
 """
 
 import argparse
@@ -27,13 +27,17 @@ WRAPPING = re.compile(r"^(python3?|node|golang|rust|librust)-|-dev$")
 
 
 def versions_in(listed: list[dict]) -> list[Package]:
-    """Both versions of each entry of the list that is a package; an entry of Git has no archive."""
+    """Both versions of each entry of the list; those of Git are commits of this repository."""
     return [
         Package(entry["registry"], entry["name"], entry[which], "", "", entry["split"])
         for entry in listed
-        if entry["registry"] != "git"
         for which in ("from", "to")
     ]
+
+
+def folder_of(package: Package, out: Path) -> Path:
+    """Where an unpacked version lies."""
+    return out / package.slug / package.version
 
 
 def bare_name(package: Package) -> str:
@@ -49,7 +53,7 @@ def of_the_corpus(packages: list[Package], corpus: list[Package]) -> list[Packag
 
 def unpacked(package: Package, archives: list[Path], out: Path) -> None:
     """Write the files of the archives into a folder that is there whole or not at all."""
-    folder = out / package.slug / package.version
+    folder = folder_of(package, out)
     entries: dict[str, bytes] = {}
     for archive in archives:
         if ".debian.tar." not in archive.name:
@@ -72,9 +76,20 @@ def fetch(package: Package, cache: Path, out: Path) -> None:
         archives = archives_of(package, cache / "debian")
         if not archives:
             raise ValueError("Debian's mirror did not serve it")
+    elif package.registry == "git":
+        archives = [archive_of_commit(package.version, cache / package.slug)]
     else:
         archives = [download(package, cache)]
     unpacked(package, archives, out)
+
+
+def archive_of_commit(commit: str, folder: Path) -> Path:
+    """The files of a commit of this repository, which a shallow copy may not have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / f"{commit}.tar"
+    command = ["git", "archive", f"--output={archive}", "--prefix=stateline/", commit]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return archive
 
 
 def main() -> int:
@@ -92,7 +107,7 @@ def main() -> int:
     if seen:
         print("in the corpus, so not to be replayed:", *(p.slug for p in seen), file=sys.stderr)
         return 1
-    missing = [p for p in wanted if not (args.out / p.slug / p.version).is_dir()]
+    missing = [p for p in wanted if not folder_of(p, args.out).is_dir()]
     fetch_debian([p for p in missing if p.registry in DEBIAN], args.cache / "debian", SUITES)
     failed = False
     for package in missing:

@@ -59,7 +59,7 @@ function characters(files: readonly CorpusFile[]): number {
   return files.reduce((sum, { text }) => sum + text.length, 0);
 }
 
-function countsOf(tokenizer: Tokenizer, files: readonly CorpusFile[]): Counts {
+export function countsOf(tokenizer: Tokenizer, files: readonly CorpusFile[]): Counts {
   const counts = new Counts(CACHE_ORDER);
   for (const { text } of files) append(counts, tokenizer, text);
   return counts;
@@ -114,17 +114,24 @@ export function ngramAnswers(
   const places = placesIn(repository, placesEach);
   const read = readsRepository ? asOnDisk(repository, places, "absent").files : [];
   const counts = countsOf(baseline.tokenizer, read);
-  return places.map((place) => answerTo(place, repository.name, completeLine(baseline, counts, place)));
+  return places.map((place) => {
+    // Of the processor, which is the wall's on a quiet machine: one thread, and nothing waits.
+    const begun = process.cpuUsage();
+    const answer = completeLine(baseline, counts, place, 0);
+    return answerTo(place, repository.name, { answer, ms: process.cpuUsage(begun).user / 1000 });
+  });
 }
 
-/** Greedy; the last token before the cursor is given back, and the first one must begin with its text. */
-function completeLine(
+/**
+ * Greedy; the last token before the cursor is given back, and the first one must begin with its text. It ends before its
+ * probability falls below the least one.
+ */
+export function completeLine(
   { tokenizer, corpus, weights }: NgramBaseline,
   repository: Counts,
-  { before, after }: Place,
-): Pick<Answer, "answer" | "ms"> {
-  // Of the processor, which is the wall's on a quiet machine: one thread, and nothing waits.
-  const begun = process.cpuUsage();
+  { before, after }: Pick<Place, "before" | "after">,
+  leastProbability: number,
+): string {
   const file = new Counts(CACHE_ORDER);
   append(file, tokenizer, after);
   const known = tokenizer.encode(before);
@@ -134,9 +141,12 @@ function completeLine(
   let allowed: Iterable<number> = tokenizer.tokensBeginningWith(healed);
   const written: Uint8Array[] = [];
   let text = "";
+  let likely = 1;
   for (;;) {
     const p = distribution(stores, weights, known.slice(1 - CACHE_ORDER), tokenizer.vocabSize);
-    const token = mostLikely(p, allowed);
+    const { token, share } = mostLikely(p, allowed);
+    likely *= share;
+    if (likely < leastProbability) break;
     written.push(tokenizer.bytesOf(token));
     text = decodeWhole(concatBytes(written).subarray(healed.length));
     if (text.includes("\n") || written.length === MOST_TOKENS) break;
@@ -144,14 +154,16 @@ function completeLine(
     known.push(token);
     file.push(token);
   }
-  return {
-    answer: (text.split("\n", 1)[0] ?? "").trimEnd(),
-    ms: process.cpuUsage(begun).user / 1000,
-  };
+  return (text.split("\n", 1)[0] ?? "").trimEnd();
 }
 
-function mostLikely(p: Float64Array, allowed: Iterable<number>): number {
+/** Of those allowed, and its share of their probability. */
+function mostLikely(p: Float64Array, allowed: Iterable<number>): { token: number; share: number } {
   let best = -1;
-  for (const token of allowed) if (best < 0 || (p[token] ?? 0) > (p[best] ?? 0)) best = token;
-  return best;
+  let sum = 0;
+  for (const token of allowed) {
+    sum += p[token] ?? 0;
+    if (best < 0 || (p[token] ?? 0) > (p[best] ?? 0)) best = token;
+  }
+  return { token: best, share: (p[best] ?? 0) / sum };
 }

@@ -1,5 +1,5 @@
 /** The parts of the evaluation by name: each takes the options and returns its figures, as they are kept. */
-import { ngram, smollm2 } from "./parts/baselines.ts";
+import { ngram, peer, smollm2 } from "./parts/baselines.ts";
 import { bits } from "./parts/bits.ts";
 import { lines } from "./parts/lines.ts";
 import { needles } from "./parts/needles.ts";
@@ -14,6 +14,7 @@ export const PARTS: Readonly<Record<string, (options: Options) => Promise<object
   needles,
   ngram,
   smollm2,
+  peer,
   pytorch,
   replay,
   policy,

@@ -4,6 +4,7 @@ import type { Answerer, Asked, TypedDocument } from "../../scripts/eval/replay/a
 import type { FileEdits } from "../../scripts/eval/replay/edits.ts";
 import { replayFigures } from "../../scripts/eval/replay/figures.ts";
 import { parseHunks } from "../../scripts/eval/replay/hunks.ts";
+import type { Pace } from "../../scripts/eval/replay/pauses.ts";
 import { replay } from "../../scripts/eval/replay/session.ts";
 import {
   afterInserting,
@@ -134,6 +135,7 @@ test("A style is a text's own indentation", () => {
 /** Answers by what stands to the left of the cursor on its line. */
 class Scripted implements Answerer {
   readonly texts = new Map<string, string>();
+  readonly saved = new Map<string, string>();
   readonly #answers: Readonly<Record<string, string>>;
 
   constructor(answers: Readonly<Record<string, string>>) {
@@ -156,6 +158,15 @@ class Scripted implements Answerer {
     return Promise.resolve({ shown, ms: 10, isCached: false });
   }
 
+  rest(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  save({ path, text }: TypedDocument): Promise<void> {
+    this.saved.set(path, text);
+    return Promise.resolve();
+  }
+
   usage() {
     return { cpuSeconds: 2, residentBytes: 2 ** 20 };
   }
@@ -175,11 +186,11 @@ const FILE: FileEdits = {
     { line: 3, removed: 0, added: ["pasted"], isTyped: false },
   ],
 };
-const CLOCK = { pauseMs: () => 100 };
+const PACE: Pace = { pauseMs: () => 100, readingMs: 0, asides: () => [] };
 
 test("Without answers every key is pressed, and the file becomes the newer version", async () => {
   const silent = new Scripted({});
-  const [record] = await replay("r", [FILE], silent, CLOCK);
+  const [record] = await replay("r", [FILE], silent, PACE);
   assert.equal(silent.texts.get("a.ts"), "one\nalpha beta\nthree\npasted\n");
   assert.equal(record?.keys, 11);
   assert.equal(record?.keysAlone, 11);
@@ -188,7 +199,7 @@ test("Without answers every key is pressed, and the file becomes the newer versi
 
 test("What is right is accepted by one key; a text that is typed along is one text", async () => {
   const scripted = new Scripted({ a: "lphA", al: "phA", alp: "ha b", "alpha b": "eta" });
-  const records = await replay("r", [FILE], scripted, CLOCK);
+  const records = await replay("r", [FILE], scripted, PACE);
   assert.equal(scripted.texts.get("a.ts"), "one\nalpha beta\nthree\npasted\n");
   const [first, second, third, ...more] = records[0]?.showings ?? [];
   assert.deepEqual(more, []);
@@ -214,7 +225,7 @@ test("What is right is accepted by one key; a text that is typed along is one te
 
 test("Right words at the head of a wrong text count once", async () => {
   const scripted = new Scripted({ "": "alpha gamma", al: "pha gamma", alp: "ha omega" });
-  const records = await replay("r", [FILE], scripted, CLOCK);
+  const records = await replay("r", [FILE], scripted, PACE);
   assert.deepEqual(
     records[0]?.showings.map(({ sparedByWords }) => sparedByWords),
     [4, 0, 0],

@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { answerFigures, offeredFigures } from "../../scripts/eval/answers.ts";
+import { byLanguage, replayFigures } from "../../scripts/eval/replay/figures.ts";
 import { code } from "../../scripts/eval/report/format.ts";
 import { resultsOf, withResults } from "../../scripts/eval/report/report.ts";
+import { soakFigures } from "../../scripts/soak/figures.ts";
 
 const RECORDED = {
   command: "./dev eval lines",
@@ -91,6 +93,41 @@ test("a model that reads ahead is in time where the cursor had rested", () => {
     text,
     new RegExp(`\\| anywhere \\| Stateline, repository \\| ${right} \\| ${right} \\| ${late} \\|`),
   );
+});
+
+test("edits that were replayed have a row for what answered, and Stateline's by language", () => {
+  const record = {
+    ...{ repository: "r", path: "a.rs", language: "Rust", isChange: false, edit: 0 },
+    ...{ keysAlone: 10, keys: 4, requests: 4, shownRequests: 0, cached: 0, cancelled: 1, ms: [5, 6, 7] },
+    showings: [],
+  };
+  const run = (by: string) => {
+    const all = replayFigures("all", [record]);
+    return { by, all, repositories: [], languages: byLanguage([record]), kinds: [] };
+  };
+  const results = JSON.parse(JSON.stringify([run("server"), run("words")]));
+  const replay = { ...RECORDED, keysEach: 2500, speed: "human" as const, savesItself: true, results };
+  const text = resultsOf({ replay });
+  assert.match(text, /### Edits replayed/);
+  assert.match(text, /at human speed, with wrong keys and undo, saved a second after the last key/);
+  assert.match(text, /\| Stateline \| 10 \| 60\.0 % \[60\.0, 60\.0\] \|/);
+  assert.match(text, /\| the file's own words \| 10 \|.*\| 6 \/ 7 \/ 7 \|/);
+  assert.match(text, /\| Rust \| 1 \| 60\.0 %/);
+  assert.match(text, /25\.0 % of requests are cancelled/);
+  assert.doesNotMatch(text, /NaN|undefined|null/);
+});
+
+test("a long session is told with what it did not keep", () => {
+  const counts = {
+    ...{ keys: 50_000, requests: 31_000, cancelled: 1500, twins: 300, switches: 6, faults: ["wrong"] },
+    ...{ recoveriesMs: [900, 1100], residentMiB: [200, 204] },
+  };
+  const text = resultsOf({ soak: { ...RECORDED, modules: 2000, counts, ...soakFigures(counts) } });
+  assert.match(text, /### A long session/);
+  assert.match(text, /50,000 keys of replayed edits, 31,000 requests/);
+  assert.match(text, /2 kills; .* 1100 at most \(2,000 allowed\)/);
+  assert.match(text, /200 MiB in its first half, 204 in its second \(2\.0 %, 5 % allowed\)/);
+  assert.match(text, /Not kept: 1 wrong texts were shown, the first: wrong\./);
 });
 
 test("code in a table keeps its pipes and backticks", () => {

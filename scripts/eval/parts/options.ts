@@ -5,14 +5,20 @@ import { chooseThreads } from "../../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../../server/installation.ts";
 import { type CorpusRepository, heldOutRepositories } from "../corpus.ts";
+import type { Speed } from "../replay/pauses.ts";
 import type { Split } from "../replay/sources.ts";
 
 /** Of replayed edits alone. */
 export interface ReplayOptions {
+  /** What answers: the server, or baselines by their names. */
+  readonly by: readonly string[];
   readonly split: Split;
   /** Of each repository: so many a person would press without any help. */
   readonly keys: number;
   readonly seed: number;
+  readonly speed: Speed;
+  /** At human speed: a second after the last key, as with automatic saving; else when a file is finished. */
+  readonly savesItself: boolean;
   /** Another bundle than this repository's. */
   readonly server: string | undefined;
   /** The setting; undefined: the default. */

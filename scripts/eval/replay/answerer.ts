@@ -40,7 +40,12 @@ export interface Usage {
 export interface Answerer {
   open(document: TypedDocument): Promise<void>;
   change(document: TypedDocument, change: TextChange): Promise<void>;
-  ask(document: TypedDocument, cursor: number): Promise<Asked>;
+  /** undefined: the signal came before the answer. */
+  ask(document: TypedDocument, cursor: number, signal?: AbortSignal): Promise<Asked | undefined>;
+  /** The cursor was put here and rests. */
+  rest(document: TypedDocument, cursor: number): Promise<void>;
+  /** The document is written to the repository's folder. */
+  save(document: TypedDocument): Promise<void>;
   usage(): Usage;
   close(): Promise<void>;
 }

@@ -29,6 +29,8 @@ export interface Showing {
 export interface View {
   readonly writing: Writing;
   readonly nowMs: number;
+  /** When the next key is pressed. */
+  readonly nextMs: number;
   readonly ms: number;
   /** To the left of the cursor. */
   readonly line: string;
@@ -43,23 +45,36 @@ interface Standing {
 const WANTED_BEYOND = 20;
 
 export class Eyes {
+  /** A text is taken when it has stood so long. */
+  readonly #readingMs: number;
   readonly #showings: Showing[] = [];
   #standing: Standing | undefined;
   /** Of the target: so far words would have been taken. */
   #taken = 0;
 
+  constructor(readingMs: number) {
+    this.#readingMs = readingMs;
+  }
+
+  /** An editor keeps a text that is typed along until there is another answer. */
+  seeNoAnswer({ nowMs, writing }: View): void {
+    if (!this.#standing) return;
+    const { typed, showing } = this.#standing;
+    const along = writing.target.slice(typed, writing.typed.length) + writing.slack;
+    if (along.length < showing.text.length && showing.text.startsWith(along)) return;
+    this.#end(nowMs, writing.typed.length, {});
+  }
+
   seeNothing({ nowMs, writing }: View): void {
     this.#end(nowMs, writing.typed.length, {});
   }
 
-  see(view: View, text: string, isRight: boolean): void {
+  /** Whether the text is taken: it is right, and there is time to read it. */
+  see(view: View, text: string, isRight: boolean): boolean {
     const { writing, nowMs, ms, line } = view;
     const { target, typed, slack } = writing;
     const along = target.slice(this.#standing?.typed ?? 0, typed.length);
-    if (this.#standing && this.#standing.showing.text === along + text) {
-      if (isRight) this.#end(nowMs, typed.length, { accepted: true });
-      return;
-    }
+    if (this.#standing?.showing.text === along + text) return isRight && this.#take(view);
     this.#end(nowMs, typed.length, { wasReplaced: true });
     const wanted = target.slice(typed.length);
     const rightPrefix = slack === "" ? commonPrefix(text, wanted) : 0;
@@ -77,7 +92,13 @@ export class Eyes {
         atEnd: wanted === "",
       },
     };
-    if (isRight) this.#end(nowMs + ms, typed.length, { accepted: true });
+    return isRight && this.#take(view);
+  }
+
+  #take({ nextMs, writing }: View): boolean {
+    if (!this.#standing || nextMs - this.#standing.since < this.#readingMs) return false;
+    this.#end(nextMs, writing.typed.length, { accepted: true });
+    return true;
   }
 
   close(nowMs: number): readonly Showing[] {

@@ -2,10 +2,8 @@
 import type { Language } from "../languages.ts";
 import { type Estimate, estimate } from "../random.ts";
 import type { Usage } from "./answerer.ts";
+import { READABLE_MS } from "./pauses.ts";
 import type { EditRecord } from "./session.ts";
-
-/** A text that goes sooner could not be read: the shortest time in which a word is recognised. */
-const READABLE_MS = 300;
 
 export interface Waits {
   readonly p50: number;
@@ -35,6 +33,8 @@ export interface ReplayFigures {
   readonly replacedUnreadPer100Keys: number;
   /** Of requests with something shown: without decoding. */
   readonly cachedShare: Estimate;
+  /** Of requests: the next key came before the answer. */
+  readonly cancelledShare: Estimate;
   readonly waitMs: Waits;
   /** The first key of an edit. */
   readonly firstWaitMs: Waits;
@@ -91,6 +91,10 @@ export function replayFigures(name: string, records: readonly EditRecord[], usag
     cachedShare: share(
       (one) => one.cached,
       (one) => one.shownRequests,
+    ),
+    cancelledShare: share(
+      (one) => one.cancelled,
+      (one) => one.requests,
     ),
     waitMs: waits(records.flatMap(({ ms }) => ms)),
     firstWaitMs: waits(records.flatMap(({ ms }) => ms.slice(0, 1))),

@@ -1,27 +1,31 @@
 /** The real server, as an editor runs it: a process that is spoken to over LSP. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
+  CancellationTokenSource,
   createMessageConnection,
   type MessageConnection,
+  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-jsonrpc/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import {
   type CompletionFigures,
+  CURSOR_RESTS_NOTIFICATION,
   LAST_COMPLETION_REQUEST,
   STATUS_CHANGED_NOTIFICATION,
   type Status,
 } from "../../../protocol/messages.ts";
-import type { Answerer, Asked, BeginAnswering, TextChange, TypedDocument, Usage } from "./answerer.ts";
+import type { Answerer, Asked, TextChange, TypedDocument, Usage } from "./answerer.ts";
 import { usageOf } from "./process.ts";
 
+/** FileChangeType of LSP. */
+const FILE_CHANGED = 2;
+const INLINE_COMPLETION = "textDocument/inlineCompletion";
 /** InlineCompletionTriggerKind of LSP 3.18. */
 const AUTOMATIC = 2;
 
@@ -29,52 +33,6 @@ export interface ServerOptions {
   /** server.cjs, beside the rest of its package. */
   readonly path: string;
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Where the states of repositories that were read are kept. */
-  readonly statesFolder: string;
-}
-
-/** Reads each repository once for a build of the server; later ones begin with a copy of the state on disk. */
-export function answersOfServer(options: ServerOptions): BeginAnswering {
-  const build = buildHash(options.path);
-  return async (folder) => {
-    const kept = join(options.statesFolder, build, basename(folder));
-    if (!existsSync(kept)) {
-      const beside = mkdtempSync(join(tmpdir(), "stateline-replay-"));
-      const first = await RunningServer.begin(options, folder, beside);
-      await first.close();
-      cpSync(beside, `${kept}.new`, { recursive: true });
-      renameSync(`${kept}.new`, kept);
-      rmSync(beside, { recursive: true });
-    }
-    const storage = mkdtempSync(join(tmpdir(), "stateline-replay-"));
-    cpSync(kept, storage, { recursive: true });
-    return await RunningServer.begin(options, folder, storage, () =>
-      rmSync(storage, { recursive: true, force: true }),
-    );
-  };
-}
-
-/** Of all that decides what a server reads and how: its code, the addon and the weights. */
-export function buildHash(path: string): string {
-  const dist = dirname(path);
-  const hash = createHash("sha256");
-  const code = readdirSync(dist)
-    .filter((name) => /^server.*\.cjs$/.test(name))
-    .sort();
-  const weights = join(dist, "..", "model", "weights");
-  const others = [join(dist, "native", "stateline.node"), ...filesIn(weights)];
-  for (const file of [...code.map((name) => join(dist, name)), ...others]) {
-    if (existsSync(file)) hash.update(basename(file)).update(readFileSync(file));
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-function filesIn(folder: string): string[] {
-  return existsSync(folder)
-    ? readdirSync(folder)
-        .sort()
-        .map((name) => join(folder, name))
-    : [];
 }
 
 interface Item {
@@ -106,6 +64,7 @@ export class RunningServer implements Answerer {
       new StreamMessageReader(server.stdout),
       new StreamMessageWriter(server.stdin),
     );
+    server.once("exit", () => this.#connection.dispose());
   }
 
   /** Resolves when the repository is read. */
@@ -115,8 +74,23 @@ export class RunningServer implements Answerer {
     storagePath: string,
     onClosed: () => void = () => undefined,
   ): Promise<RunningServer> {
+    const { server, read } = await RunningServer.start(options, folder, storagePath, onClosed);
+    await read;
+    server.#begun = usageOf(server.#process.pid);
+    return server;
+  }
+
+  /** Resolves when the server speaks; it reads the repository meanwhile. */
+  static async start(
+    options: ServerOptions,
+    folder: string,
+    storagePath: string,
+    onClosed: () => void = () => undefined,
+  ): Promise<{ server: RunningServer; read: Promise<void> }> {
     const server = new RunningServer(options, folder, onClosed);
     const read = server.#listen(options.settings);
+    // Whoever does not wait for it hears of an end by the next question.
+    read.catch(() => undefined);
     await server.#connection.sendRequest("initialize", {
       processId: process.pid,
       rootUri: null,
@@ -128,9 +102,7 @@ export class RunningServer implements Answerer {
       initializationOptions: { storagePath, settings: options.settings },
     });
     await server.#connection.sendNotification("initialized", {});
-    await read;
-    server.#begun = usageOf(server.#process.pid);
-    return server;
+    return { server, read };
   }
 
   async open(document: TypedDocument): Promise<void> {
@@ -153,21 +125,14 @@ export class RunningServer implements Answerer {
     });
   }
 
-  async ask({ path }: TypedDocument, cursor: number): Promise<Asked> {
+  async ask({ path }: TypedDocument, cursor: number, signal?: AbortSignal): Promise<Asked | undefined> {
     const document = this.#documentAt(path);
     const askedMs = performance.now();
-    const items: readonly Item[] | null = await this.#connection.sendRequest(
-      "textDocument/inlineCompletion",
-      {
-        textDocument: { uri: document.uri },
-        position: document.positionAt(cursor),
-        context: { triggerKind: AUTOMATIC },
-      },
-    );
+    const place = { textDocument: { uri: document.uri }, position: document.positionAt(cursor) };
+    const items = await this.#complete(place, signal);
+    if (signal?.aborted) return undefined;
     const ms = performance.now() - askedMs;
-    const figures: CompletionFigures | null = await this.#connection.sendRequest(
-      LAST_COMPLETION_REQUEST.method,
-    );
+    const figures = await this.figures();
     const [first] = items ?? [];
     const shown = first && {
       text: first.insertText,
@@ -180,6 +145,49 @@ export class RunningServer implements Answerer {
       isCached: shown !== undefined && figures?.tokensDecoded === 0,
       nothing: figures?.nothing,
     };
+  }
+
+  /** Of the last completion; null while no model serves. */
+  async figures(): Promise<CompletionFigures | null> {
+    return await this.#connection.sendRequest(LAST_COMPLETION_REQUEST.method);
+  }
+
+  async closeDocument(path: string): Promise<void> {
+    this.#documents.delete(path);
+    await this.#connection.sendNotification("textDocument/didClose", {
+      textDocument: { uri: this.#uriOf(path) },
+    });
+  }
+
+  /** As file watchers tell after a branch was switched. */
+  async filesChanged(paths: readonly string[]): Promise<void> {
+    await this.#connection.sendNotification("workspace/didChangeWatchedFiles", {
+      changes: paths.map((path) => ({ uri: this.#uriOf(path), type: FILE_CHANGED })),
+    });
+  }
+
+  /** At once, as a crash ends it. Questions that wait are rejected. */
+  async kill(): Promise<void> {
+    const exited = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await exited;
+  }
+
+  async rest({ path }: TypedDocument, cursor: number): Promise<void> {
+    const document = this.#documentAt(path);
+    await this.#connection.sendNotification(CURSOR_RESTS_NOTIFICATION.method, {
+      textDocument: { uri: document.uri },
+      position: document.positionAt(cursor),
+    });
+  }
+
+  async save({ path, text }: TypedDocument): Promise<void> {
+    const target = join(this.#folder, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
+    await this.#connection.sendNotification("textDocument/didSave", {
+      textDocument: { uri: this.#uriOf(path) },
+    });
   }
 
   usage(): Usage {
@@ -198,6 +206,23 @@ export class RunningServer implements Answerer {
     await exited;
     this.#connection.dispose();
     this.#onClosed();
+  }
+
+  /** Null also for a question that was taken back. */
+  async #complete(place: object, signal: AbortSignal | undefined): Promise<readonly Item[] | null> {
+    const source = new CancellationTokenSource();
+    const cancel = () => source.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const params = { ...place, context: { triggerKind: AUTOMATIC } };
+      return await this.#connection.sendRequest(INLINE_COMPLETION, params, source.token);
+    } catch (cause) {
+      if (signal?.aborted && cause instanceof ResponseError) return null;
+      throw cause;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      source.dispose();
+    }
   }
 
   /** Resolves when the server says that it has read the repository; rejects when it says that it cannot, or ends. */

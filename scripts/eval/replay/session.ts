@@ -1,7 +1,9 @@
 /** A person who types the edits of a repository, looks at what is shown after each key and takes it if all of it is right. */
-import type { Answerer, Asked, TextChange, TypedDocument } from "./answerer.ts";
-import type { Edit, FileEdits } from "./edits.ts";
-import { commonPrefix, Eyes, type Showing } from "./eyes.ts";
+import type { Answerer, Asked } from "./answerer.ts";
+import type { FileEdits } from "./edits.ts";
+import { Eyes, type Showing } from "./eyes.ts";
+import { Page } from "./page.ts";
+import type { Pace } from "./pauses.ts";
 import {
   afterInserting,
   beginWriting,
@@ -20,164 +22,169 @@ export interface EditRecord {
   readonly language: string;
   readonly isChange: boolean;
   readonly edit: number;
-  /** Without any help. */
+  /** Without any help; neither count has wrong keys and their corrections, nor what was undone. */
   readonly keysAlone: number;
   /** With it; an acceptance is one. */
   readonly keys: number;
   readonly requests: number;
   readonly shownRequests: number;
   readonly cached: number;
-  /** Of each request. */
+  /** The next key came before their answers. */
+  readonly cancelled: number;
+  /** Of each request that was answered. */
   readonly ms: readonly number[];
   readonly showings: readonly Showing[];
-}
-
-export interface Clock {
-  /** Between a key and the one before it, in ms. */
-  readonly pauseMs: () => number;
 }
 
 export async function replay(
   repository: string,
   files: readonly FileEdits[],
   answerer: Answerer,
-  clock: Clock,
+  pace: Pace,
 ): Promise<EditRecord[]> {
   const records: EditRecord[] = [];
   for (const file of files) {
-    const typist = new Typist(repository, file, answerer, clock);
-    await answerer.open({ ...file });
+    const page = new Page(file, answerer);
+    await answerer.open(page.document);
     let shift = 0;
     for (const edit of file.edits) {
       const line = edit.line + shift;
       shift += edit.added.length - edit.removed;
-      if (!edit.isTyped) await typist.paste(line, edit);
-      else records.push(await typist.type(line, edit, records.length));
+      if (!edit.isTyped) {
+        await page.paste(line, edit);
+        continue;
+      }
+      const { cursor, target } = await page.begin(line, edit);
+      const typist = new Typist(page, cursor, styleOf(file.text, file.languageId), answerer, pace);
+      const { path, language } = file;
+      const about = { repository, path, language, isChange: edit.removed > 0, edit: records.length };
+      records.push({ ...about, ...(await typist.write(target)) });
     }
+    if (pace.real) await answerer.save(page.document);
   }
   return records;
 }
 
+type Typed = Omit<EditRecord, "repository" | "path" | "language" | "isChange" | "edit">;
+
+/** Writes one edit. */
 class Typist {
-  readonly #repository: string;
-  readonly #file: FileEdits;
-  readonly #answerer: Answerer;
-  readonly #clock: Clock;
+  readonly #page: Page;
+  readonly #cursor: number;
+  readonly #lineBefore: string;
   readonly #style: Style;
-  #text: string;
+  readonly #answerer: Answerer;
+  readonly #pace: Pace;
+  readonly #eyes: Eyes;
+  readonly #answers: (Asked | undefined)[] = [];
+  #writing = beginWriting("");
   #nowMs = 0;
+  #nextMs = 0;
 
-  constructor(repository: string, file: FileEdits, answerer: Answerer, clock: Clock) {
-    this.#repository = repository;
-    this.#file = file;
+  constructor(page: Page, cursor: number, style: Style, answerer: Answerer, pace: Pace) {
+    this.#page = page;
+    this.#cursor = cursor;
+    this.#lineBefore = page.lineBefore(cursor);
+    this.#style = style;
     this.#answerer = answerer;
-    this.#clock = clock;
-    this.#text = file.text;
-    this.#style = styleOf(file.text, file.languageId);
+    this.#pace = pace;
+    this.#eyes = new Eyes(pace.readingMs);
   }
 
-  /** Without a question. */
-  async paste(line: number, { removed, added }: Edit): Promise<void> {
-    const start = lineStart(this.#text, line);
-    const end = lineStart(this.#text, line + removed);
-    await this.#change({ start, end, text: added.map((one) => `${one}\n`).join("") });
-  }
-
-  async type(line: number, edit: Edit, index: number): Promise<EditRecord> {
-    const start = lineStart(this.#text, line);
-    if (edit.removed > 0) {
-      await this.#change({ start, end: lineStart(this.#text, line + edit.removed), text: "" });
-    }
-    // Behind the line above, or on an empty line at the top.
-    if (start === 0) await this.#change({ start: 0, end: 0, text: "\n" });
-    const cursor = start === 0 ? 0 : start - 1;
-    const target = start === 0 ? edit.added.join("\n") : `\n${edit.added.join("\n")}`;
-    return await this.#write(target, cursor, edit, index);
-  }
-
-  async #write(target: string, cursor: number, edit: Edit, index: number): Promise<EditRecord> {
-    const { path, language } = this.#file;
-    const lineBefore = this.#text.slice(this.#text.lastIndexOf("\n", cursor - 1) + 1, cursor);
-    const keysAlone = keysOf(target, lineBefore, this.#style);
-    const eyes = new Eyes();
-    const answers: Asked[] = [];
-    let writing = beginWriting(target);
+  async write(target: string): Promise<Typed> {
+    this.#writing = beginWriting(target);
+    const keysAlone = keysOf(target, this.#lineBefore, this.#style);
     let keys = 0;
-    while (!isWritten(writing)) {
-      const step = pressKey(writing, lineBefore, this.#style);
-      for (let next: Writing | undefined = step.writing; next; ) {
-        keys += next === step.writing ? step.keys : 1;
-        this.#nowMs += this.#clock.pauseMs();
-        await this.#put(writing, next, cursor);
-        writing = next;
-        const at = cursor + writing.typed.length + writing.slack.length;
-        const asked = await this.#answerer.ask(this.#document, at);
-        answers.push(asked);
-        next = this.#look(eyes, asked, writing, at, lineBefore);
+    await this.#rest();
+    while (!isWritten(this.#writing)) {
+      for (const aside of this.#pace.asides(this.#writing)) await this.#visit(aside, false);
+      const step = pressKey(this.#writing, this.#lineBefore, this.#style);
+      keys += step.keys;
+      let taken = await this.#visit(step.writing);
+      while (taken) {
+        keys++;
+        taken = await this.#visit(taken);
       }
     }
+    const answered = this.#answers.filter((one) => one !== undefined);
     return {
-      ...{ repository: this.#repository, path, language, isChange: edit.removed > 0, edit: index },
-      ...{ keysAlone, keys, requests: answers.length },
-      shownRequests: answers.filter(({ shown }) => shown !== undefined).length,
-      cached: answers.filter(({ isCached }) => isCached).length,
-      ms: answers.map(({ ms }) => ms),
-      showings: eyes.close(this.#nowMs),
+      keysAlone,
+      keys,
+      requests: this.#answers.length,
+      shownRequests: answered.filter(({ shown }) => shown !== undefined).length,
+      cached: answered.filter(({ isCached }) => isCached).length,
+      cancelled: this.#answers.length - answered.length,
+      ms: answered.map(({ ms }) => ms),
+      showings: this.#eyes.close(this.#nextMs),
     };
   }
 
-  /** The writing after what is shown was taken; undefined when it is not. */
-  #look(eyes: Eyes, asked: Asked, writing: Writing, at: number, lineBefore: string): Writing | undefined {
-    const { shown, ms } = asked;
-    const view = {
-      writing,
-      nowMs: this.#nowMs,
-      ms,
-      line: lastLine(lineBefore + writing.typed + writing.slack),
+  /** Where the cursor was put, before the first key. */
+  async #rest(): Promise<void> {
+    const { real } = this.#pace;
+    if (!real) return;
+    await this.#answerer.rest(this.#page.document, this.#cursor);
+    await real.wait(real.jumpMs());
+  }
+
+  /** One key: the document changes, the question is asked, what is shown is looked at. The writing after it was taken, if it was. */
+  async #visit(writing: Writing, mayTake = true): Promise<Writing | undefined> {
+    this.#nowMs = this.#nextMs;
+    await this.#page.put(this.#writing, writing, this.#cursor);
+    this.#writing = writing;
+    const at = this.#cursor + writing.typed.length + writing.slack.length;
+    const pauseMs = this.#pace.pauseMs(writing);
+    const asked = await this.#ask(at, pauseMs);
+    this.#answers.push(asked);
+    this.#nextMs = this.#nowMs + Math.max(pauseMs, this.#pace.real ? 0 : (asked?.ms ?? 0));
+    return this.#look(asked, at, mayTake);
+  }
+
+  /** Resolves when the next key is due; undefined when there is no answer by then. */
+  async #ask(at: number, pauseMs: number): Promise<Asked | undefined> {
+    const { real } = this.#pace;
+    const { document } = this.#page;
+    if (!real) return await this.#answerer.ask(document, at);
+    const { wait, savesAfterMs } = real;
+    const isLate = new AbortController();
+    const due = async (): Promise<void> => {
+      const saved = savesAfterMs !== undefined && pauseMs > savesAfterMs ? savesAfterMs : undefined;
+      await wait(saved ?? pauseMs);
+      if (saved !== undefined) {
+        await this.#answerer.save(document);
+        await wait(pauseMs - saved);
+      }
+      isLate.abort();
     };
+    const [asked] = await Promise.all([this.#answerer.ask(document, at, isLate.signal), due()]);
+    return asked;
+  }
+
+  #look(asked: Asked | undefined, at: number, mayTake: boolean): Writing | undefined {
+    const writing = this.#writing;
+    const { typed, slack } = writing;
+    const view = {
+      ...{ writing, nowMs: this.#nowMs, nextMs: this.#nextMs, ms: asked?.ms ?? 0 },
+      line: lastLine(this.#lineBefore + typed + slack),
+    };
+    if (!asked) {
+      this.#eyes.seeNoAnswer(view);
+      return undefined;
+    }
+    const { shown } = asked;
     if (!shown) {
-      eyes.seeNothing(view);
+      this.#eyes.seeNothing(view);
       return undefined;
     }
     // A text may begin before the cursor, with what is typed.
-    const again = this.#text.slice(shown.start, at);
+    const again = this.#page.slice(shown.start, at);
     const isAhead = shown.start <= at && shown.end >= at && shown.text.startsWith(again);
     const text = shown.text.slice(isAhead ? again.length : 0);
-    const after = isAhead
-      ? afterInserting(writing, text, shown.end - at, lineBefore, this.#style)
-      : undefined;
-    eyes.see(view, text, after !== undefined);
-    return after;
+    const replaced = shown.end - at;
+    const after =
+      isAhead && mayTake ? afterInserting(writing, text, replaced, this.#lineBefore, this.#style) : undefined;
+    return this.#eyes.see(view, text, after !== undefined) ? after : undefined;
   }
-
-  async #put(from: Writing, to: Writing, cursor: number): Promise<void> {
-    const before = from.typed + from.slack + from.right;
-    const after = to.typed + to.slack + to.right;
-    if (before === after) return;
-    const same = commonPrefix(before, after);
-    const longest = Math.min(before.length, after.length) - same;
-    let tail = 0;
-    while (tail < longest && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
-    const text = after.slice(same, after.length - tail);
-    await this.#change({ start: cursor + same, end: cursor + before.length - tail, text });
-  }
-
-  async #change(change: TextChange): Promise<void> {
-    const { start, end, text } = change;
-    this.#text = this.#text.slice(0, start) + text + this.#text.slice(end);
-    await this.#answerer.change(this.#document, change);
-  }
-
-  get #document(): TypedDocument {
-    const { path, languageId } = this.#file;
-    return { path, languageId, text: this.#text };
-  }
-}
-
-function lineStart(text: string, line: number): number {
-  let start = 0;
-  for (let i = 0; i < line; i++) start = text.indexOf("\n", start) + 1;
-  return start;
 }
 
 function lastLine(text: string): string {

@@ -1,15 +1,6 @@
 /** The repositories whose edits are replayed: two versions of each on disk, by the list of packages. */
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-} from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -43,8 +34,6 @@ export function versionsOf(split: Split, only: string, say: (text: string) => vo
     .flatMap((one) => {
       const folder = join(REPLAY_CACHE, "sources", `${one.registry}__${one.name.replaceAll("/", "+")}`);
       const [from, to] = [join(folder, one.from), join(folder, one.to)];
-      if (one.registry === "git")
-        for (const which of ["from", "to"] as const) checkOut(one[which], join(folder, one[which]));
       if (existsSync(from) && existsSync(to)) return [{ name: bareName(one.name), from, to }];
       say(
         `${one.name} is not there and is left out: fetch it with .cache/venv/bin/python model/data/versions.py.`,
@@ -58,28 +47,9 @@ function bareName(name: string): string {
   return basename(name).replace(/^(librust|golang)-|-dev$/g, "");
 }
 
-/** Of this project's own history; nothing where the commit is not there, as in a shallow copy. */
-function checkOut(commit: string, folder: string): void {
-  if (existsSync(folder)) return;
-  const archive = spawnSync(
-    "git",
-    ["archive", commit, "--", "server", "extension", "protocol", "scripts", "native", "test", "docs"],
-    {
-      cwd: ROOT,
-      maxBuffer: 1 << 30,
-    },
-  );
-  if (archive.status !== 0) return;
-  const beside = `${folder}.new`;
-  mkdirSync(beside, { recursive: true });
-  spawnSync("tar", ["-x", "-C", beside], { input: archive.stdout });
-  renameSync(beside, folder);
-}
-
-/** The older version as a repository of Git, always at the same path and with the same times: its state on disk fits again. */
+/** The older version as a new repository of Git, always at the same path and with the same times: its state on disk fits again. */
 export function workingCopy({ name, from }: Versions, parent: string): string {
   const folder = join(parent, name);
-  if (existsSync(folder)) return folder;
   const beside = `${folder}.new`;
   rmSync(beside, { recursive: true, force: true });
   cpSync(from, beside, { recursive: true });
@@ -88,6 +58,7 @@ export function workingCopy({ name, from }: Versions, parent: string): string {
   }
   const { status, stderr } = spawnSync("git", ["init", "--quiet"], { cwd: beside, encoding: "utf8" });
   if (status !== 0) throw new Error(`git init in ${beside}: ${stderr}`);
+  rmSync(folder, { recursive: true, force: true });
   renameSync(beside, folder);
   return folder;
 }

@@ -5,7 +5,14 @@ import { bitsFigures, type ScoredFile } from "../bits.ts";
 import { KINDS } from "../places.ts";
 import { scoredFiles, timed } from "../smollm2.ts";
 import { interval, percent, picture, plain } from "./format.ts";
-import type { BitsResults, LineResults, NgramResults, Results, Smollm2Results } from "./results.ts";
+import type {
+  BitsResults,
+  LineResults,
+  NgramResults,
+  PeerResults,
+  Results,
+  Smollm2Results,
+} from "./results.ts";
 
 /** What a completion may take at most. */
 const BUDGET_MS = 100;
@@ -18,13 +25,13 @@ interface Run {
   readonly cold?: readonly Answer[];
 }
 
-export function besideText({ bits, lines, ngram, smollm2 }: Results): string {
+export function besideText({ bits, lines, ngram, smollm2, peer }: Results): string {
   return [
     bits && bitsText(bits, ngram, smollm2),
-    lines && linesText(lines, ngram, smollm2),
+    lines && linesText(lines, ngram, smollm2, peer),
     lines && `Stateline is timed on ${lines.device}.`,
     smollm2 && smollm2Text(smollm2),
-    machinesText({ Stateline: lines, "the n-gram": ngram, SmolLM2: smollm2 }),
+    machinesText({ Stateline: lines, "the n-gram": ngram, SmolLM2: smollm2, "Qwen2.5-Coder": peer }),
     lines && picture("lines-beside-others", "Lines completed exactly, beside other models"),
   ]
     .filter(Boolean)
@@ -59,8 +66,9 @@ function linesText(
   lines: LineResults,
   ngram: NgramResults | undefined,
   smollm2: Smollm2Results | undefined,
+  peer: PeerResults | undefined,
 ): string {
-  const runs = runsOf(lines, ngram, smollm2);
+  const runs = runsOf(lines, ngram, smollm2, peer);
   const common = runs.reduce((all, { answers }) => sharedWith(answers, all), runs[0]?.answers ?? []);
   const of = (kind: string, answers: readonly Answer[]) =>
     sharedWith(common, answers).filter((one) => one.kind === kind);
@@ -89,6 +97,7 @@ function runsOf(
   lines: LineResults,
   ngram: NgramResults | undefined,
   smollm2: Smollm2Results | undefined,
+  peer: PeerResults | undefined,
 ): Run[] {
   const named = (name: string) => (run: { readsRepository: boolean; answers: readonly Answer[] }) => ({
     name: `${name}, ${run.readsRepository ? "repository" : "file only"}`,
@@ -102,14 +111,17 @@ function runsOf(
     }),
     ...(ngram?.results ?? []).map(named("nested n-gram")),
   ];
-  if (!smollm2) return runs;
-  const name = "SmolLM2-135M-Instruct, text before the cursor";
-  return [...runs, { name, answers: timed(smollm2, "file"), cold: timed(smollm2, "nothing") }];
+  if (smollm2) {
+    const name = "SmolLM2-135M-Instruct, text before the cursor";
+    runs.push({ name, answers: timed(smollm2, "file"), cold: timed(smollm2, "nothing") });
+  }
+  if (peer) runs.push({ name: "Qwen2.5-Coder-0.5B, text around the cursor", answers: peer.answers });
+  return runs;
 }
 
 /** Nothing where all were timed on the same processor. */
 function machinesText(
-  timed: Record<string, LineResults | NgramResults | Smollm2Results | undefined>,
+  timed: Record<string, LineResults | NgramResults | PeerResults | Smollm2Results | undefined>,
 ): string {
   const known = Object.entries(timed).flatMap(([name, of]) => (of ? [{ name, cpu: of.machine.cpu }] : []));
   if (new Set(known.map(({ cpu }) => cpu)).size < 2) return "";

@@ -5,7 +5,9 @@ import { besideText } from "./beside.ts";
 import { bitsText } from "./bits.ts";
 import { linesText } from "./lines.ts";
 import { namesText, needlesText, pytorchText } from "./memory.ts";
+import { replayText } from "./replay.ts";
 import type { Recorded, Results } from "./results.ts";
+import { soakText } from "./soak.ts";
 
 const BEGIN = "<!-- results: written by ./dev eval from docs/evaluation -->";
 const END = "<!-- end of results -->";
@@ -27,7 +29,7 @@ export function withResults(card: string, results: string): string {
 }
 
 function findIn(folder: string): Results {
-  const names = ["bits", "lines", "needles", "ngram", "smollm2", "pytorch"];
+  const names = ["bits", "lines", "needles", "ngram", "smollm2", "peer", "pytorch", "replay", "soak"];
   const present = names.filter((name) => existsSync(join(folder, `${name}.json`)));
   const read = (name: string) => JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8"));
   return Object.fromEntries(present.map((name) => [name, read(name)]));
@@ -35,11 +37,13 @@ function findIn(folder: string): Results {
 
 /** One part after the other, of those that were measured. */
 export function resultsOf(found: Results): string {
-  const { bits, lines, needles, ngram, smollm2, pytorch } = found;
+  const { bits, lines, needles, ngram, smollm2, peer, pytorch, replay, soak } = found;
   return [
     bits && section("Bits a byte", bits, bitsText(bits, ngram)),
     lines && section("Lines", lines, linesText(lines)),
-    (bits || lines) && (ngram || smollm2) && `### Beside other models\n\n${besideText(found)}`,
+    (bits || lines) && (ngram || smollm2 || peer) && `### Beside other models\n\n${besideText(found)}`,
+    replay && section("Edits replayed", replay, replayText(replay)),
+    soak && section("A long session", soak, soakText(soak)),
     bits && section("Names at a distance", bits, namesText(bits)),
     needles && section("What is remembered", needles, needlesText(needles)),
     pytorch && section("Engine and PyTorch", pytorch, pytorchText(pytorch)),

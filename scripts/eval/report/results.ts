@@ -2,13 +2,16 @@
 
 import type { Machine } from "../../../protocol/benchmark.ts";
 import type { ModelInfo } from "../../../server/engine/engine.ts";
+import type { SoakCounts, SoakFigures } from "../../soak/figures.ts";
 import type { Answer, AnswerFigures, Offered } from "../answers.ts";
 import type { BitsFigures, ScoredFile } from "../bits.ts";
 import type { NameFigures } from "../names.ts";
 import type { NeedleFigures } from "../needles.ts";
+import type { ReplayRun } from "../parts/replay.ts";
 import type { OnDisk } from "../places.ts";
 import type { PositionFigures } from "../positions.ts";
 import type { Condition } from "../reading.ts";
+import type { Speed } from "../replay/pauses.ts";
 import type { Smollm2Answers } from "../smollm2.ts";
 
 export interface Recorded {
@@ -64,6 +67,23 @@ export interface PytorchResults extends Recorded {
   }[];
 }
 
+export interface ReplayResults extends Recorded {
+  readonly keysEach: number;
+  readonly speed: Speed;
+  readonly savesItself?: boolean;
+  readonly results: readonly ReplayRun[];
+}
+
+export interface SoakResults extends Recorded, SoakFigures {
+  readonly modules: number;
+  readonly counts: Omit<SoakCounts, "residentMiB">;
+}
+
+export interface PeerResults extends Recorded {
+  readonly figures: readonly AnswerFigures[];
+  readonly answers: readonly Answer[];
+}
+
 export interface Smollm2Results extends Recorded, Smollm2Answers {}
 
 /** By the name of the part; those that were measured. */
@@ -73,5 +93,8 @@ export interface Results {
   readonly needles?: NeedleResults;
   readonly ngram?: NgramResults;
   readonly smollm2?: Smollm2Results;
+  readonly peer?: PeerResults;
   readonly pytorch?: PytorchResults;
+  readonly replay?: ReplayResults;
+  readonly soak?: SoakResults;
 }
