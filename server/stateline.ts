@@ -37,7 +37,7 @@ export interface StatelineOptions {
   readonly openDocuments?: () => readonly LiveDocument[];
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: (sentence: string) => void;
-  /** While the repository is read, after each step. */
+  /** While the model reads into the state, after each batch. */
   readonly onReading?: (tokensPerSecond: number) => void;
   readonly onCompletion?: (figures: CompletionFigures) => void;
   readonly onRatioSwitched?: (change: RatioSwitch) => void;
@@ -286,19 +286,15 @@ export class Stateline {
     try {
       const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-      const progressed = (): void => {
-        const { reading, tokensPerSecond } = memory.progress;
-        if (reading) onReading?.(tokensPerSecond);
-        onStatusChanged();
-      };
       const bytesPerToken = await new AttentionCost(model).bytesPerToken();
-      const memory: RepositoryMemory = new RepositoryMemory(
+      const memory = new RepositoryMemory(
         {
           model,
           tokenizer,
           store,
           log,
-          onProgress: progressed,
+          onProgress: onStatusChanged,
+          onSpeed: (tokensPerSecond) => onReading?.(tokensPerSecond),
           settleMs: SETTLE_MS,
           mostWaitMs: MOST_WAIT_MS,
           saveMs: SAVE_MS,

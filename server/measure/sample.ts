@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
+import { BUDGET_TOKENS } from "../repository/budget.ts";
 import type { FilePolicy } from "../repository/filePolicy.ts";
-import { BUDGET_TOKENS } from "../repository/outdated.ts";
 import { readText } from "../repository/readText.ts";
 import { withoutSecretLines } from "../repository/secretLines.ts";
 import { BYTES_PER_TOKEN, folderName, listFiles, tokenise } from "../repository/sources.ts";

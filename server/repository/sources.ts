@@ -13,6 +13,8 @@ import { fileTokens, repositoryHeader } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
 export const BYTES_PER_TOKEN = 2.9;
+/** No text has more a token in the mean: the beginning of a long one is enough for its first tokens. */
+const MOST_BYTES_PER_TOKEN = 8;
 
 export interface WorkspaceFile extends SourceFile {
   /** Index of its folder. */
@@ -75,14 +77,16 @@ export async function* tokenStream(
 export async function tokenise(
   { tokenizer, log, textAt = readText }: Reader,
   file: WorkspaceFile,
+  mostTokens = Number.POSITIVE_INFINITY,
 ): Promise<ReadSource | undefined> {
   const read = await textAt(file.path);
   if (read.kind === "skipped") {
     log.info(`${file.path} is skipped: it ${read.reason}.`);
     return undefined;
   }
-  const text = await withoutSecretLines(read.text);
-  return { file, hash: read.hash, tokens: await fileTokens(tokenizer, file.relativePath, text) };
+  const text = (await withoutSecretLines(read.text)).slice(0, mostTokens * MOST_BYTES_PER_TOKEN);
+  const tokens = await fileTokens(tokenizer, file.relativePath, text);
+  return { file, hash: read.hash, tokens: tokens.slice(0, mostTokens) };
 }
 
 /** undefined when the policy leaves it out, and when there is no file any more. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FileIndex } from "../../server/repository/fileIndex.ts";
 import { reasonNotToComplete, type Verdict } from "../../server/repository/filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "../../server/repository/liveBlocks.ts";
 import { type LiveDocument, LiveTexts } from "../../server/repository/liveTexts.ts";
-import { RecallOfFiles } from "../../server/repository/recallOfFiles.ts";
+import type { ReadSource } from "../../server/repository/sources.ts";
 import { FakeRecall, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
@@ -13,7 +14,7 @@ const LEFT_OUT: Verdict = { kind: "left out", because: "ignored", reason: "is ig
 
 async function setUp(verdictOf: (path: string) => Verdict = () => READ) {
   const tokenizer = await fakeTokenizer();
-  const filesIn = (recall: FakeRecall) => new RecallOfFiles(recall, (path) => live.has(path));
+  const filesIn = (recall: FakeRecall) => new FileIndex(recall, (path) => live.has(path));
   const recall = new FakeRecall();
   const files = filesIn(recall);
   const policy = {
@@ -30,17 +31,22 @@ function document(text: string, name = "a.ts"): LiveDocument {
   return { uri: `file:///r/${name}`, path: `/r/${name}`, relativePath: name, text };
 }
 
+function onDisk(relativePath: string, tokens: number[]): ReadSource {
+  const file = { folder: 0, path: `/r/${relativePath}`, relativePath, sizeBytes: 1, modifiedMs: 0 };
+  return { file, hash: "", tokens };
+}
+
 const numbered = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => `const line${from + i} = compute(${from + i});\n`).join("");
 
 test("an open document's text is recalled in place of its file's", async () => {
   const { live, files, recalled, encode } = await setUp();
-  files.take("/r/a.ts", encode("on disk"));
-  files.take("/r/b.ts", encode("another file"));
+  files.take(onDisk("a.ts", encode("on disk")));
+  files.take(onDisk("b.ts", encode("another file")));
   live.set(document("in the editor\n"));
   assert.deepEqual(recalled(), ["another file"]);
   await live.settled();
-  files.take("/r/a.ts", encode("on disk again"));
+  files.take(onDisk("a.ts", encode("on disk again")));
   assert.deepEqual(recalled(), ["another file", "a.ts\nin the editor\n"]);
 });
 
@@ -130,7 +136,7 @@ test("a closed document's text is out, and its file may be taken again", async (
   await live.settled();
   assert.equal(live.delete("file:///r/a.ts"), "/r/a.ts");
   assert.equal(live.delete("file:///r/a.ts"), undefined);
-  files.take("/r/a.ts", encode("on disk"));
+  files.take(onDisk("a.ts", encode("on disk")));
   assert.deepEqual(recalled(), ["on disk"]);
 });
 
@@ -148,8 +154,8 @@ test("another exact memory gets the live texts, and loses those of their files",
   live.set(document("live\n"));
   await live.settled();
   const recall = new FakeRecall();
-  const next = new RecallOfFiles(recall, () => false);
-  next.take("/r/a.ts", encode("read before it was opened"));
+  const next = new FileIndex(recall, () => false);
+  next.take(onDisk("a.ts", encode("read before it was opened")));
   live.moveTo(next);
   assert.deepEqual(recalled(recall), ["a.ts\nlive\n"]);
   live.moveTo(filesIn(new FakeRecall()));
