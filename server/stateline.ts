@@ -162,6 +162,7 @@ export class Stateline {
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
+    this.#serving?.memory.giveWay();
     const permitted = await this.#asPermitted(request);
     const answers = (await completer?.complete(permitted, signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
@@ -171,8 +172,15 @@ export class Stateline {
     return answers;
   }
 
+  /** The cursor rests there: its surroundings are read, then the state for its document, then its surroundings after that. */
   async readAhead(request: CompletionRequest): Promise<void> {
-    await this.#serving?.completer.readAhead(await this.#asPermitted(request));
+    const serving = this.#serving;
+    if (!serving) return;
+    const { completer, memory } = serving;
+    const permitted = await this.#asPermitted(request);
+    await completer.readAhead(permitted);
+    if (permitted.forbidden !== undefined) return;
+    if (await memory.turnTo(permitted.document)) await completer.takeUpState(permitted);
   }
 
   /** Whether the state goes on from one of an earlier run, which has read what was on disk then. */

@@ -1,17 +1,16 @@
 /**
- * How long a first reading takes: training repositories of the corpus, written into one folder until they have so many tokens,
- * read through the server's own Stateline.
+ * How long a first reading takes: held-out repositories of the corpus, as many as have so many megabytes, in one folder, read
+ * through the server's own Stateline.
  *
- *   node scripts/bench/ready.ts [TOKENS] [THREADS]
+ *   node scripts/bench/ready.ts [MEGABYTES] [THREADS]
  */
 import { validateSettings } from "../../protocol/settings.ts";
-import { BYTES_PER_TOKEN } from "../../server/repository/sources.ts";
 import { Stateline } from "../../server/stateline.ts";
-import { type CorpusFile, SILENT, trainingRepositories, WrittenRepository } from "../eval/corpus.ts";
+import { type CorpusFile, heldOutRepositories, SILENT, WrittenRepository } from "../eval/corpus.ts";
 
-const [tokens = "1000000", threads = "0"] = process.argv.slice(2);
+const [megabytes = "4", threads = "0"] = process.argv.slice(2);
 
-using written = new WrittenRepository({ name: "large", files: filesOf(Number(tokens) * BYTES_PER_TOKEN) });
+using written = new WrittenRepository({ name: "large", files: filesOf(Number(megabytes) * 1e6) });
 const { settings } = validateSettings({ threads: Number(threads) });
 const lines: string[] = [];
 const stateline = new Stateline({
@@ -34,7 +33,7 @@ stateline.dispose();
 function filesOf(bytes: number): CorpusFile[] {
   const files: CorpusFile[] = [];
   let left = bytes;
-  for (const { name, files: texts } of trainingRepositories()) {
+  for (const { name, files: texts } of heldOutRepositories()) {
     for (const { path, text } of texts) files.push({ path: `${name}/${path}`, text });
     left -= texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
     if (left <= 0) return files;

@@ -5,9 +5,9 @@
  *   node scripts/eval/tails.ts [TEXT IN A REPOSITORY'S NAME] [FILES EACH]
  */
 import { extname, posix } from "node:path";
-import { importedBy } from "../../server/completion/imports.ts";
 import type { State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
+import { importedBy } from "../../server/repository/imports.ts";
 import { fileHeader, repositoryHeader } from "../../server/repository/stream.ts";
 import { askedFiles, bitsOf } from "./bits.ts";
 import { type CorpusFile, heldOutRepositories } from "./corpus.ts";

@@ -1,5 +1,5 @@
 /** What other open documents tell about this one. */
-import { importedBy } from "./imports.ts";
+import { importedBy } from "../repository/imports.ts";
 import { homeOf, type OpenDocument, sameTexts } from "./request.ts";
 
 const MOST_SNIPPETS = 2;

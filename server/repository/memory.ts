@@ -11,6 +11,7 @@ import { type ReadProgress, RepositoryReader } from "./reader.ts";
 import type { ReadSettings } from "./reading.ts";
 import { readText } from "./readText.ts";
 import type { StateStore } from "./stateStore.ts";
+import type { Focus } from "./stateTail.ts";
 
 export type MemorySettings = ReadSettings;
 
@@ -46,6 +47,8 @@ export class RepositoryMemory {
   #abort = new AbortController();
   /** Readings and appendings one after the other. */
   #work: Promise<void> = Promise.resolve();
+  /** Reading the state for the document that a person went to. */
+  #turning = new AbortController();
   /** The state is to be read anew, and waits for its turn. */
   #isRenewalDue = false;
   #disposed = false;
@@ -138,6 +141,28 @@ export class RepositoryMemory {
     });
   }
 
+  /**
+   * A person rests in this document: the state is read for it in the background, after what waits before it. Whether there is
+   * another state by then; `giveWay` ends it.
+   */
+  async turnTo(focus: Focus): Promise<boolean> {
+    this.giveWay();
+    this.#reader.focusOn(focus);
+    this.#turning = new AbortController();
+    const signal = AbortSignal.any([this.#abort.signal, this.#turning.signal]);
+    let isTurned = false;
+    await this.#enqueue(async () => {
+      throwIfCancelled(signal);
+      isTurned = await this.#reader.turnTo(focus, signal);
+    });
+    return isTurned;
+  }
+
+  /** Somebody waits for a completion: the state stays as it is until the person rests again. */
+  giveWay(): void {
+    this.#turning.abort();
+  }
+
   /** Resolves when nothing is being read, appended or saved. */
   async settled(): Promise<void> {
     this.#queue.flush();
@@ -158,6 +183,7 @@ export class RepositoryMemory {
   dispose(): void {
     this.#disposed = true;
     this.#abort.abort();
+    this.giveWay();
     this.#queue.clear();
     this.#persistence.dispose();
     this.#reader.dispose();

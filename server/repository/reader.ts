@@ -19,7 +19,7 @@ import { ReadingPlan } from "./readingPlan.ts";
 import { type ReadText, readText } from "./readText.ts";
 import { BYTES_PER_TOKEN, findWorkspaceFile, listFiles, tokenise, type WorkspaceFile } from "./sources.ts";
 import type { StoredReading } from "./stateStore.ts";
-import { tailOf, tokensOf } from "./stateTail.ts";
+import { type Focus, tailOf, tokensOf } from "./stateTail.ts";
 
 export interface ReadProgress {
   readonly reading: boolean;
@@ -49,6 +49,8 @@ export class RepositoryReader {
   readonly live: LiveTexts;
   /** Those of the next reading. */
   #settings: ReadSettings;
+  /** The document that the next state is read for. */
+  #focus: Focus | undefined;
   /** What completions start from. */
   #stream: Stream;
   /** What they recall; all that the state has read is known there. */
@@ -149,7 +151,7 @@ export class RepositoryReader {
   /** Goes on from a saved state, which is the reader's from now on, unless files may not be read by now. */
   async restore(saved: { reading: StoredReading; state: State }, signal: AbortSignal): Promise<Restored> {
     const { streamHash: hash, tokensRead, files: records } = saved.reading;
-    const stream = { settings: this.#settings, state: saved.state, hash };
+    const stream = { settings: this.#settings, focus: undefined, state: saved.state, hash };
     try {
       const files = await this.#list(signal);
       const { known, gone } = compare(files, records);
@@ -207,7 +209,21 @@ export class RepositoryReader {
     if (this.#holdsForbidden) this.#generation++;
     this.#holdsForbidden = false;
     this.#context.onRead();
-    this.#context.log.info(`Read the state anew: ${this.state.tokenCount} tokens.`);
+    const place = this.#focus ? ` for ${this.#focus.relativePath}` : "";
+    this.#context.log.info(`Read the state anew${place}: ${this.state.tokenCount} tokens.`);
+  }
+
+  /** The state, for a person who is at this document now. Whether it is another one than before. */
+  async turnTo(focus: Focus, signal: AbortSignal): Promise<boolean> {
+    this.focusOn(focus);
+    if (this.#stream.focus === focus.uri || this.known.size === 0) return false;
+    await this.renew(signal);
+    return true;
+  }
+
+  /** The next state is read for this document. */
+  focusOn(focus: Focus): void {
+    this.#focus = focus;
   }
 
   dispose(): void {
@@ -244,14 +260,17 @@ export class RepositoryReader {
   async #readTail(index: FileIndex, signal: AbortSignal): Promise<Stream> {
     const { tokenizer } = this.#context;
     const settings = this.#settings;
+    const focus = this.#focus;
     const tail = await tailOf({
       files: Array.from(index.known.values(), ({ file }) => file),
+      focus,
       mostTokens: stateTokens(settings),
+      tokenizer,
       beginningOf: async (file, most) => (await this.#tokenise(file, this.#textAt, most))?.tokens,
     });
     throwIfCancelled(signal);
     const tokens = tokensOf(tail, tokenizer, settings.policy.paths);
-    const start = this.#emptyStream();
+    const start = { ...this.#emptyStream(), focus: focus?.uri };
     if (tokens.length === 0) return start;
     try {
       return await this.#readInto(start, tokens, signal);
@@ -342,7 +361,7 @@ export class RepositoryReader {
   #emptyStream(): Stream {
     const { stateHeads, attentionWindow } = this.#settings;
     const state = this.#context.model.initialState(stateHeads, attentionWindow);
-    return { settings: this.#settings, state, hash: "" };
+    return { settings: this.#settings, focus: undefined, state, hash: "" };
   }
 
   #emptyIndex(): FileIndex {

@@ -16,6 +16,8 @@ export interface ReadSettings {
 /** A state, and the name of all tokens that it has read, in order. */
 export interface Stream {
   readonly settings: ReadSettings;
+  /** URI of the document for which it began; undefined: for none, or nobody knows. */
+  readonly focus: string | undefined;
   readonly state: State;
   readonly hash: string;
 }
@@ -29,11 +31,12 @@ export interface ReadingOptions {
 
 /** The stream after these tokens; the one before is not disposed of. Rejects with Cancelled when the signal aborts. */
 export async function readInto(
-  { settings, state: start, hash: name }: Stream,
+  stream: Stream,
   tokens: Int32Array,
   { model, signal, onBatch }: ReadingOptions,
 ): Promise<Stream> {
-  let [state, hash] = [start, name];
+  const { state: start } = stream;
+  let { state, hash } = stream;
   try {
     for (let at = 0; at < tokens.length; at += BATCH_TOKENS) {
       const batch = tokens.subarray(at, at + BATCH_TOKENS);
@@ -44,7 +47,7 @@ export async function readInto(
       hash = chainHash(hash, batch);
       onBatch(at + batch.length);
     }
-    return { settings, state, hash };
+    return { ...stream, state, hash };
   } catch (cause) {
     if (state !== start) state.dispose();
     throw cause;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { importedBy } from "../../server/completion/imports.ts";
+import { importedBy } from "../../server/repository/imports.ts";
 
 /** A document, and of other files those that it imports and those that it does not. */
 interface Case {
