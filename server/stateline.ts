@@ -52,7 +52,8 @@ export interface Served extends MemorySettings {
   readonly tokenizer: Tokenizer;
   readonly state: State;
   readonly recall: Recall;
-  readonly repositoryTokens: number;
+  /** That the state has read. */
+  readonly stateTokens: number;
 }
 
 /** Heads in state mode before and after; `read` resolves when the repository is read anew. */
@@ -84,6 +85,7 @@ export const LOADING: Status = {
   state: "loading",
   tokensRead: 0,
   tokensTotal: 0,
+  stateTokens: 0,
   stateBytes: 0,
   kvBytes: 0,
   tokensPerSecond: 0,
@@ -211,6 +213,7 @@ export class Stateline {
       state: reading ? "reading" : "ready",
       tokensRead,
       tokensTotal,
+      stateTokens: memory.state.tokenCount,
       stateBytes: memory.state.stateBytes,
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
@@ -235,8 +238,8 @@ export class Stateline {
     const { model, tokenizer, memory } = serving;
     const { state, recall } = memory;
     const modelName = this.#modelName(model);
-    const repositoryTokens = state.tokenCount;
-    return { model, tokenizer, modelName, state, recall, repositoryTokens, ...this.#memorySettings(serving) };
+    const stateTokens = state.tokenCount;
+    return { model, tokenizer, modelName, state, recall, stateTokens, ...this.#memorySettings(serving) };
   }
 
   /** Resolves when the repository is read and what changed is appended and saved. */

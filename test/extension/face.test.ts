@@ -8,6 +8,7 @@ const status: Status = {
   state: "ready",
   tokensRead: 48_210,
   tokensTotal: 48_210,
+  stateTokens: 8150,
   stateBytes: 1_572_864,
   kvBytes: 2048,
   tokensPerSecond: 5120.4,
@@ -103,7 +104,11 @@ test("figures that are not known yet are left out", () => {
   const names = figures({ ...status, tokensPerSecond: 0, device: "", model: "" }, counts).map(
     ([name]) => name,
   );
+<<<<<<< HEAD
   assert.deepEqual(names, ["Repository", "State memory", "Attention cache", "Hybrid ratio"]);
+=======
+  assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio", "This session"]);
+>>>>>>> f80603d (README, card, guide, panel and walkthrough say what the state and the index each carry)
 });
 
 test("bytes are said in the unit that fits", () => {
