@@ -4,10 +4,12 @@
  *
  *   node scripts/eval/tails.ts [TEXT IN A REPOSITORY'S NAME] [FILES EACH]
  */
-import { extname, posix } from "node:path";
+import { extname } from "node:path";
 import type { State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
 import { importedBy } from "../../server/repository/imports.ts";
+import type { WorkspaceFile } from "../../server/repository/sources.ts";
+import { byLikeness, nearest, type TailFile } from "../../server/repository/stateTail.ts";
 import { fileHeader, repositoryHeader } from "../../server/repository/stream.ts";
 import { askedFiles, bitsOf } from "./bits.ts";
 import { type CorpusFile, heldOutRepositories } from "./corpus.ts";
@@ -16,8 +18,6 @@ import { estimate } from "./random.ts";
 import { advanced, scoresOf, type Text, textsOf } from "./reading.ts";
 
 const TAILS = [2048, 8192, 131_072];
-/** Among so many files nearest by their paths the likest are looked for. */
-const NEAR = 24;
 
 interface Measured {
   readonly bytes: number;
@@ -80,37 +80,51 @@ async function measure(
 /** The last is the likest. */
 function relatedTo(file: CorpusFile, texts: readonly Text[], tokenizer: Tokenizer): [string, number[]][] {
   const head = file.text.slice(0, Math.ceil(file.text.length / 3));
-  const imports = importedBy({ languageId: languageIdOf(file.path), relativePath: file.path, text: head });
+  const languageId = languageIdOf(file.path);
+  const focus = { uri: file.path, relativePath: file.path, languageId, text: head };
   const own = tokenizer.encode(head);
-  const byLikeness = byLikenessTo(own, texts);
-  const imported = byLikeness.filter(({ path }) => imports(path));
-  const siblings = byLikeness.filter(({ path }) => posix.dirname(path) === posix.dirname(file.path));
-  const distance = (text: Text) => (imports(text.path) ? 0 : pathDistance(text.path, file.path));
-  const near = [...texts].sort((a, b) => distance(a) - distance(b)).slice(0, NEAR);
-  const nearest = byLikenessTo(own, near);
-  const first = (chosen: readonly Text[], count: number, tokensEach: number) =>
+  const all = texts.map(({ path, tokens }) => ({ file: workspaceFile(path), tokens }));
+  const near = new Set(
+    nearest(
+      all.map((one) => one.file),
+      focus,
+    ),
+  );
+  const imports = importedBy(focus);
+  const imported = all.filter((one) => imports(one.file.relativePath));
+  const nearFiles = all.filter((one) => near.has(one.file));
+  const beginnings = (files: readonly TailFile[], most: number) =>
+    files.map((one) => ({ ...one, tokens: one.tokens.slice(0, most) }));
+  const first = (chosen: readonly TailFile[], count: number, tokensEach: number) =>
     chosen
       .slice(0, count)
       .reverse()
       .flatMap(({ tokens }) => tokens.slice(0, tokensEach));
+  const likest = byLikeness(all, own);
   return [
-    ["the likest, 2048", first(byLikeness, 1, 2048)],
-    ["the 4 likest, 2048 each", first(byLikeness, 4, 2048)],
-    ["4 imported, 2048 each", first(imported, 4, 2048)],
-    ["the 4 likest of its folder, 2048 each", first(siblings, 4, 2048)],
-    ["the likest of the near, 2048", first(nearest, 1, 2048)],
-    ["the 4 likest of the near, 2048 each", first(nearest, 4, 2048)],
-    ["the 8 likest of the near, 1024 each", first(nearest, 8, 1024)],
-    ["the 8 likest of the near, 2048 each", first(nearest, 8, 2048)],
+    ["the likest, 2048", first(likest, 1, 2048)],
+    ["the 4 likest, 2048 each", first(likest, 4, 2048)],
+    ["the 8 likest, 1024 each", first(likest, 8, 1024)],
+    ["4 imported, 2048 each", first(byLikeness(imported, own), 4, 2048)],
+    ["the 4 likest of the near, 2048 each", first(byLikeness(nearFiles, own), 4, 2048)],
+    ["the 8 likest of the near, 1024 each", first(byLikeness(nearFiles, own), 8, 1024)],
+    [
+      "the 4 likest of the near by their beginnings, 2048 each",
+      first(byLikeness(beginnings(nearFiles, 2048), own), 4, 2048),
+    ],
+    [
+      "the 8 likest of the near by their beginnings, 1024 each",
+      first(byLikeness(beginnings(nearFiles, 1024), own), 8, 1024),
+    ],
+    [
+      "the 16 likest of the near by their beginnings, 512 each",
+      first(byLikeness(beginnings(nearFiles, 512), own), 16, 512),
+    ],
   ];
 }
 
-/** Steps from one folder to the other. */
-function pathDistance(a: string, b: string): number {
-  const [from, to] = [posix.dirname(a).split("/"), posix.dirname(b).split("/")];
-  let common = 0;
-  while (common < from.length && common < to.length && from[common] === to[common]) common++;
-  return from.length + to.length - 2 * common;
+function workspaceFile(relativePath: string): WorkspaceFile {
+  return { folder: 0, path: relativePath, relativePath, sizeBytes: 1, modifiedMs: 0 };
 }
 
 function languageIdOf(path: string): string {
@@ -134,24 +148,6 @@ function languageIdOf(path: string): string {
     ".java": "java",
   };
   return ids[extname(path)] ?? "";
-}
-
-/** By the cosine of two sets of tokens, each weighed by its rarity among the texts. */
-function byLikenessTo(own: readonly number[], texts: readonly Text[]): Text[] {
-  const bags = texts.map((text) => ({ text, bag: new Set(text.tokens) }));
-  const counts = new Map<number, number>();
-  for (const { bag } of bags) for (const token of bag) counts.set(token, (counts.get(token) ?? 0) + 1);
-  const weight = (token: number) => Math.log(1 + texts.length / (1 + (counts.get(token) ?? 0))) ** 2;
-  const wanted = new Set(own);
-  const scored = bags.map(({ text, bag }) => {
-    let [common, all] = [0, 0];
-    for (const token of bag) {
-      all += weight(token);
-      if (wanted.has(token)) common += weight(token);
-    }
-    return { text, likeness: common / Math.sqrt(all + 1e-9) };
-  });
-  return scored.sort((x, y) => y.likeness - x.likeness).map(({ text }) => text);
 }
 
 function report(title: string, measured: readonly Measured[]): void {

@@ -574,14 +574,14 @@ test("memory: during the first reading completions recall what is indexed so far
 });
 
 test("memory: all files are in the index, the state has read the beginnings of those that changed last", async (t) => {
-  const names = Array.from({ length: 60 }, (_, i) => `f${i}.ts`);
+  const names = Array.from({ length: 80 }, (_, i) => `f${i}.ts`);
   const root = folder(t, Object.fromEntries(names.map((name, i) => [name, long(i)])));
   for (const [i, name] of names.entries()) utimesSync(join(root, name), 1e9, 1e9 + i);
   const { memory, settings, text, recalled, tokenizer } = await memoryOf([root]);
   await memory.read(settings, { fromDisk: false });
   assert.deepEqual(recalled().sort(), names.map((name, i) => `${name}\n${long(i)}`).sort());
   const read = [...text().matchAll(/const (\w+) of/g)].map(([, name]) => name);
-  assert.deepEqual([...new Set(read)], ["f56", "f57", "f58", "f59"]);
+  assert.deepEqual([...new Set(read)], ["f72", "f73", "f74", "f75", "f76", "f77", "f78", "f79"]);
   assert.equal(memory.progress.tokensRead, sum(recalled().map((one) => tokenizer.encode(one).length + 1)));
   assert.ok(memory.state.tokenCount <= STATE_TOKENS + 100, String(memory.state.tokenCount));
 });
