@@ -83,8 +83,12 @@ export function importedBy({ languageId, relativePath, text }: Source): (path: s
   const head = text.slice(0, MOST_CHARACTERS).replaceAll("\r\n", "\n");
   const code = head.replace(family.lexemes, (_, literal?: string) => literal ?? " ");
   const imports = [...new Set(family.read(code, relativePath))].filter((path) => path !== "");
+  // Thousands of paths are asked about; few end like an import.
+  const ends = new Set(imports.map((imported) => posix.basename(imported)));
   return (path) => {
-    const names = namesOf(path, family).map((name) => posix.join("/", name));
+    const names = namesOf(path, family)
+      .filter((name) => ends.has(name === "." ? "" : posix.basename(name)))
+      .map((name) => posix.join("/", name));
     return imports.some((imported) =>
       names.some((name) => (imported.startsWith("/") ? name === imported : name.endsWith(`/${imported}`))),
     );

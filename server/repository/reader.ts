@@ -285,7 +285,7 @@ export class RepositoryReader {
     signal: AbortSignal,
     textAt = this.#textAt,
   ): Promise<boolean> {
-    if (changed.length === 0) return false;
+    if (changed.length === 0) return isWorn(this.state, this.#settings);
     const appends = areFew(changed) && this.state.tokenCount > 0;
     const tokens: number[] = [];
     for (const file of changed) {

@@ -587,7 +587,7 @@ test("memory: all files are in the index, the state has read the beginnings of t
 });
 
 /** Longer than what a state reads of one file. */
-const long = (i: number) => `const f${i} of a file = "some text";\n`.repeat(400);
+const long = (i: number) => `const f${i} of a file = "some text";\n`.repeat(60);
 
 test("memory: a restart restores the state and appends what changed since", async (t) => {
   const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "const c;\n" });
