@@ -9,7 +9,7 @@ export const LAST_COMPLETION_REQUEST = { method: "stateline/lastCompletion" } as
   null,
   CompletionFigures | null
 >;
-/** Reads the whole repository again; the old state answers meanwhile. */
+/** Reads the whole repository into the index again, then the state; the old ones answer meanwhile. */
 export const REREAD_REQUEST = { method: "stateline/reread" } as Request<null, null>;
 /** A page in Markdown, or null while no model serves: what was read, what was left out, and why. */
 export const WHAT_WAS_READ_REQUEST = { method: "stateline/whatWasRead" } as Request<null, string | null>;

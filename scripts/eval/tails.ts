@@ -4,7 +4,7 @@
  *
  *   node scripts/eval/tails.ts [TEXT IN A REPOSITORY'S NAME] [FILES EACH]
  */
-import { extname } from "node:path";
+import { extname, posix } from "node:path";
 import type { State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
 import { importedBy } from "../../server/repository/imports.ts";
@@ -100,25 +100,21 @@ function relatedTo(file: CorpusFile, texts: readonly Text[], tokenizer: Tokenize
       .slice(0, count)
       .reverse()
       .flatMap(({ tokens }) => tokens.slice(0, tokensEach));
+  const folder = posix.dirname(file.path);
+  const siblings = all.filter((one) => posix.dirname(one.file.relativePath) === folder);
   const likest = byLikeness(all, own);
+  const likestNear = byLikeness(nearFiles, own);
   return [
     ["the likest, 2048", first(likest, 1, 2048)],
     ["the 4 likest, 2048 each", first(likest, 4, 2048)],
-    ["the 8 likest, 1024 each", first(likest, 8, 1024)],
-    ["4 imported, 2048 each", first(byLikeness(imported, own), 4, 2048)],
-    ["the 4 likest of the near, 2048 each", first(byLikeness(nearFiles, own), 4, 2048)],
-    ["the 8 likest of the near, 1024 each", first(byLikeness(nearFiles, own), 8, 1024)],
-    [
-      "the 4 likest of the near by their beginnings, 2048 each",
-      first(byLikeness(beginnings(nearFiles, 2048), own), 4, 2048),
-    ],
+    ["the 4 likest imported, 2048 each", first(byLikeness(imported, own), 4, 2048)],
+    ["the 4 likest of its folder, 2048 each", first(byLikeness(siblings, own), 4, 2048)],
+    ["the likest of the near, 2048", first(likestNear, 1, 2048)],
+    ["the 4 likest of the near, 2048 each", first(likestNear, 4, 2048)],
+    ["the 8 likest of the near, 1024 each", first(likestNear, 8, 1024)],
     [
       "the 8 likest of the near by their beginnings, 1024 each",
       first(byLikeness(beginnings(nearFiles, 1024), own), 8, 1024),
-    ],
-    [
-      "the 16 likest of the near by their beginnings, 512 each",
-      first(byLikeness(beginnings(nearFiles, 512), own), 16, 512),
     ],
   ];
 }

@@ -9,7 +9,7 @@ import { inReadingOrder, withinBudget } from "./order.ts";
 import { readShare } from "./readShare.ts";
 import { type ReadText, readText } from "./readText.ts";
 import { withoutSecretLines } from "./secretLines.ts";
-import { fileTokens, repositoryHeader } from "./stream.ts";
+import { fileTokens } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
 export const BYTES_PER_TOKEN = 2.9;
@@ -54,26 +54,7 @@ export interface ReadSource {
   readonly tokens: readonly number[];
 }
 
-/** Reads and tokenises one file after the other; what cannot be read is logged and left out. */
-export async function* tokenStream(
-  reader: Reader,
-  folders: readonly string[],
-  files: readonly WorkspaceFile[],
-  onRead: (source: ReadSource) => void,
-): AsyncGenerator<readonly number[]> {
-  let folder = -1;
-  for (const file of files) {
-    if (file.folder !== folder) {
-      folder = file.folder;
-      yield repositoryHeader(reader.tokenizer, folderName(folders[folder] ?? ""));
-    }
-    const source = await tokenise(reader, file);
-    if (!source) continue;
-    onRead(source);
-    yield source.tokens;
-  }
-}
-
+/** The file, or its first tokens; what cannot be read is logged and left out. */
 export async function tokenise(
   { tokenizer, log, textAt = readText }: Reader,
   file: WorkspaceFile,

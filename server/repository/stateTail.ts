@@ -13,7 +13,7 @@ import { fileTokens, repositoryHeader } from "./stream.ts";
 /** Of one file: more of it says less than another one. */
 const TEXT_TOKENS = 1024;
 /** So many are compared with the document, which takes a tenth of a second. */
-const NEAR_FILES = 32;
+const NEAR_FILES = 24;
 /** Of the document: its imports and the names that it begins with. */
 const COMPARED_CHARACTERS = 16_384;
 

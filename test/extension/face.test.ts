@@ -104,11 +104,7 @@ test("figures that are not known yet are left out", () => {
   const names = figures({ ...status, tokensPerSecond: 0, device: "", model: "" }, counts).map(
     ([name]) => name,
   );
-<<<<<<< HEAD
-  assert.deepEqual(names, ["Repository", "State memory", "Attention cache", "Hybrid ratio"]);
-=======
-  assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio", "This session"]);
->>>>>>> f80603d (README, card, guide, panel and walkthrough say what the state and the index each carry)
+  assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio"]);
 });
 
 test("bytes are said in the unit that fits", () => {

@@ -93,6 +93,7 @@ test("where the cursor rests is read before a key is pressed", async () => {
     textDocument: { uri },
     position: endOf(TEXT),
   });
+  await client.until(() => client.log.some((line) => line.startsWith("Read the state anew for ")));
   // A request would end the reading: nothing tells when it is done.
   await delay(2000);
   await client.type(uri, endOf(TEXT), "a");
