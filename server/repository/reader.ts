@@ -247,7 +247,10 @@ export class RepositoryReader {
       const source = await this.#tokenise(file, textAt);
       throwIfCancelled(signal);
       plan.count(file, source?.tokens.length ?? 0);
-      if (!source) continue;
+      if (!source) {
+        index.forget(file.path);
+        continue;
+      }
       if (index.known.get(file.path)?.hash !== source.hash) changed.push(file);
       index.take(source);
       const { tokens: tokensRead } = index;
@@ -266,7 +269,10 @@ export class RepositoryReader {
       focus,
       mostTokens: stateTokens(settings),
       tokenizer,
-      beginningOf: async (file, most) => (await this.#tokenise(file, this.#textAt, most))?.tokens,
+      beginningOf: async (file, most) => {
+        throwIfCancelled(signal);
+        return (await this.#tokenise(file, this.#textAt, most))?.tokens;
+      },
     });
     throwIfCancelled(signal);
     const tokens = tokensOf(tail, tokenizer, settings.policy.paths);

@@ -13,8 +13,8 @@ import { fileTokens } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
 export const BYTES_PER_TOKEN = 2.9;
-/** No text has more a token in the mean: the beginning of a long one is enough for its first tokens. */
-const MOST_BYTES_PER_TOKEN = 8;
+/** Of a beginning no more is tokenised: where tokens are longer it has fewer of them. */
+const BEGINNING_CHARACTERS_PER_TOKEN = 4;
 
 export interface WorkspaceFile extends SourceFile {
   /** Index of its folder. */
@@ -65,7 +65,7 @@ export async function tokenise(
     log.info(`${file.path} is skipped: it ${read.reason}.`);
     return undefined;
   }
-  const text = (await withoutSecretLines(read.text)).slice(0, mostTokens * MOST_BYTES_PER_TOKEN);
+  const text = (await withoutSecretLines(read.text)).slice(0, mostTokens * BEGINNING_CHARACTERS_PER_TOKEN);
   const tokens = await fileTokens(tokenizer, file.relativePath, text);
   return { file, hash: read.hash, tokens: tokens.slice(0, mostTokens) };
 }
