@@ -41,7 +41,7 @@ export interface ReadingOptions {
 export async function textsOf(tokenizer: Tokenizer, repository: CorpusRepository): Promise<Text[]> {
   using written = new WrittenRepository(repository);
   const policy = new FilePolicy([{ path: written.folder, exclude: [] }]);
-  const files = await listFiles(policy, Number.MAX_SAFE_INTEGER, { log: SILENT });
+  const files = await listFiles(policy, { log: SILENT });
   const texts: Text[] = [];
   for (const file of files) {
     const { relativePath: path } = file;

@@ -17,7 +17,7 @@ import type { Snapshot } from "./persistence.ts";
 import { type ReadSettings, readInto, type Stream } from "./reading.ts";
 import { ReadingPlan } from "./readingPlan.ts";
 import { type ReadText, readText } from "./readText.ts";
-import { BYTES_PER_TOKEN, findWorkspaceFile, listFiles, tokenise, type WorkspaceFile } from "./sources.ts";
+import { findWorkspaceFile, listFiles, tokenise, type WorkspaceFile } from "./sources.ts";
 import type { StoredReading } from "./stateStore.ts";
 import { type Focus, tailOf, tokensOf } from "./stateTail.ts";
 
@@ -174,6 +174,8 @@ export class RepositoryReader {
         `Restored the repository state after ${tokensRead} tokens, of ${known.length} files.`,
       );
       const changed = await this.#fill(index, files, signal, readText);
+      for (const path of [...index.known.keys()])
+        if (!index.has(path) && !this.live.has(path)) index.forget(path);
       this.#context.log.info(`Recalled ${index.tokens} tokens; ${changed.length} files changed since.`);
       return (await this.#take(changed, signal)) ? "outdated" : "current";
     } finally {
@@ -247,16 +249,16 @@ export class RepositoryReader {
       const source = await this.#tokenise(file, textAt);
       throwIfCancelled(signal);
       plan.count(file, source?.tokens.length ?? 0);
-      if (!source) {
-        index.forget(file.path);
-        continue;
-      }
+      if (!source) continue;
       if (index.known.get(file.path)?.hash !== source.hash) changed.push(file);
       index.take(source);
       const { tokens: tokensRead } = index;
       const tokensTotal = Math.max(tokensRead, plan.estimatedTokens);
       this.#context.onProgress({ ...this.progress, reading: true, tokensRead, tokensTotal });
     }
+    const left = files.length - index.known.size;
+    if (left > 0)
+      this.#context.log.info(`${left} of ${files.length} files are no text or beyond the budget.`);
     return changed;
   }
 
@@ -349,7 +351,7 @@ export class RepositoryReader {
   /** In reading order. */
   async #list(signal: AbortSignal): Promise<WorkspaceFile[]> {
     const options = { log: this.#context.log, signal };
-    const files = await listFiles(this.#settings.policy, BUDGET_TOKENS * BYTES_PER_TOKEN, options);
+    const files = await listFiles(this.#settings.policy, options);
     throwIfCancelled(signal);
     return files;
   }

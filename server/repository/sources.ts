@@ -5,7 +5,7 @@ import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { type CrawlOptions, crawl, type SourceFile } from "./crawl.ts";
 import type { FilePolicy } from "./filePolicy.ts";
-import { inReadingOrder, withinBudget } from "./order.ts";
+import { inReadingOrder } from "./order.ts";
 import { readShare } from "./readShare.ts";
 import { type ReadText, readText } from "./readText.ts";
 import { withoutSecretLines } from "./secretLines.ts";
@@ -21,21 +21,13 @@ export interface WorkspaceFile extends SourceFile {
   readonly folder: number;
 }
 
-/** Folder after folder; together at most the budget. */
-export async function listFiles(
-  policy: FilePolicy,
-  budgetBytes: number,
-  options: CrawlOptions,
-): Promise<WorkspaceFile[]> {
+/** Folder after folder. */
+export async function listFiles(policy: FilePolicy, options: CrawlOptions): Promise<WorkspaceFile[]> {
   const all: WorkspaceFile[] = [];
   policy.refresh();
-  for (const [folder, root] of policy.paths.entries()) {
+  for (const folder of policy.paths.keys()) {
     const found = await crawl(policy, folder, options);
-    const chosen = withinBudget(inReadingOrder(found), budgetBytes / policy.folders.length);
-    if (chosen.length < found.length) {
-      options.log.info(`${root}: ${chosen.length} of ${found.length} files fit in the budget and are read.`);
-    }
-    for (const file of chosen) all.push({ ...file, folder });
+    for (const file of inReadingOrder(found)) all.push({ ...file, folder });
   }
   return all;
 }
