@@ -69,7 +69,7 @@ function reading(status: Status): Face {
 }
 
 function ready(status: Status): string {
-  return status.tokensRead > 0 ? `Ready: ${count(status.tokensRead)} tokens in mind.` : "Ready.";
+  return status.tokensRead > 0 ? `Ready: ${count(status.tokensRead)} tokens in the index.` : "Ready.";
 }
 
 /** 0 to 99 while reading: the total is an estimate, and 100 is for `ready` to say. */
@@ -85,7 +85,7 @@ export function figures(
 ): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
     ["Repository", tokensRead(status)],
-    ["State memory", `${bytes(status.stateBytes)}, whatever the repository's size`],
+    ["State", `${bytes(status.stateBytes)}, after ${count(status.stateTokens)} tokens that matter here`],
     ["Attention cache", bytes(status.kvBytes)],
     ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
     ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
@@ -100,6 +100,6 @@ export function figures(
 function tokensRead(status: Status): string {
   const read = count(status.tokensRead);
   return status.state === "reading"
-    ? `${read} of ${count(status.tokensTotal)} tokens read`
-    : `${read} tokens read`;
+    ? `${read} of ${count(status.tokensTotal)} tokens in the index`
+    : `${read} tokens in the index`;
 }

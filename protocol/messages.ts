@@ -9,7 +9,7 @@ export const LAST_COMPLETION_REQUEST = { method: "stateline/lastCompletion" } as
   null,
   CompletionFigures | null
 >;
-/** Reads the whole repository again; the old state answers meanwhile. */
+/** Reads the whole repository into the index again, then the state; the old ones answer meanwhile. */
 export const REREAD_REQUEST = { method: "stateline/reread" } as Request<null, null>;
 /** A page in Markdown, or null while no model serves: what was read, what was left out, and why. */
 export const WHAT_WAS_READ_REQUEST = { method: "stateline/whatWasRead" } as Request<null, string | null>;
@@ -27,20 +27,22 @@ export interface Place {
   readonly position: { readonly line: number; readonly character: number };
 }
 
-/** The engine's life: the model loads, the repository is read, completions start from its state. */
+/** The engine's life: the model loads, the repository is read into the index, then the files that matter into the state. */
 export type EngineState = "loading" | "reading" | "ready" | "error";
 
 export interface Status {
   readonly state: EngineState;
-  /** Tokens of the repository stream that are in the state so far. */
+  /** Tokens of the repository's files that are in the index so far. */
   readonly tokensRead: number;
-  /** Size of the repository stream; estimated from file sizes until every file is tokenised. */
+  /** Of all its files; estimated from their sizes until every one is tokenised. */
   readonly tokensTotal: number;
+  /** Tokens that the state has read: the beginnings of the files that matter, and what changed since. */
+  readonly stateTokens: number;
   /** The recurrent memory: the same after a thousand tokens and after a million. */
   readonly stateBytes: number;
   /** The attention heads' cache: grows with the tokens up to the attention window. */
   readonly kvBytes: number;
-  /** Reading speed of the present or latest background read; 0 before the first. */
+  /** How fast the model read last in the background, into a state; 0 before the first time. */
   readonly tokensPerSecond: number;
   /** Share of heads in state mode, 0 to 1. */
   readonly hybridRatio: number;

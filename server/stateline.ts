@@ -37,7 +37,7 @@ export interface StatelineOptions {
   readonly openDocuments?: () => readonly LiveDocument[];
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: (sentence: string) => void;
-  /** While the repository is read, after each step. */
+  /** While the model reads into the state, after each batch. */
   readonly onReading?: (tokensPerSecond: number) => void;
   readonly onCompletion?: (figures: CompletionFigures) => void;
   readonly onRatioSwitched?: (change: RatioSwitch) => void;
@@ -56,7 +56,8 @@ export interface Served extends MemorySettings {
   readonly tokenizer: Tokenizer;
   readonly state: State;
   readonly recall: Recall;
-  readonly repositoryTokens: number;
+  /** That the state has read. */
+  readonly stateTokens: number;
 }
 
 /** Heads in state mode before and after; `read` resolves when the repository is read anew. */
@@ -88,6 +89,7 @@ export const LOADING: Status = {
   state: "loading",
   tokensRead: 0,
   tokensTotal: 0,
+  stateTokens: 0,
   stateBytes: 0,
   kvBytes: 0,
   tokensPerSecond: 0,
@@ -166,6 +168,7 @@ export class Stateline {
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
+    this.#serving?.memory.giveWay();
     const permitted = await this.#asPermitted(request);
     const answers = (await completer?.complete(permitted, signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
@@ -175,8 +178,15 @@ export class Stateline {
     return answers;
   }
 
+  /** The cursor rests there: its surroundings are read, then the state for its document, then its surroundings after that. */
   async readAhead(request: CompletionRequest): Promise<void> {
-    await this.#serving?.completer.readAhead(await this.#asPermitted(request));
+    const serving = this.#serving;
+    if (!serving) return;
+    const { completer, memory } = serving;
+    const permitted = await this.#asPermitted(request);
+    await completer.readAhead(permitted);
+    if (permitted.forbidden !== undefined) return;
+    if (await memory.turnTo(permitted.document)) await completer.takeUpState(permitted);
   }
 
   /** Whether the state goes on from one of an earlier run, which has read what was on disk then. */
@@ -207,6 +217,7 @@ export class Stateline {
       state: reading ? "reading" : "ready",
       tokensRead,
       tokensTotal,
+      stateTokens: memory.state.tokenCount,
       stateBytes: memory.state.stateBytes,
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
@@ -231,8 +242,8 @@ export class Stateline {
     const { model, tokenizer, memory } = serving;
     const { state, recall } = memory;
     const modelName = this.#modelName(model);
-    const repositoryTokens = state.tokenCount;
-    return { model, tokenizer, modelName, state, recall, repositoryTokens, ...this.#memorySettings(serving) };
+    const stateTokens = state.tokenCount;
+    return { model, tokenizer, modelName, state, recall, stateTokens, ...this.#memorySettings(serving) };
   }
 
   /** Resolves when the repository is read and what changed is appended and saved. */
@@ -290,19 +301,15 @@ export class Stateline {
     try {
       const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-      const progressed = (): void => {
-        const { reading, tokensPerSecond } = memory.progress;
-        if (reading) onReading?.(tokensPerSecond);
-        onStatusChanged();
-      };
       const bytesPerToken = await new AttentionCost(model).bytesPerToken();
-      const memory: RepositoryMemory = new RepositoryMemory(
+      const memory = new RepositoryMemory(
         {
           model,
           tokenizer,
           store,
           log,
-          onProgress: progressed,
+          onProgress: onStatusChanged,
+          onSpeed: (tokensPerSecond) => onReading?.(tokensPerSecond),
           settleMs: SETTLE_MS,
           mostWaitMs: MOST_WAIT_MS,
           saveMs: SAVE_MS,

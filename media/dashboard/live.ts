@@ -71,14 +71,14 @@ export class Live {
   }
 
   #drawReading({ status }: DashboardData): void {
-    const { state, tokensRead, tokensTotal, tokensPerSecond } = status;
+    const { state, tokensRead, tokensTotal, stateTokens, tokensPerSecond } = status;
     const isReading = state === "reading";
     show(this.#readingBar, isReading);
     this.#readingBar.value = tokensTotal > 0 ? tokensRead / tokensTotal : 0;
     const speed = tokensPerSecond > 0 ? `, ${count(tokensPerSecond)} tokens/s` : "";
     const read = isReading
-      ? `${count(tokensRead)} of ${count(tokensTotal)} tokens read`
-      : `${count(tokensRead)} tokens read`;
+      ? `${count(tokensRead)} of ${count(tokensTotal)} tokens in the index`
+      : `${count(tokensRead)} tokens in the index, ${count(stateTokens)} read into the state`;
     setText(this.#readingText, `${read}${speed}. ${status.message ?? ""}`.trimEnd());
   }
 

@@ -152,7 +152,7 @@ function latency({ memory, default: byDefault, allState }: LatencyResults): stri
     ),
     `Each cell is median / 95th percentile / most. A keystroke typed along shown text decodes nothing; after a jump to another place of a file, the first one waits for some 1,000 tokens, unless the cursor rested there for half a second. Engine: ${memory[0]?.device}.`,
     table(
-      ["tokens read", "state", "attention cache (ratio 1)"],
+      ["repository tokens", "state", "attention cache (ratio 1)"],
       memory.map((one) => [count(one.tokensRead), bytes(one.stateBytes), bytes(one.kvBytes)]),
     ),
   ].join("\n\n");

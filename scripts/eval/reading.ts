@@ -2,7 +2,7 @@
 import type { Model, Recall, State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
 import { FilePolicy } from "../../server/repository/filePolicy.ts";
-import { listFiles, tokenStream } from "../../server/repository/sources.ts";
+import { listFiles, tokenise } from "../../server/repository/sources.ts";
 import { fileHeader, repositoryHeader } from "../../server/repository/stream.ts";
 import { type CorpusRepository, SILENT, WrittenRepository } from "./corpus.ts";
 
@@ -37,19 +37,17 @@ export interface ReadingOptions {
   readonly conditions: readonly Condition[];
 }
 
-/** The server's own order of reading. */
+/** In the order in which the server fills its index. */
 export async function textsOf(tokenizer: Tokenizer, repository: CorpusRepository): Promise<Text[]> {
   using written = new WrittenRepository(repository);
   const policy = new FilePolicy([{ path: written.folder, exclude: [] }]);
-  const files = await listFiles(policy, Number.MAX_SAFE_INTEGER, { log: SILENT });
+  const files = await listFiles(policy, { log: SILENT });
   const texts: Text[] = [];
-  const keep = ({ file, tokens }: { file: { relativePath: string }; tokens: readonly number[] }) =>
-    texts.push({
-      path: file.relativePath,
-      tokens,
-      headerLength: fileHeader(tokenizer, file.relativePath).length,
-    });
-  for await (const _ of tokenStream({ tokenizer, log: SILENT }, policy.paths, files, keep));
+  for (const file of files) {
+    const { relativePath: path } = file;
+    const source = await tokenise({ tokenizer, log: SILENT }, file);
+    if (source) texts.push({ path, tokens: source.tokens, headerLength: fileHeader(tokenizer, path).length });
+  }
   return texts;
 }
 

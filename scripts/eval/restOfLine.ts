@@ -83,7 +83,7 @@ async function read({ model, tokenizer }: Loaded, path: string, states: string):
   const settings = { policy, stateHeads, attentionWindow: info.attentionWindow };
   const memory = new RepositoryMemory(
     {
-      ...{ model, tokenizer, log: SILENT, onProgress: () => undefined },
+      ...{ model, tokenizer, log: SILENT, onProgress: () => undefined, onSpeed: () => undefined },
       store: new StateStore(states, SILENT),
       ...{ settleMs: 100, mostWaitMs: 500, saveMs: 100 },
     },

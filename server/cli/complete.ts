@@ -17,7 +17,7 @@ import { besideIt } from "./besideIt.ts";
 import { findPlace, type Place } from "./position.ts";
 import { ProgressBar } from "./progressBar.ts";
 
-const HELP = `Reads a repository into Stateline's state and completes code from it.
+const HELP = `Reads a repository as the server of an editor does, and completes code from it.
 
 Usage: complete [options] [repository]
   --at FILE:LINE:COLUMN   complete there (counted from 1), with the rest of the line hidden and shown beside the answer, and

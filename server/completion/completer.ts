@@ -18,7 +18,7 @@ import { mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import { COSTS, type Costs, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
-import type { Root } from "./prefixCache.ts";
+import { PrefixCache, type Root } from "./prefixCache.ts";
 import { PrefixCaches } from "./prefixCaches.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { homeOf, lineAfter, lineBefore, lineStartIn, replacedBy, surroundingsOf } from "./request.ts";
@@ -113,6 +113,29 @@ export class Completer {
    * Any request ends it, and finds what was read so far.
    */
   async readAhead(request: CompletionRequest): Promise<void> {
+    await this.#readAhead(request, (cache, tokens, signal) =>
+      cache.advance(this.#context.root, tokens, signal),
+    );
+  }
+
+  /** The same from the repository's newest state; a request that ends it finds what was there before. */
+  async takeUpState(request: CompletionRequest): Promise<void> {
+    await this.#readAhead(request, async (_, tokens, signal) => {
+      const cache = new PrefixCache(this.#context.model);
+      try {
+        await cache.advance(this.#context.root, tokens, signal);
+        this.#caches.replace(homeOf(request.document), cache);
+      } catch (cause) {
+        cache.dispose();
+        throw cause;
+      }
+    });
+  }
+
+  async #readAhead(
+    request: CompletionRequest,
+    read: (cache: PrefixCache, tokens: readonly number[], signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
     this.#readingAhead.abort();
     this.#readingAhead = new AbortController();
     const { signal } = this.#readingAhead;
@@ -123,7 +146,7 @@ export class Completer {
         // Whatever is on the line: a person may well begin another one here.
         if (this.#reasonNotToAsk({ ...request, manual: true }, around)) return;
         const { tokens } = this.#contexts.build(request.document, around, request.others);
-        await this.#caches.of(homeOf(request.document)).advance(this.#context.root, tokens, signal);
+        await read(this.#caches.of(homeOf(request.document)), tokens, signal);
       });
     } catch (cause) {
       if (!(cause instanceof Cancelled)) throw cause;

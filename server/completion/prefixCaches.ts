@@ -26,6 +26,12 @@ export class PrefixCaches {
     return cache;
   }
 
+  /** In place of the one before. */
+  replace(home: string, cache: PrefixCache): void {
+    this.#caches.get(home)?.dispose();
+    this.#caches.set(home, cache);
+  }
+
   dispose(): void {
     for (const cache of this.#caches.values()) cache.dispose();
     this.#caches.clear();

@@ -20,9 +20,9 @@ export class DashboardFigures {
     // A model may have come to serve in the place of the one that was asked.
     const served = stateline.served;
     if (!served || perToken === undefined) return undefined;
-    const { model, state, recall, stateHeads, attentionWindow, repositoryTokens } = served;
+    const { model, state, recall, stateHeads, attentionWindow, stateTokens } = served;
     const { stateBytes, kvBytes } = state;
-    const contextTokens = Math.max(repositoryTokens, stateline.lastCompletion?.contextTokens ?? 0);
+    const contextTokens = Math.max(stateTokens, stateline.lastCompletion?.contextTokens ?? 0);
     return {
       status: stateline.status,
       heads: model.info.heads,

@@ -16,7 +16,7 @@ export interface RatioSubject {
   readonly tokenizer: Tokenizer;
   readonly policy: FilePolicy;
   readonly attentionWindow: number;
-  readonly repositoryTokens: number;
+  readonly stateTokens: number;
 }
 
 export class RatioChanges {

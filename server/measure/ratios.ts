@@ -16,7 +16,7 @@ export interface RatioOptions {
   /** 0 is unbounded. */
   readonly attentionWindow: number;
   /** An unbounded cache is what it would be after so many. */
-  readonly repositoryTokens: number;
+  readonly stateTokens: number;
   readonly signal: AbortSignal;
   readonly onFigures: (figures: RatioFigures) => void;
 }
@@ -43,7 +43,7 @@ async function measureRatio(
   stateHeads: number,
   options: RatioOptions,
 ): Promise<RatioFigures> {
-  const { sample, attentionWindow, repositoryTokens, signal } = options;
+  const { sample, attentionWindow, stateTokens, signal } = options;
   const { context } = sample;
   const start = model.initialState(stateHeads, attentionWindow);
   const begunMs = performance.now();
@@ -53,7 +53,7 @@ async function measureRatio(
   const readMs = performance.now() - begunMs;
   if (!read) throw new Error("The engine gave no state for the sample.");
   try {
-    const grown = attentionWindow === 0 ? Math.max(1, repositoryTokens / context.length) : 1;
+    const grown = attentionWindow === 0 ? Math.max(1, stateTokens / context.length) : 1;
     const { completionMs, decodeTokensPerSecond } = await timeCompletions(model, read, options);
     return {
       hybridRatio: stateHeads / model.info.heads,

@@ -3,10 +3,9 @@ import { createHash } from "node:crypto";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import type { FilePolicy } from "../repository/filePolicy.ts";
-import { BUDGET_TOKENS } from "../repository/outdated.ts";
 import { readText } from "../repository/readText.ts";
 import { withoutSecretLines } from "../repository/secretLines.ts";
-import { BYTES_PER_TOKEN, folderName, listFiles, tokenise } from "../repository/sources.ts";
+import { folderName, listFiles, tokenise } from "../repository/sources.ts";
 import { fileHeader, fileTokens, repositoryHeader } from "../repository/stream.ts";
 
 const MOST_FILES = 8;
@@ -44,7 +43,7 @@ export interface SampleOptions {
 /** Which files are scored depends on their paths alone, so that runs can be compared. */
 export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): Promise<Sample> {
   const { policy, log } = options;
-  const all = await listFiles(policy, BUDGET_TOKENS * BYTES_PER_TOKEN, options);
+  const all = await listFiles(policy, options);
   const byHash = all
     .filter(({ sizeBytes }) => sizeBytes >= SHORTEST_BYTES)
     .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));

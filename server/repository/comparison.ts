@@ -1,45 +1,35 @@
-/** What changed in the files since a state was saved. Reads them all, which is fast beside tokenising and advancing. */
-import { Cancelled } from "../engine/engine.ts";
-import { readText } from "./readText.ts";
+/** What is known of the files that were read, and how a list of them on disk names them. */
 import type { WorkspaceFile } from "./sources.ts";
 import type { ReadFileRecord } from "./stateStore.ts";
 
-/** By path: what is in the state, with the hash of the content that is, and its tokens with the header. */
-export type KnownFiles = Map<string, KnownFile>;
+/** By path. */
+export type KnownFiles = ReadonlyMap<string, KnownFile>;
 
 export interface KnownFile {
   readonly file: WorkspaceFile;
+  /** Of the content that was read. */
   readonly hash: string;
+  /** With the header. */
   readonly tokens: number;
 }
 
 export interface Comparison {
-  readonly known: KnownFiles;
-  /** New or with another content, in reading order; those of the state are known, too. */
-  readonly changed: readonly WorkspaceFile[];
-  /** Files of the state that would not be read now. */
+  /** Files that were read and would be read now, as they were. */
+  readonly known: readonly KnownFile[];
+  /** Records of files that would not be read now. */
   readonly gone: readonly ReadFileRecord[];
 }
 
-export async function compare(
-  files: readonly WorkspaceFile[],
-  records: readonly ReadFileRecord[],
-  signal: AbortSignal,
-): Promise<Comparison> {
-  const recorded = new Map(records.map((record) => [`${record.folder}:${record.path}`, record]));
-  const known: KnownFiles = new Map();
-  const changed: WorkspaceFile[] = [];
-  for (const file of files) {
-    if (signal.aborted) throw new Cancelled();
-    const read = await readText(file.path);
-    if (read.kind === "skipped") continue;
-    const record = recorded.get(`${file.folder}:${file.relativePath}`);
-    if (record) known.set(file.path, { file, hash: record.hash, tokens: record.tokens });
-    if (record?.hash !== read.hash) changed.push(file);
+export function compare(files: readonly WorkspaceFile[], records: readonly ReadFileRecord[]): Comparison {
+  const present = new Map(files.map((file) => [`${file.folder}:${file.relativePath}`, file]));
+  const known: KnownFile[] = [];
+  const gone: ReadFileRecord[] = [];
+  for (const record of records) {
+    const file = present.get(`${record.folder}:${record.path}`);
+    if (file) known.push({ file, hash: record.hash, tokens: record.tokens });
+    else gone.push(record);
   }
-  const isKnown = new Set([...known.values()].map(({ file }) => `${file.folder}:${file.relativePath}`));
-  const gone = records.filter(({ folder, path }) => !isKnown.has(`${folder}:${path}`));
-  return { known, changed, gone };
+  return { known, gone };
 }
 
 export function recordsOf(known: KnownFiles): ReadFileRecord[] {

@@ -7,11 +7,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import type { FileIndex } from "./fileIndex.ts";
 import { type FilePolicy, judgeName, mayQuote, reasonNotToComplete, type Verdict } from "./filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "./liveBlocks.ts";
 import { readShare } from "./readShare.ts";
 import { judge, type ReadText } from "./readText.ts";
-import type { RecallOfFiles } from "./recallOfFiles.ts";
 import { secretLines, withoutLines, withoutSecretLines } from "./secretLines.ts";
 import { fileHeader } from "./stream.ts";
 
@@ -66,7 +66,7 @@ interface LiveText {
 export class LiveTexts {
   readonly #context: LiveTextsContext;
   readonly #texts = new Map<string, LiveText>();
-  #files: RecallOfFiles;
+  #files: FileIndex;
   /** The line that was completed last. */
   #cursor: { readonly uri: string; readonly lineStart: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -76,7 +76,7 @@ export class LiveTexts {
   #judgements = 0;
   #disposed = false;
 
-  constructor(context: LiveTextsContext, files: RecallOfFiles) {
+  constructor(context: LiveTextsContext, files: FileIndex) {
     this.#context = context;
     this.#files = files;
   }
@@ -90,7 +90,7 @@ export class LiveTexts {
     } else {
       const nothing = { followed: undefined, verdict: undefined, quotable: undefined, isRenewed: false };
       this.#texts.set(document.uri, { document, text: "", blocks: [], ...nothing });
-      if (document.path !== undefined) this.#files.forget(document.path);
+      if (document.path !== undefined) this.#files.withdraw(document.path);
     }
     this.#renewLater(known ? PAUSE_MS : 0);
   }
@@ -146,10 +146,10 @@ export class LiveTexts {
   }
 
   /** Another exact memory serves from now on. */
-  moveTo(files: RecallOfFiles): void {
+  moveTo(files: FileIndex): void {
     this.#files = files;
     for (const { document, blocks } of this.#texts.values()) {
-      if (document.path !== undefined) files.forget(document.path);
+      if (document.path !== undefined) files.withdraw(document.path);
       for (const block of blocks) block.ids = undefined;
     }
     this.#arrange();

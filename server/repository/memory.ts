@@ -4,15 +4,15 @@ import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { ChangeQueue, SYSTEM_CLOCK } from "./changeQueue.ts";
-import type { KnownFile } from "./comparison.ts";
+import type { KnownFiles } from "./comparison.ts";
 import type { LiveTexts } from "./liveTexts.ts";
 import type { Passages } from "./passages.ts";
 import { Persistence } from "./persistence.ts";
-import { RepositoryReader } from "./reader.ts";
-import type { ReadProgress } from "./readFiles.ts";
+import { type ReadProgress, RepositoryReader } from "./reader.ts";
 import type { ReadSettings } from "./reading.ts";
 import { readText } from "./readText.ts";
 import type { StateStore } from "./stateStore.ts";
+import type { Focus } from "./stateTail.ts";
 
 export type MemorySettings = ReadSettings;
 
@@ -28,6 +28,8 @@ export interface MemoryContext {
   readonly store: StateStore | undefined;
   readonly log: Log;
   readonly onProgress: () => void;
+  /** The model has read a batch into the state. */
+  readonly onSpeed: (tokensPerSecond: number) => void;
   /** Pause after a file changed until it is read again, since saves come in bursts. */
   readonly settleMs: number;
   /** No change waits longer, and no file is read more often. */
@@ -46,22 +48,21 @@ export class RepositoryMemory {
   #abort = new AbortController();
   /** Readings and appendings one after the other. */
   #work: Promise<void> = Promise.resolve();
-  /** A reading beside the state that serves. */
-  #renewal: Promise<void> | undefined;
+  /** Reading the state for the document that a person went to. */
+  #turning = new AbortController();
+  /** The state is to be read anew, and waits for its turn. */
+  #isRenewalDue = false;
   #disposed = false;
 
   constructor(context: MemoryContext, settings: MemorySettings) {
     this.#context = context;
     this.#settings = settings;
-    const { model, tokenizer, store, log, saveMs, settleMs: pauseMs, mostWaitMs } = context;
+    const { model, tokenizer, store, log, onSpeed, saveMs, settleMs: pauseMs, mostWaitMs } = context;
     const snapshot = () => this.#reader.snapshot();
     this.#persistence = new Persistence({ model, tokenizer, store, log, saveMs, snapshot });
-    // What a person waits for is the reading beside the state, while there is one.
-    const onProgress = (progress: ReadProgress) => {
-      if (progress.reading || this.#renewal === undefined) this.#report(progress);
-    };
+    const onProgress = (progress: ReadProgress) => this.#report(progress);
     const onRead = () => this.#persistence.saveLater();
-    this.#reader = new RepositoryReader({ model, tokenizer, log, onProgress, onRead }, settings);
+    this.#reader = new RepositoryReader({ model, tokenizer, log, onProgress, onRead, onSpeed }, settings);
     this.#queue = new ChangeQueue({
       clock: SYSTEM_CLOCK,
       pauseMs,
@@ -98,8 +99,8 @@ export class RepositoryMemory {
     return this.#progress;
   }
 
-  /** Files that the state has as they are, by path. */
-  get files(): ReadonlyMap<string, KnownFile> {
+  /** Files that the index has as they are, by path. */
+  get files(): KnownFiles {
     return this.#reader.known;
   }
 
@@ -114,7 +115,7 @@ export class RepositoryMemory {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     this.#settings = settings;
-    this.#renewal = undefined;
+    this.#isRenewalDue = false;
     this.#queue.clear();
     this.#reader.use(settings);
     this.#report({ reading: true, tokensRead: 0, tokensTotal: 0, tokensPerSecond: 0 });
@@ -146,11 +147,36 @@ export class RepositoryMemory {
     });
   }
 
+  /**
+   * A person rests in this document: the state is read for it in the background, after what waits before it. Whether there is
+   * another state by then; `giveWay` ends it.
+   */
+  async turnTo(focus: Focus): Promise<boolean> {
+    this.giveWay();
+    this.#reader.focusOn(focus);
+    this.#turning = new AbortController();
+    const signal = AbortSignal.any([this.#abort.signal, this.#turning.signal]);
+    let isTurned = false;
+    await this.#enqueue(async () => {
+      throwIfCancelled(signal);
+      isTurned = await this.#reader.turnTo(focus, signal);
+    });
+    return isTurned;
+  }
+
+  /** Somebody waits for a completion: the state stays as it is until the person rests again. */
+  giveWay(): void {
+    this.#turning.abort();
+  }
+
   /** Resolves when nothing is being read, appended or saved. */
   async settled(): Promise<void> {
     this.#queue.flush();
-    await this.#work;
-    for (let renewal = this.#renewal; renewal; renewal = this.#renewal) await renewal;
+    // What is done may find more to do.
+    for (let work: Promise<void> | undefined; work !== this.#work; ) {
+      work = this.#work;
+      await work;
+    }
     await this.live.settled();
     await this.flush();
   }
@@ -163,6 +189,7 @@ export class RepositoryMemory {
   dispose(): void {
     this.#disposed = true;
     this.#abort.abort();
+    this.giveWay();
     this.#queue.clear();
     this.#persistence.dispose();
     this.#reader.dispose();
@@ -175,29 +202,16 @@ export class RepositoryMemory {
     });
   }
 
-  /** What a state has read and no file says any more is got rid of by reading everything again; meanwhile it serves. */
+  /** The state before serves meanwhile. */
   #renew(signal: AbortSignal): void {
-    if (this.#renewal !== undefined) return;
-    this.#context.log.info(
-      "Too much of the state is outdated, or may not be read by now: everything is read again in the background.",
-    );
-    let isOutdated = false;
-    const renewal = this.#reader
-      .readBeside(signal)
-      .then((beside) =>
-        this.#enqueue(async () => {
-          isOutdated = await this.#reader.adopt(beside, signal);
-        }),
-      )
-      .catch((cause: unknown) => this.#stopped(cause))
-      .finally(() => {
-        if (this.#renewal !== renewal) return;
-        this.#renewal = undefined;
-        const { tokenCount: tokensRead } = this.state;
-        this.#report({ ...this.#progress, reading: false, tokensRead, tokensTotal: tokensRead });
-        if (isOutdated) this.#renew(signal);
-      });
-    this.#renewal = renewal;
+    if (this.#isRenewalDue) return;
+    this.#isRenewalDue = true;
+    this.#context.log.info("The state is read anew in the background.");
+    void this.#enqueue(async () => {
+      throwIfCancelled(signal);
+      this.#isRenewalDue = false;
+      await this.#reader.renew(signal);
+    });
   }
 
   #enqueue(job: () => Promise<void>): Promise<void> {
@@ -205,7 +219,7 @@ export class RepositoryMemory {
     this.#work = this.#work
       .then(job)
       .then(() => {
-        if (!signal.aborted) this.#report({ ...this.#progress, reading: this.#renewal !== undefined });
+        if (!signal.aborted) this.#report({ ...this.#progress, ...this.#reader.progress, reading: false });
       })
       .catch((cause: unknown) => this.#stopped(cause));
     return this.#work;

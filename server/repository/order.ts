@@ -9,7 +9,7 @@ const INTRODUCTIONS =
 const RECENT_SHARE = 0.1;
 const MOST_RECENT = 40;
 
-export function inReadingOrder(files: readonly SourceFile[]): SourceFile[] {
+export function inReadingOrder<File extends SourceFile>(files: readonly File[]): File[] {
   const introductions = files.filter(isIntroduction).sort(byDepthAndPath);
   const others = files.filter((file) => !isIntroduction(file)).sort(byModification);
   const recent = recentPart(others);

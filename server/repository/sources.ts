@@ -5,35 +5,29 @@ import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
 import { type CrawlOptions, crawl, type SourceFile } from "./crawl.ts";
 import type { FilePolicy } from "./filePolicy.ts";
-import { inReadingOrder, withinBudget } from "./order.ts";
+import { inReadingOrder } from "./order.ts";
 import { readShare } from "./readShare.ts";
 import { type ReadText, readText } from "./readText.ts";
 import { withoutSecretLines } from "./secretLines.ts";
-import { fileTokens, repositoryHeader } from "./stream.ts";
+import { fileTokens } from "./stream.ts";
 
 /** Before any file is tokenised: measured on mixed source code with a vocabulary of 4096. */
 export const BYTES_PER_TOKEN = 2.9;
+/** Of a beginning no more is tokenised: where tokens are longer it has fewer of them. */
+const BEGINNING_CHARACTERS_PER_TOKEN = 4;
 
 export interface WorkspaceFile extends SourceFile {
   /** Index of its folder. */
   readonly folder: number;
 }
 
-/** Folder after folder; together at most the budget. */
-export async function listFiles(
-  policy: FilePolicy,
-  budgetBytes: number,
-  options: CrawlOptions,
-): Promise<WorkspaceFile[]> {
+/** Folder after folder. */
+export async function listFiles(policy: FilePolicy, options: CrawlOptions): Promise<WorkspaceFile[]> {
   const all: WorkspaceFile[] = [];
   policy.refresh();
-  for (const [folder, root] of policy.paths.entries()) {
+  for (const folder of policy.paths.keys()) {
     const found = await crawl(policy, folder, options);
-    const chosen = withinBudget(inReadingOrder(found), budgetBytes / policy.folders.length);
-    if (chosen.length < found.length) {
-      options.log.info(`${root}: ${chosen.length} of ${found.length} files fit in the budget and are read.`);
-    }
-    for (const file of chosen) all.push({ ...file, folder });
+    for (const file of inReadingOrder(found)) all.push({ ...file, folder });
   }
   return all;
 }
@@ -54,37 +48,20 @@ export interface ReadSource {
   readonly tokens: readonly number[];
 }
 
-/** Reads and tokenises one file after the other; what cannot be read is logged and left out. */
-export async function* tokenStream(
-  reader: Reader,
-  folders: readonly string[],
-  files: readonly WorkspaceFile[],
-  onRead: (source: ReadSource) => void,
-): AsyncGenerator<readonly number[]> {
-  let folder = -1;
-  for (const file of files) {
-    if (file.folder !== folder) {
-      folder = file.folder;
-      yield repositoryHeader(reader.tokenizer, folderName(folders[folder] ?? ""));
-    }
-    const source = await tokenise(reader, file);
-    if (!source) continue;
-    onRead(source);
-    yield source.tokens;
-  }
-}
-
+/** The file, or its first tokens; what cannot be read is logged and left out. */
 export async function tokenise(
   { tokenizer, log, textAt = readText }: Reader,
   file: WorkspaceFile,
+  mostTokens = Number.POSITIVE_INFINITY,
 ): Promise<ReadSource | undefined> {
   const read = await textAt(file.path);
   if (read.kind === "skipped") {
     log.info(`${file.path} is skipped: it ${read.reason}.`);
     return undefined;
   }
-  const text = await withoutSecretLines(read.text);
-  return { file, hash: read.hash, text, tokens: await fileTokens(tokenizer, file.relativePath, text) };
+  const text = (await withoutSecretLines(read.text)).slice(0, mostTokens * BEGINNING_CHARACTERS_PER_TOKEN);
+  const tokens = await fileTokens(tokenizer, file.relativePath, text);
+  return { file, hash: read.hash, text, tokens: tokens.slice(0, mostTokens) };
 }
 
 /** undefined when the policy leaves it out, and when there is no file any more. */

@@ -50,7 +50,7 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
       assert.match(memory, new RegExp(`${name}\\s+[\\d.,]+ (?:B|KiB|MiB)`), memory);
     }
     assert.match(memory, /[\d,]+ tokens of context take .* they would take .*: \d[\d,]* times as much\./);
-    await says("#reading", /[\d,]+ tokens read/);
+    await says("#reading", /[\d,]+ tokens in the index/);
   });
 
   test("what the person took before is counted: whole texts, a word, by language", async () => {
@@ -192,7 +192,7 @@ export function dashboardTests({ editor, profile, repository }: DashboardSubject
   // Not before: a server that was off has its repository from disk, and then no speed of reading to show.
   test("it has the session's latencies, throughput and speed of reading", async () => {
     await says("#latency", /median\s*[\d.]+ (?:ms|s)/i);
-    await says("#reading", /[\d,]+ tokens read, [\d,]+ tokens\/s\./);
+    await says("#reading", /[\d,]+ tokens in the index, [\d,]+ read into the state, [\d,]+ tokens\/s\./);
     await page().locator("#throughput-chart svg[role=img]").waitFor();
   });
 

@@ -8,6 +8,7 @@ const status: Status = {
   state: "ready",
   tokensRead: 48_210,
   tokensTotal: 48_210,
+  stateTokens: 8150,
   stateBytes: 1_572_864,
   kvBytes: 2048,
   tokensPerSecond: 5120.4,
@@ -103,7 +104,7 @@ test("figures that are not known yet are left out", () => {
   const names = figures({ ...status, tokensPerSecond: 0, device: "", model: "" }, counts).map(
     ([name]) => name,
   );
-  assert.deepEqual(names, ["Repository", "State memory", "Attention cache", "Hybrid ratio"]);
+  assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio"]);
 });
 
 test("bytes are said in the unit that fits", () => {

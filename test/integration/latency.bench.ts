@@ -1,6 +1,6 @@
 /**
- * From a keystroke to its ghost text over LSP, warm, in a repository of 200,000 tokens; and the state's memory after
- * 1,000 and 200,000 tokens. Prints JSON. The pause between keystroke and question is set to 1 ms, and told apart.
+ * From a keystroke to its ghost text over LSP, warm, in a repository of 200,000 tokens; and the state's memory in
+ * repositories of 1,000 and 200,000 tokens. Prints JSON. The pause between keystroke and question is set to 1 ms, and told apart.
  */
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";

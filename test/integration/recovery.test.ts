@@ -204,13 +204,11 @@ test("a server that is killed in the middle of a request comes back with the sta
   write(root, "src/module0/file0.ts", "export const changedMeanwhile = 1;\n");
   const third = await Client.startReady({ folders: [root], storagePath });
   t.after(() => third.stop());
-  assert.ok(
-    third.log.some((line) =>
-      line.startsWith(`Restored the repository state of ${tokensRead} tokens; 1 files`),
-    ),
-  );
+  assert.ok(third.log.some((line) => line.startsWith("Restored the repository state")));
+  assert.ok(third.log.some((line) => line.endsWith("1 files changed since.")));
+  assert.ok(third.log.some((line) => line.startsWith("Read the new text of src/module0/file0.ts")));
   const status = await third.requestStatus();
-  assert.ok(status.tokensRead > tokensRead && status.tokensRead < tokensRead + 100, JSON.stringify(status));
+  assert.ok(status.tokensRead > 0 && status.tokensRead < tokensRead, JSON.stringify(status));
 });
 
 test("a damaged saved state is read anew", async (t) => {

@@ -248,7 +248,7 @@ test("each ratio is read, timed and scored, and no state is left", async (t) => 
     ...options,
     ...listeners,
     attentionWindow: 0,
-    repositoryTokens: sample.context.length * 10,
+    stateTokens: sample.context.length * 10,
   });
   assert.deepEqual(seen, [1, 0.5, 0]);
   const tokens = sample.files.reduce((sum, file) => sum + file.tokens.length, 0);
@@ -276,7 +276,7 @@ test("a change of the ratio is measured when the repository is read; a newer cha
     tokenizer,
     policy: new FilePolicy([{ path: folder(t, PROSE), exclude: [] }]),
     attentionWindow: 64,
-    repositoryTokens: 100,
+    stateTokens: 100,
   };
   const first = changes.measure(8, 4, read, () => subject);
   const second = changes.measure(4, 2, read, () => subject);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FileIndex } from "../../server/repository/fileIndex.ts";
 import { reasonNotToComplete, type Verdict } from "../../server/repository/filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "../../server/repository/liveBlocks.ts";
 import { type LiveDocument, LiveTexts } from "../../server/repository/liveTexts.ts";
-import { RecallOfFiles } from "../../server/repository/recallOfFiles.ts";
+import type { ReadSource } from "../../server/repository/sources.ts";
 import { FakeRecall, silentLog } from "./fakes/engine.ts";
 import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
 
@@ -13,7 +14,7 @@ const LEFT_OUT: Verdict = { kind: "left out", because: "ignored", reason: "is ig
 
 async function setUp(verdictOf: (path: string) => Verdict = () => READ) {
   const tokenizer = await fakeTokenizer();
-  const filesIn = (recall: FakeRecall) => new RecallOfFiles(recall, (path) => live.has(path));
+  const filesIn = (recall: FakeRecall) => new FileIndex(recall, (path) => live.has(path));
   const recall = new FakeRecall();
   const files = filesIn(recall);
   const policy = {
@@ -23,8 +24,9 @@ async function setUp(verdictOf: (path: string) => Verdict = () => READ) {
   const context = { tokenizer, log: silentLog, policy: () => policy };
   const live: LiveTexts = new LiveTexts(context, files);
   const recalled = (from = recall) => [...from.texts.values()].map((ids) => tokenizer.decode([...ids]));
-  const read = (path: string, text: string) => ({
-    file: { path, relativePath: path.slice(3) },
+  const read = (path: string, text: string): ReadSource => ({
+    file: { folder: 0, path, relativePath: path.slice(3), sizeBytes: text.length, modifiedMs: 0 },
+    hash: "",
     text,
     tokens: tokenizer.encode(text),
   });
@@ -153,7 +155,7 @@ test("another exact memory gets the live texts, and loses those of their files",
   live.set(document("live\n"));
   await live.settled();
   const recall = new FakeRecall();
-  const next = new RecallOfFiles(recall, () => false);
+  const next = new FileIndex(recall, () => false);
   next.take(read("/r/a.ts", "read before it was opened"));
   live.moveTo(next);
   assert.deepEqual(recalled(recall), ["a.ts\nlive\n"]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { STATE_TOKENS } from "../../server/repository/budget.ts";
 import { crawl } from "../../server/repository/crawl.ts";
 import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { inReadingOrder, withinBudget } from "../../server/repository/order.ts";
@@ -196,6 +197,8 @@ test("pieces join to the text and are cut between lines only", () => {
   assert.deepEqual([...cutAtLines("", 50)], []);
 });
 
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+
 test("memory: folder after folder, each with its name, in one stream", async (t) => {
   const one = folder(t, { "a.ts": "const a;\n", "README.md": "hello\n" });
   const two = folder(t, { "b.ts": "const b;\n" });
@@ -209,7 +212,10 @@ test("memory: folder after folder, each with its name, in one stream", async (t)
   assert.equal(tokens[0], tokenizer.special.repoName);
   assert.equal(tokens.filter((token) => token === tokenizer.special.fileSep).length, 3);
   assert.deepEqual(memory.progress.reading, false);
-  assert.equal(memory.progress.tokensRead, tokens.length);
+  // The repositories' names belong to no file.
+  const names = tokens.filter((token) => token === tokenizer.special.repoName).length;
+  assert.equal(names, 2);
+  assert.equal(memory.progress.tokensRead, sum([...memory.files.values()].map((file) => file.tokens)));
 });
 
 test("memory: without a folder the state is the initial one", async () => {
@@ -462,7 +468,7 @@ test("memory: what a .gitignore in a folder that is told as one event hides is r
   assert.doesNotMatch(text(), /const b/);
 });
 
-test("memory: a state with what a changed .gitignore hides is not saved while everything is read again", async (t) => {
+test("memory: a state with what a changed .gitignore hides is not saved while another one is read", async (t) => {
   const root = folder(t, { ".gitignore": "x\n", "a.ts": "const a;\n", "b.ts": "const b;\n" });
   const storage = folder(t);
   const { memory, settings, model, lines, text } = await memoryOf([root], storage);
@@ -481,7 +487,7 @@ test("memory: a state with what a changed .gitignore hides is not saved while ev
     return await advance(from, tokens, options);
   };
   const settled = memory.settled();
-  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  while (!lines.some((line) => line.includes("read anew"))) await new Promise(setImmediate);
   await memory.flush();
   assert.deepEqual(readdirSync(storage), before);
   const meanwhile = await memoryOf([root], storage);
@@ -498,7 +504,7 @@ test("memory: a state with what a changed .gitignore hides is not saved while ev
   assert.doesNotMatch(after.text(), /const b/);
 });
 
-test("memory: what is hidden while everything is read again is not in the new state either", async (t) => {
+test("memory: what is hidden while the state is read anew is not in it for long", async (t) => {
   const files = { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "const c;\n" };
   const root = folder(t, { ".gitignore": "x\n", ...files });
   const { memory, settings, model, lines, text, recalled } = await memoryOf([root]);
@@ -509,10 +515,9 @@ test("memory: what is hidden while everything is read again is not in the new st
     return memory.settled();
   };
   const first = hide("b.ts\n");
-  while (!lines.some((line) => line.includes("read again"))) await new Promise(setImmediate);
+  while (!lines.some((line) => line.includes("read anew"))) await new Promise(setImmediate);
   const release = held(model);
   const second = hide("b.ts\nc.ts\n");
-  while (recalled().some((one) => one.includes("const c"))) await new Promise(setImmediate);
   release();
   await Promise.all([first, second]);
   assert.deepEqual(recalled().sort(), [".gitignore\nb.ts\nc.ts\n", "a.ts\nconst a;\n"]);
@@ -563,19 +568,33 @@ test("memory: a reading is given up for a newer one", async (t) => {
   assert.equal(model.living, 1);
 });
 
-test("memory: during the first reading completions start from its beginning", async (t) => {
-  const files = Object.fromEntries(
-    Array.from({ length: 30 }, (_, i) => [`f${i}.ts`, `const v${i} = ${"xyz ".repeat(500)};\n`]),
-  );
-  const root = folder(t, files);
+test("memory: during the first reading completions recall what is indexed so far", async (t) => {
+  const names = Array.from({ length: 30 }, (_, i) => `f${i}.ts`);
+  const root = folder(t, Object.fromEntries(names.map((name, i) => [name, `const v${i} = 1;\n`])));
   const counts = new Set<number>();
   const started = await memoryOf([root], undefined, {
-    onProgress: () => counts.add(started.memory?.state.tokenCount ?? 0),
+    onProgress: () => counts.add(started.memory ? started.recalled().length : 0),
   });
   await started.memory.read(started.settings, { fromDisk: false });
-  assert.ok(counts.size > 2, [...counts].join());
+  assert.deepEqual([...counts], names.map((_, i) => i).concat(30));
   assert.equal(started.model.living, 1);
 });
+
+test("memory: all files are in the index, the state has read the beginnings of those that changed last", async (t) => {
+  const names = Array.from({ length: 80 }, (_, i) => `f${i}.ts`);
+  const root = folder(t, Object.fromEntries(names.map((name, i) => [name, long(i)])));
+  for (const [i, name] of names.entries()) utimesSync(join(root, name), 1e9, 1e9 + i);
+  const { memory, settings, text, recalled, tokenizer } = await memoryOf([root]);
+  await memory.read(settings, { fromDisk: false });
+  assert.deepEqual(recalled().sort(), names.map((name, i) => `${name}\n${long(i)}`).sort());
+  const read = [...text().matchAll(/const (\w+) of/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(read)], ["f72", "f73", "f74", "f75", "f76", "f77", "f78", "f79"]);
+  assert.equal(memory.progress.tokensRead, sum(recalled().map((one) => tokenizer.encode(one).length + 1)));
+  assert.ok(memory.state.tokenCount <= STATE_TOKENS + 100, String(memory.state.tokenCount));
+});
+
+/** Longer than what a state reads of one file. */
+const long = (i: number) => `const f${i} of a file = "some text";\n`.repeat(60);
 
 test("memory: a restart restores the state and appends what changed since", async (t) => {
   const root = folder(t, { "a.ts": "const a;\n", "b.ts": "const b;\n", "c.ts": "const c;\n" });

@@ -51,7 +51,7 @@ export interface Loaded {
 }
 
 export async function withModel<Result>(
-  options: Options,
+  options: Pick<Options, "modelPath" | "window">,
   use: (loaded: Loaded) => Promise<Result>,
 ): Promise<Result> {
   const path = options.modelPath ?? EMBEDDED_MODEL_PATH;

@@ -116,7 +116,7 @@ export class Decoder implements Disposable {
     const text = before + after;
     this.#stateline.noteDocument({ uri, path: absolute, relativePath: path, text });
     this.#noted = undefined;
-    const document = { uri, relativePath: path, languageId, text, editedLine: undefined };
+    const document = { uri, relativePath: path, languageId, text };
     await this.#stateline.complete({ document, offset: before.length, manual: false, others: [] });
     return this.#noted;
   }

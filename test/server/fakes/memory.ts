@@ -37,6 +37,7 @@ export async function memoryOf(roots: string[], storage?: string, overrides: Par
     store,
     log,
     onProgress: () => undefined,
+    onSpeed: () => undefined,
     settleMs: 60_000,
     mostWaitMs: 60_000,
     saveMs: 60_000,
