@@ -14,7 +14,7 @@ import { generateLines, shortened } from "./generate.ts";
 import { chooseHealing, NO_HEALING } from "./healing.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
-import { mayContinue, type Shape, shapeOf } from "./lines.ts";
+import { isBlank, mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import { COSTS, type Costs, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
@@ -168,7 +168,8 @@ export class Completer {
     this.#context.syntax.follow({ ...document, text: around.before + around.after });
     using finish = new Finish(document, around, this.#context.syntax);
     const rest = this.#shown.remainders(this.#placeOf(attempt, settings));
-    const joins = await Promise.all(rest.map((text) => finish.rejoin(text)));
+    const rejoined = await Promise.all(rest.map((text) => finish.rejoin(text)));
+    const joins = rejoined.filter(({ text }) => !isBlank(text));
     if (joins.length > 0) return this.#offer(attempt, { joins }, {});
     if (!manual && !settings.inComments && (await finish.isInComment()))
       return this.#offer(attempt, { joins, nothing: "the cursor is in a comment" }, {});

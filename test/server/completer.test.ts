@@ -189,6 +189,13 @@ test("typing through what was shown asks the engine nothing", async () => {
   assert.equal(completer.lastFigures?.tokensDecoded, 0);
 });
 
+test("of what was shown nothing is offered where only what stands to the right is left", async () => {
+  const { completer } = await setUp("a(b): c;\n");
+  assert.equal((await completer.complete(ask("a|\n")))[0]?.insertText, "(b): c;");
+  assert.deepEqual(await completer.complete(ask("a(b|)\n")), []);
+  assert.match(completer.lastFigures?.nothing ?? "", /beside the text to the right/);
+});
+
 test("by key a completion that was cut while typing is asked for anew, and comes whole", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
   model.logProb = -0.03;
