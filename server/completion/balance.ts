@@ -34,6 +34,8 @@ export interface Balance {
   readonly foreign: number;
   /** Those, brackets that the line leaves open, and a quote too many. */
   readonly uneven: number;
+  /** Brackets above the line that it does not close. */
+  readonly openAbove: number;
 }
 
 /** The brackets that are open below these lines. */
@@ -45,28 +47,46 @@ export function openAfter(above: string): readonly string[] {
 export function balanceOf(openBefore: readonly string[], line: string): Balance {
   const own = scan(line);
   // A closer may be for any of the lines above.
-  const open = [...openBefore];
-  const foreign = own.unopened.filter((offset) => {
-    const at = open.lastIndexOf(OPENER_OF[line.charAt(offset)] ?? "");
-    if (at >= 0) open.length = at;
-    return at < 0;
-  }).length;
+  const above = new Open(openBefore);
+  const foreign = own.unopened.filter((offset) => !above.close(line.charAt(offset))).length;
   const odd = QUOTES.filter((quote) => (line.split(quote).length - 1) % 2 === 1);
-  return { foreign, uneven: foreign + own.open.length + odd.length };
+  const uneven = foreign + own.open.length + own.skipped + odd.length;
+  return { foreign, uneven, openAbove: above.openers.length + above.skipped };
 }
 
-function scan(text: string): { open: string[]; unopened: number[] } {
-  const open: string[] = [];
+interface Scan {
+  readonly open: readonly string[];
+  /** Left open between a bracket and its closer: a bracket in a string, or a closer that is not there. */
+  readonly skipped: number;
+  readonly unopened: number[];
+}
+
+function scan(text: string): Scan {
+  const open = new Open();
   const found: number[] = [];
   for (let offset = 0; offset < text.length; offset++) {
     const character = text.charAt(offset);
-    if ("([{".includes(character)) open.push(character);
-    const opener = OPENER_OF[character];
-    if (opener === undefined) continue;
-    const at = open.lastIndexOf(opener);
-    // What was opened since stays open: a bracket in a string, or prose.
-    if (at < 0) found.push(offset);
-    else open.length = at;
+    if ("([{".includes(character)) open.openers.push(character);
+    else if (Object.hasOwn(OPENER_OF, character) && !open.close(character)) found.push(offset);
   }
-  return { open, unopened: found };
+  return { open: open.openers, skipped: open.skipped, unopened: found };
+}
+
+/** The brackets that are open, the innermost last. */
+class Open {
+  readonly openers: string[];
+  skipped = 0;
+
+  constructor(openers: readonly string[] = []) {
+    this.openers = [...openers];
+  }
+
+  /** false where it closes nothing. */
+  close(closer: string): boolean {
+    const at = this.openers.lastIndexOf(OPENER_OF[closer] ?? "");
+    if (at < 0) return false;
+    this.skipped += this.openers.length - 1 - at;
+    this.openers.length = at;
+    return true;
+  }
 }

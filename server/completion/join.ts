@@ -1,7 +1,7 @@
 /**
  * Where a completion ends, and how much of the text to its right it stands for. Of the few ways the one is taken after which
- * the document parses best, then the longest, then the one after which the line is best in balance, then the one that repeats
- * least of what stands there already.
+ * the document parses best, then the longest, then the one after which the brackets are best in balance, then the one that
+ * repeats least of what stands there already.
  */
 import { balanceOf, openAfter, unopened } from "./balance.ts";
 import { type Closer, closersAhead, hasOnlyClosers, isPunctuation } from "./closers.ts";
@@ -38,13 +38,16 @@ function best(joins: readonly Join[], around: Surroundings, rest: string, costOf
   const line = lineBefore(around.before);
   const above = around.before.slice(0, around.before.length - line.length);
   const open = openAfter(above);
+  const { openAbove: openWithout } = balanceOf(open, line + rest);
   let chosen: Join | undefined;
   let least: readonly number[] = [];
   for (const join of joins) {
-    const { foreign, uneven } = balanceOf(open, `${line}${join.text}${rest.slice(join.replaced)}`);
+    const balance = balanceOf(open, `${line}${join.text}${rest.slice(join.replaced)}`);
+    // What the rest closes of the lines above stays closed.
+    const uneven = balance.uneven + Math.max(0, balance.openAbove - openWithout);
     const cost = costOf?.(join) ?? Number.POSITIVE_INFINITY;
     // Who knows the grammar knows which closers belong.
-    const costs = [cost, Number.isFinite(cost) ? 0 : foreign, -join.text.length, uneven];
+    const costs = [cost, Number.isFinite(cost) ? 0 : balance.foreign, -join.text.length, uneven];
     if (!chosen || isLess(costs, least)) [chosen, least] = [join, costs];
     if (cost === 0 && uneven === 0) break;
   }
