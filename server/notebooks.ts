@@ -2,22 +2,7 @@
 import type { NotebookDocument, NotebookDocuments } from "vscode-languageserver/node";
 import type { TextDocument } from "vscode-languageserver-textdocument";
 import type { OpenDocument } from "./completion/request.ts";
-
-/** Where the language's id is not the extension too, as it is for r, sql or java. */
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  python: "py",
-  javascript: "js",
-  typescript: "ts",
-  julia: "jl",
-  csharp: "cs",
-  fsharp: "fs",
-  rust: "rs",
-  kotlin: "kt",
-  ruby: "rb",
-  shellscript: "sh",
-  powershell: "ps1",
-  markdown: "md",
-};
+import { endingOf } from "./languageIds.ts";
 
 /** What stands around a cell; cells of other languages, and text between them, are left out. */
 export function cellsAround(
@@ -45,6 +30,5 @@ export function cellsAround(
 
 /** Of a file that held the cells alone: the notebook's own format, JSON for one, is not what is written in them. */
 export function cellPath(notebookPath: string, languageId: string): string {
-  const extension = Object.hasOwn(EXTENSIONS, languageId) ? EXTENSIONS[languageId] : languageId;
-  return `${notebookPath.replace(/\.[^./]*$/, "")}.${extension}`;
+  return `${notebookPath.replace(/\.[^./]*$/, "")}.${endingOf(languageId)}`;
 }

@@ -1,8 +1,9 @@
 /** The rest of a line as a person meets it: through the server's own completer, with the true text behind the cursor. */
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionRequest } from "../../server/completion/request.ts";
+import { languageIdOf } from "../../server/languageIds.ts";
 import type { LiveDocument } from "../../server/repository/liveTexts.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { type Answer, answerTo } from "./answers.ts";
@@ -85,7 +86,7 @@ class Editor {
     // One question must not find the other's answer as what was shown before.
     const uri = `${pathToFileURL(path).href}?${place.kind}-${way}`;
     await this.#show({ uri, path, relativePath: place.path, text: before + after });
-    const languageId = extname(path).slice(1);
+    const languageId = languageIdOf(path);
     const requestAt = (text: string): CompletionRequest => ({
       document: { uri, relativePath: place.path, languageId, text: text + after },
       offset: text.length,

@@ -6,7 +6,7 @@
  *        node scripts/eval/restOfLine.ts compare BEFORE.jsonl AFTER.jsonl
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ContextBuilder } from "../../server/completion/context.ts";
 import { type CompletionRequest, lineStartIn, surroundingsOf } from "../../server/completion/request.ts";
@@ -16,6 +16,7 @@ import { loadNativeEngine } from "../../server/engine/native.ts";
 import { chooseThreads } from "../../server/engine/threads.ts";
 import { loadTokenizer, type Tokenizer } from "../../server/engine/tokenizer.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
+import { languageIdOf } from "../../server/languageIds.ts";
 import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { RepositoryMemory } from "../../server/repository/memory.ts";
 import { StateStore } from "../../server/repository/stateStore.ts";
@@ -105,7 +106,7 @@ async function scoreAt(
   const uri = `${pathToFileURL(file).href}?${kind}`;
   memory.live.set({ uri, path: file, relativePath: path, text: before + after });
   await memory.settled();
-  const languageId = extname(path).slice(1);
+  const languageId = languageIdOf(path);
   const document = { uri, relativePath: path, languageId, text: before + after };
   const request: CompletionRequest = { document, offset: before.length, manual: true, others: [] };
   const around = surroundingsOf(request);

@@ -4,9 +4,10 @@
  *
  *   node scripts/eval/tails.ts [TEXT IN A REPOSITORY'S NAME] [FILES EACH]
  */
-import { extname, posix } from "node:path";
+import { posix } from "node:path";
 import type { State } from "../../server/engine/engine.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
+import { languageIdOf } from "../../server/languageIds.ts";
 import { importedBy } from "../../server/repository/imports.ts";
 import type { WorkspaceFile } from "../../server/repository/sources.ts";
 import { byLikeness, nearest, type TailFile } from "../../server/repository/stateTail.ts";
@@ -121,29 +122,6 @@ function relatedTo(file: CorpusFile, texts: readonly Text[], tokenizer: Tokenize
 
 function workspaceFile(relativePath: string): WorkspaceFile {
   return { folder: 0, path: relativePath, relativePath, sizeBytes: 1, modifiedMs: 0 };
-}
-
-function languageIdOf(path: string): string {
-  const ids: Record<string, string> = {
-    ".py": "python",
-    ".js": "javascript",
-    ".mjs": "javascript",
-    ".cjs": "javascript",
-    ".jsx": "javascript",
-    ".ts": "typescript",
-    ".tsx": "typescript",
-    ".rs": "rust",
-    ".go": "go",
-    ".c": "c",
-    ".h": "c",
-    ".hpp": "cpp",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".hxx": "cpp",
-    ".cxx": "cpp",
-    ".java": "java",
-  };
-  return ids[extname(path)] ?? "";
 }
 
 function report(title: string, measured: readonly Measured[]): void {

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /** Stateline in a terminal: reads a repository, then completes at a place or what is typed. The same road as in an editor. */
 import { stat } from "node:fs/promises";
-import { extname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseArgs, styleText } from "node:util";
 import type { CompletionFigures } from "../../protocol/messages.ts";
 import { validateSettings } from "../../protocol/settings.ts";
 import type { CompletionAnswer, OpenDocument } from "../completion/request.ts";
+import { languageIdOf } from "../languageIds.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { pathInside } from "../repository/filePolicy.ts";
 import type { LiveDocument } from "../repository/liveTexts.ts";
@@ -169,7 +170,7 @@ async function converse(stateline: Stateline): Promise<void> {
 }
 
 function documentOf(relativePath: string, text: string): OpenDocument {
-  const languageId = extname(relativePath).slice(1) || "plaintext";
+  const languageId = languageIdOf(relativePath);
   return { uri: `file:///${relativePath}`, relativePath, languageId, text };
 }
 

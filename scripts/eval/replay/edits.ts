@@ -1,6 +1,7 @@
 /** What a person types of the difference between two versions, and what is put in place without typing. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { extname, join } from "node:path";
+import { join } from "node:path";
+import { languageIdOf } from "../../../server/languageIds.ts";
 import { type Language, languageOf } from "../languages.ts";
 import { randomSource, shuffled } from "../random.ts";
 import { type Hunk, hunksBetween } from "./hunks.ts";
@@ -64,15 +65,6 @@ function changedFiles({ from, to }: Versions): FileEdits[] {
 
 function withLastLineFeed(text: string): string {
   return text === "" || text.endsWith("\n") ? text : `${text}\n`;
-}
-
-function languageIdOf(path: string): string {
-  const ids: Readonly<Record<string, string>> = {
-    ...{ ".py": "python", ".pyi": "python", ".ts": "typescript", ".mts": "typescript", ".cts": "typescript" },
-    ...{ ".tsx": "typescriptreact", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript" },
-    ...{ ".jsx": "javascriptreact", ".go": "go", ".rs": "rust", ".c": "c", ".h": "c", ".java": "java" },
-  };
-  return ids[extname(path)] ?? "cpp";
 }
 
 function removedLines(text: string, edits: readonly Hunk[]): string[] {
