@@ -22,22 +22,22 @@ struct Level {
   std::array<float, kFeatures> weights;
 };
 constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-2.677f, -0.299f, 0.337f, -0.467f, -0.900f, 0.110f}},
-    {1, Source::kContext, {-2.024f, 0.384f, -0.022f, -0.720f, -0.712f, 0.267f}},
-    {2, Source::kRepository, {-3.580f, 0.280f, 0.401f, -1.303f, -0.755f, 0.129f}},
-    {2, Source::kContext, {-2.708f, 1.003f, 0.056f, -1.705f, -0.621f, 0.158f}},
-    {3, Source::kRepository, {-3.309f, 0.605f, 0.244f, -1.630f, -0.686f, 0.166f}},
-    {3, Source::kContext, {-2.494f, 0.877f, -0.402f, -0.871f, 0.002f, 0.394f}},
-    {4, Source::kRepository, {-2.457f, 0.506f, 0.165f, -1.801f, -0.441f, 0.185f}},
-    {4, Source::kContext, {-2.837f, 1.821f, -0.062f, -1.680f, -0.049f, 0.127f}},
-    {5, Source::kRepository, {-2.021f, 0.522f, 0.020f, -1.476f, -0.171f, 0.182f}},
-    {5, Source::kContext, {-2.466f, 1.020f, -0.075f, -2.274f, -0.371f, 0.114f}},
-    {7, Source::kRepository, {-2.159f, 0.584f, 0.055f, -1.874f, -0.428f, 0.082f}},
-    {7, Source::kContext, {-1.973f, 0.609f, 0.082f, -2.258f, 0.158f, 0.173f}},
-    {10, Source::kRepository, {-2.153f, 0.826f, 0.063f, -2.208f, -0.546f, 0.079f}},
-    {10, Source::kContext, {-2.060f, 1.940f, -0.020f, -2.560f, 0.068f, 0.098f}},
-    {16, Source::kRepository, {-1.797f, 0.541f, 0.251f, -2.670f, -0.115f, 0.080f}},
-    {16, Source::kContext, {-2.903f, 0.449f, 0.137f, -2.589f, -0.637f, -0.058f}},
+    {1, Source::kRepository, {-3.898f, -0.172f, 0.422f, -0.490f, -0.878f, 0.100f}},
+    {1, Source::kContext, {-2.388f, 0.820f, -0.024f, -1.186f, -0.561f, 0.234f}},
+    {2, Source::kRepository, {-2.761f, 0.354f, 0.321f, -1.724f, -0.634f, 0.207f}},
+    {2, Source::kContext, {-2.429f, 1.542f, -0.094f, -1.691f, -0.386f, 0.201f}},
+    {3, Source::kRepository, {-4.100f, 0.546f, 0.318f, -1.294f, -0.673f, 0.078f}},
+    {3, Source::kContext, {-2.748f, 1.763f, -0.227f, -1.231f, -0.023f, 0.115f}},
+    {4, Source::kRepository, {-0.546f, 0.579f, -0.170f, -2.059f, -0.313f, 0.308f}},
+    {4, Source::kContext, {-2.264f, 1.111f, -0.328f, -1.621f, -0.703f, 0.186f}},
+    {5, Source::kRepository, {-1.992f, 0.721f, -0.036f, -1.219f, -0.358f, 0.167f}},
+    {5, Source::kContext, {-1.977f, 1.817f, -0.390f, -1.260f, -0.068f, 0.064f}},
+    {7, Source::kRepository, {-2.860f, 0.967f, 0.091f, -2.181f, -0.464f, 0.032f}},
+    {7, Source::kContext, {-1.220f, 2.449f, -0.295f, -3.243f, 0.069f, 0.076f}},
+    {10, Source::kRepository, {-2.088f, 0.589f, 0.099f, -2.779f, -0.287f, 0.129f}},
+    {10, Source::kContext, {-2.094f, 1.368f, -0.189f, -2.346f, 0.624f, 0.015f}},
+    {16, Source::kRepository, {-2.175f, 0.772f, 0.249f, -2.708f, -0.357f, 0.076f}},
+    {16, Source::kContext, {-2.329f, 1.623f, 0.007f, -4.551f, 1.007f, -0.035f}},
 };
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
