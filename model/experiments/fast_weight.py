@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MODEL = Path(__file__).parent.parent
-sys.path[:0] = [str(MODEL), str(MODEL / "evaluate")]
+sys.path += [str(MODEL), str(MODEL / "evaluate")]
 from score import Memory, Scorer, load_model
 
 MOST_LEARNED = 100_000  # tokens, of the last that are read
