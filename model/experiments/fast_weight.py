@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MODEL = Path(__file__).parent.parent
-sys.path += [str(MODEL), str(MODEL / "evaluate")]
+sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "evaluate")]
 from score import Memory, Scorer, load_model
 
+WEIGHTS = Path(__file__).parents[1] / "weights"
 MOST_LEARNED = 100_000  # tokens, of the last that are read
 PASSES, BATCH, RATE = 2, 256, 1e-3
 SCALES = 0.3, 0.6, 1.0  # of what was learned: it is surer than it should be
@@ -101,7 +101,7 @@ def nats(E: Tensor, h: Tensor, tokens: Tensor, A: Tensor, bias: Tensor) -> float
 
 def main() -> None:
     folder, *names = sys.argv[1:]
-    model = load_model(MODEL / "weights")
+    model = load_model(WEIGHTS)
     reader = Reader(model, round(model.config.hybrid_ratio * model.config.num_heads))
     E = model.embed_tokens.weight.detach()
     for path in sorted(Path(folder).glob("*.json")):

@@ -25,10 +25,14 @@ def test_the_gradient_is_that_of_the_cross_entropy() -> None:
     assert torch.allclose(by_bias, bias.grad, atol=1e-6)
 
 
-@pytest.mark.parametrize("turned", [False, True], ids=["frequencies, by the bias", "turned vectors, by the matrix"])
+@pytest.mark.parametrize(
+    "turned", [False, True], ids=["frequencies, by the bias", "turned vectors, by the matrix"]
+)
 def test_what_is_learned_lowers_the_loss_of_other_tokens(turned: bool) -> None:
     E, h, _ = random_head(16 * BATCH)
-    turn = torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(1)) if turned else torch.eye(WIDTH)
+    turn = (
+        torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(1)) if turned else torch.eye(WIDTH)
+    )
     usual = torch.zeros(VOCAB) if turned else torch.linspace(-3, 3, VOCAB)
     follow = (F.linear(h @ turn, E) + usual).softmax(-1)
     tokens = torch.multinomial(follow, 1, generator=torch.Generator().manual_seed(2))[:, 0]
