@@ -18,6 +18,7 @@ import {
   type Status,
 } from "../protocol/messages.ts";
 import { reasonOf } from "../protocol/reason.ts";
+import { SERVER_FLAGS } from "../protocol/serverFlags.ts";
 import { countsFolder } from "./counts.ts";
 import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
 import type { Meter } from "./meter.ts";
@@ -227,6 +228,7 @@ export class Client implements vscode.Disposable {
     const server: NodeModule = {
       module: extension.asAbsolutePath("dist/server.cjs"),
       transport: TransportKind.ipc,
+      options: { execArgv: [...SERVER_FLAGS] },
     };
     const options: LanguageClientOptions = {
       documentSelector: servedDocuments(),

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 /** The language server's process: arguments, transport, and what happens when something goes wrong. */
 import {
   type Connection,

@@ -9,6 +9,11 @@
 #include "binding/state.h"
 #include "kernels/kernels.h"
 
+// Defined by the headers above.
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace stateline::binding {
 namespace {
 
@@ -16,7 +21,18 @@ Napi::Value cpu_level(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kernels::kernels().level);
 }
 
+// Left alone, glibc raises this threshold with each larger block that is freed; states then lie
+// among small things in its arenas, where the holes that they leave stay resident. A fixed one,
+// below both large parts of a state (the recurrence's and the convolution's), makes each a mapping
+// that goes back to the system with it.
+void return_freed_states() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 64 << 10);
+#endif
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  return_freed_states();
   // The environment owns the data and deletes it at its end.
   AddonData* data = std::make_unique<AddonData>(env).release();
   env.SetInstanceData(data);

@@ -20,6 +20,7 @@ import {
   STATUS_CHANGED_NOTIFICATION,
   type Status,
 } from "../../../protocol/messages.ts";
+import { SERVER_FLAGS } from "../../../protocol/serverFlags.ts";
 import type { Answerer, Asked, TextChange, TypedDocument, Usage } from "./answerer.ts";
 import { usageOf } from "./process.ts";
 
@@ -56,7 +57,9 @@ export class RunningServer implements Answerer {
   private constructor(options: ServerOptions, folder: string, onClosed: () => void) {
     this.#folder = folder;
     this.#onClosed = onClosed;
-    const server = spawn(process.execPath, [options.path, "--stdio"], { stdio: ["pipe", "pipe", "inherit"] });
+    const server = spawn(process.execPath, [...SERVER_FLAGS, options.path, "--stdio"], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.#process = server;
     // What is written to a server that has just ended is missed by nobody: the next question fails.
     server.stdin.on("error", () => undefined);
