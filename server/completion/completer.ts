@@ -218,7 +218,7 @@ export class Completer {
       signal,
     });
     const [decoded] = await Promise.all([generating, finish.prepare()]);
-    const cuts = request.manual ? [] : cutsOf(decoded);
+    const cuts = request.manual ? [] : cutsOf(decoded, lineAfter(around.after));
     const generation = request.manual ? decoded : shortened(decoded, lengthToShow(cuts, costs));
     if (!request.manual) this.#context.onDecoded?.(decoded, request);
     throwIfCancelled(signal);

@@ -4,6 +4,7 @@
  * have saved of the part that is right. model/EXPERIMENTS.md has what other rules would show.
  */
 import type { Suggestions } from "../../protocol/settings.ts";
+import { missingClosers } from "./balance.ts";
 import { CALIBRATION } from "./calibration.ts";
 import type { Generation } from "./generate.ts";
 
@@ -43,13 +44,17 @@ const OVERLOOKED = 0.2;
 /** What another text must be worth, in keys, to take the place of one that is read. */
 const WORTH_CHANGING = 0.5;
 
-/** The beginnings of a text that may be shown, with how likely all of each is. */
-export function cutsOf(decoded: Decoded): Cut[] {
+/** The beginnings of a text that may be shown before what is `right` of the cursor, with how likely all of each is. */
+export function cutsOf(decoded: Decoded, right = ""): Cut[] {
   let least = 1;
-  return endsOf(decoded).map(({ length, logProb }) => {
+  const cuts = endsOf(decoded).map(({ length, logProb }) => {
     least = Math.min(least, probabilityOf(decoded.text.slice(0, length), logProb));
     return { length, probability: least };
   });
+  // What is to the right, but for brackets that close, would fall into a bracket that the beginning leaves open.
+  return /^[\s)\]}]*$/.test(right)
+    ? cuts
+    : cuts.filter(({ length }) => missingClosers(decoded.text.slice(0, length)) === "");
 }
 
 export interface End {

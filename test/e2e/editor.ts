@@ -71,7 +71,14 @@ export class Editor {
     await this.page.locator(STATUS).click();
     const rows = this.page.locator(ROW);
     await rows.first().waitFor();
-    return rows.allTextContents();
+    const above = await rows.allTextContents();
+    // Only rows in view are in the page: the list is longer.
+    await this.page.keyboard.press("End");
+    const last = this.page.locator(`${ROW}.focused`);
+    await last.waitFor();
+    const all = new Set([...above, ...(await rows.allTextContents())]);
+    await this.page.keyboard.press("Home");
+    return [...all];
   }
 
   /** Clicks the entry of the open list that has this text. */

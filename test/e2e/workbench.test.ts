@@ -189,7 +189,7 @@ describe("in front of a person", () => {
     await editor.page.setViewportSize({ width: 1400, height: 760 });
     await editor.page.keyboard.press("Control+b");
     await editor.runCommand("Stateline: Walkthrough");
-    const page = editor.page.locator(".gettingStartedContainer", { hasText: "The repository, read once" });
+    const page = editor.page.locator(".gettingStartedContainer", { hasText: "All files in an index" });
     await page.waitFor();
     // VS Code refuses style sheets in these pictures, so colours have to be attributes.
     const fill = await editor.inWebview("svg text", (text) => getComputedStyle(text).fill);

@@ -72,11 +72,12 @@ test("by key the answer is the one where nothing was shown before", async () => 
     const text = TEXT + beginning;
     const uri = await open(text);
     const [typed] = firstLines(await ask(uri, endOf(text)));
-    const byKey = firstLines(await ask(uri, endOf(text), true));
+    const [byKey] = firstLines(await ask(uri, endOf(text), true));
     // Whatever was shown is forgotten now.
     await client.type(notes, { line: 0, character: 0 }, "x");
-    assert.deepEqual(byKey, firstLines(await ask(uri, endOf(text), true)), beginning);
-    if (typed !== undefined && typed !== byKey[0]) cut++;
+    // Its alternatives rest on what is recalled of open documents, which settles a little later.
+    assert.equal(byKey, firstLines(await ask(uri, endOf(text), true))[0], beginning);
+    if (typed !== undefined && typed !== byKey) cut++;
   }
   assert.ok(cut > 0, "nothing was cut while typing in any of these places");
 });

@@ -137,6 +137,20 @@ for (const [what, cuts, typed, shown, length] of REFUSALS) {
   });
 }
 
+const BEFORE = [
+  { right: "", shown: "total(store" },
+  { right: " })", shown: "total(store" },
+  { right: '" />', shown: "total" },
+  { right: ") {", shown: "total" },
+];
+for (const { right, shown } of BEFORE) {
+  test(`a beginning leaves no bracket open before ${JSON.stringify(right)}`, () => {
+    const decoded = decodedOf([...sure("total"), ...sure("(store"), [", ", 0.1], ["id)", 0.9]]);
+    const length = lengthToShow(cutsOf(decoded, right), COSTS.balanced);
+    assert.equal(decoded.text.slice(0, length), shown);
+  });
+}
+
 test("decoding ends where nothing could be shown any more", () => {
   for (const suggestions of SUGGESTIONS) {
     const costs = COSTS[suggestions];

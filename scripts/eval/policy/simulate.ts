@@ -33,7 +33,7 @@ export interface Policy {
 export function policyOf(costs: Costs): Policy {
   return {
     choose: (decoded) => {
-      const cuts = cutsOf(decoded);
+      const cuts = cutsOf(decoded, decoded.lineAfter);
       const length = lengthToShow(cuts, costs);
       return { text: cleaned(decoded, decoded.text.slice(0, length)), cuts };
     },
