@@ -71,14 +71,13 @@ export class Editor {
     await this.page.locator(STATUS).click();
     const rows = this.page.locator(ROW);
     await rows.first().waitFor();
-    const above = await rows.allTextContents();
-    // Only rows in view are in the page: the list is longer.
-    await this.page.keyboard.press("End");
-    const last = this.page.locator(`${ROW}.focused`);
-    await last.waitFor();
-    const all = new Set([...above, ...(await rows.allTextContents())]);
-    await this.page.keyboard.press("Home");
-    return [...all];
+    return rows.allTextContents();
+  }
+
+  /** Types it into the open list, of which only what is in view is in the page, and waits for the entry that has it. */
+  async find(text: string): Promise<void> {
+    await this.page.keyboard.type(text);
+    await this.page.locator(ROW, { hasText: text }).waitFor();
   }
 
   /** Clicks the entry of the open list that has this text. */
