@@ -5,4 +5,4 @@ export interface Log {
   warn(line: string): void;
 }
 
-export { reasonOf } from "../protocol/reason.ts";
+export { hasCode, reasonOf } from "../protocol/reason.ts";

@@ -1,5 +1,7 @@
 /** Answers at places, of any model, and what they are worth. */
+
 import { distance } from "fastest-levenshtein";
+import { commonPrefix } from "../../server/completion/characters.ts";
 import { quantiles } from "../../server/measure/statistics.ts";
 import type { Language } from "./languages.ts";
 import { LANGUAGES } from "./languages.ts";
@@ -134,10 +136,4 @@ function isExact({ rest, answer }: Answer): number {
 function netCharacters({ rest, answer }: Answer): number {
   const right = commonPrefix(rest, answer);
   return right - (answer.length - right);
-}
-
-function commonPrefix(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
 }

@@ -1,5 +1,7 @@
 /** What is offered for a line, and beside it what stands there. */
+
 import { styleText } from "node:util";
+import { commonPrefix } from "../completion/characters.ts";
 
 export interface OfferedLine {
   /** The line as far as the cursor. */
@@ -27,10 +29,4 @@ function verdictOn(line: string, rest: string, right: number): string {
   if (rest.trimEnd() === "") return "the line ends here";
   if (line.trimEnd() === rest.trimEnd()) return "exactly right";
   return `right for ${right} of ${rest.trimEnd().length} characters`;
-}
-
-function commonPrefix(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
 }

@@ -19,3 +19,10 @@ export function wholeCharacterOffset(text: string, offset: number): number {
 function isAscii(text: string, offset: number): boolean {
   return text.charCodeAt(offset) < 0x80;
 }
+
+/** Characters that two texts have in common at their beginnings. */
+export function commonPrefix(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}

@@ -87,7 +87,6 @@ export class Counting {
 
   /** Saves what was counted. */
   async shutDown(): Promise<void> {
-    clearTimeout(this.#timer);
     this.#tally.finish();
     clearTimeout(this.#timer);
     await this.#store.flush();

@@ -1,6 +1,7 @@
 /** One writer at a time among the processes that share a file: the one that made the lock's file, which it takes away again. */
 import { open, readFile, rm, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { hasCode } from "../log.ts";
 import { isDead, WRITER } from "../repository/stateFolder.ts";
 
 const MOST_WAIT_MS = 5000;
@@ -29,7 +30,7 @@ async function take(path: string): Promise<boolean> {
     await file.writeFile(WRITER).finally(() => file.close());
     return true;
   } catch (cause) {
-    if (isCode(cause, "EEXIST")) return false;
+    if (hasCode(cause, "EEXIST")) return false;
     throw cause;
   }
 }
@@ -55,11 +56,7 @@ async function isStale(path: string): Promise<boolean> {
     return isDead(writer) || Date.now() - mtimeMs > STALE_MS;
   } catch (cause) {
     // It was taken away in between.
-    if (isCode(cause, "ENOENT")) return false;
+    if (hasCode(cause, "ENOENT")) return false;
     throw cause;
   }
-}
-
-function isCode(cause: unknown, code: string): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === code;
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { reasonOf } from "../../protocol/reason.ts";
+import { hasCode, reasonOf } from "../../protocol/reason.ts";
 import type {
   AdvanceOptions,
   Classification,
@@ -217,10 +217,6 @@ export async function runCancellable<Result>(
 function rethrow(cause: unknown): never {
   if (hasCode(cause, "CANCELLED")) throw new Cancelled();
   throw cause;
-}
-
-function hasCode(cause: unknown, code: string): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === code;
 }
 
 function deviceErrorOf(cause: unknown): DeviceError | undefined {

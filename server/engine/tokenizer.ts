@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer as BytePairEncoder } from "@huggingface/tokenizers";
-import { reasonOf } from "../../protocol/reason.ts";
+import { hasCode, reasonOf } from "../../protocol/reason.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
 import { concatBytes, decodeWhole } from "./utf8.ts";
 
@@ -115,7 +115,7 @@ async function readTokenizerFile(path: string): Promise<string> {
     if (size > MOST_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MOST_FILE_BYTES}`);
     return await readFile(path, "utf8");
   } catch (cause) {
-    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const missing = hasCode(cause, "ENOENT");
     const reason = missing ? "it does not exist" : reasonOf(cause);
     throw new TokenizerError(
       `The tokenizer at ${path} cannot be read: ${reason}; a model's folder holds config.json, model.safetensors and tokenizer.json.`,

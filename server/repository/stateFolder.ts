@@ -1,8 +1,10 @@
 /** A folder of files that several servers write at once: whole files or none, each with its writer's name, and what may go. */
+
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { hasCode } from "../log.ts";
 
 /** What is not named by a description yet may be about to be, by another server, for so long. */
 const GRACE_MS = 10 * 60_000;
@@ -110,7 +112,7 @@ export function isDead(writer: string): boolean {
     process.kill(Number(pid), 0);
     return false;
   } catch (cause) {
-    return cause instanceof Error && "code" in cause && cause.code === "ESRCH";
+    return hasCode(cause, "ESRCH");
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a person sees of the texts that are shown: which are new, which stay, how long, and how much of each is right. */
+import { commonPrefix } from "../../../server/completion/characters.ts";
 import type { Writing } from "./typing.ts";
 
 /** One text that was shown, from its first moment to its last; typed along it stays the same one. */
@@ -130,10 +131,4 @@ export class Eyes {
     this.#taken = at + (ends.at(-1) ?? 0);
     return spared;
   }
-}
-
-export function commonPrefix(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
 }

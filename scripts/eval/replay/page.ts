@@ -1,7 +1,8 @@
 /** A document that is typed in: its text, and an answerer that is told of each change. */
+
+import { commonPrefix } from "../../../server/completion/characters.ts";
 import type { Answerer, TextChange, TypedDocument } from "./answerer.ts";
 import type { Edit, FileEdits } from "./edits.ts";
-import { commonPrefix } from "./eyes.ts";
 import type { Writing } from "./typing.ts";
 
 export class Page {

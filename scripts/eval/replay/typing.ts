@@ -2,6 +2,7 @@
  * The keys with which a person writes a text in an editor that indents, closes brackets and quotes, and types over what it
  * closed, as VS Code does by default. Pure: a state of the writing and the next one.
  */
+import { commonPrefix } from "../../../server/completion/characters.ts";
 
 export interface Writing {
   /** What is to stand here. */
@@ -93,7 +94,7 @@ function enter(writing: Writing, lineBefore: string, { unit, colonOpens }: Style
   const opens = last in CLOSER_OF || (colonOpens && last === ":");
   const wanted = current + (opens ? unit : "");
   const there = /^[ \t]*/.exec(target.slice(typed.length + 1))?.[0] ?? "";
-  const kept = commonPrefix(wanted, there);
+  const kept = wanted.slice(0, commonPrefix(wanted, there));
   const expands = CLOSER_OF[last] !== undefined && right[0] === CLOSER_OF[last];
   return {
     writing: {
@@ -149,10 +150,4 @@ function firstCharacter(text: string): string {
 
 function lastLine(text: string): string {
   return text.slice(text.lastIndexOf("\n") + 1);
-}
-
-function commonPrefix(a: string, b: string): string {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return a.slice(0, length);
 }
