@@ -9,12 +9,13 @@ const native = fileURLToPath(new URL("../../native", import.meta.url));
 
 /** What each folder may include beside itself and the system's headers. */
 const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
-  formats: [],
-  kernels: [],
-  cuda: ["kernels"],
-  engine: ["formats", "kernels", "cuda"],
-  longrange: ["engine", "kernels", "formats"],
-  binding: ["engine", "longrange", "kernels", "formats"],
+  tensors: [],
+  formats: ["tensors"],
+  kernels: ["tensors"],
+  cuda: ["kernels", "tensors"],
+  engine: ["formats", "kernels", "cuda", "tensors"],
+  longrange: ["engine", "kernels", "formats", "tensors"],
+  binding: ["engine", "longrange", "kernels", "formats", "tensors"],
 };
 
 type Sources = Readonly<Record<string, string>>;
