@@ -74,22 +74,22 @@ void set_text(Napi::Object& value, const engine::GeneratedText& text) {
 
 Napi::Object info_of(Napi::Env env, const Engine& engine) {
   const engine::Model& model = engine.model();
-  const engine::ModelConfig& config = model.config();
+  const models::Plan& plan = model.plan();
   const auto count = [env](std::size_t value) {
     return Napi::Number::New(env, static_cast<double>(value));
   };
   const auto string = [env](const std::string& value) { return Napi::String::New(env, value); };
   Napi::Object info = Napi::Object::New(env);
-  info.Set("vocabSize", count(config.vocab_size));
-  info.Set("hiddenSize", count(config.hidden_size));
-  info.Set("layers", count(config.layers));
-  info.Set("heads", count(config.heads));
+  info.Set("vocabSize", count(plan.vocab_size));
+  info.Set("hiddenSize", count(plan.hidden_size));
+  info.Set("layers", count(plan.layers));
+  info.Set("heads", count(plan.heads));
   info.Set("parameters", count(model.parameters()));
   info.Set("weightBytes", count(model.weight_bytes()));
   info.Set("quantization", string(engine::quantization_name(model.quantization())));
   info.Set("hash", string(engine::hex(model.hash())));
-  info.Set("defaultHybridRatio", Napi::Number::New(env, config.hybrid_ratio));
-  info.Set("attentionWindow", count(config.attention_window));
+  info.Set("defaultHybridRatio", Napi::Number::New(env, plan.hybrid_ratio));
+  info.Set("attentionWindow", count(plan.attention_window));
   info.Set("threads", count(engine.threads()));
   info.Set("cpuLevel", string(model.kernels().level));
   info.Set("device", string(model.device()->name()));

@@ -50,7 +50,7 @@ void BeamJob::begin() {
     const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
     recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          0, workbench_.model.config().vocab_size);
+                          0, workbench_.model.plan().vocab_size);
   }
   Hypothesis nothing;
   nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);
@@ -124,7 +124,7 @@ void BeamJob::end(Hypothesis& from, const Step& step) {
 }
 
 void BeamJob::predict() {
-  const std::size_t vocab = workbench_.model.config().vocab_size;
+  const std::size_t vocab = workbench_.model.plan().vocab_size;
   std::vector<const Buffer*> hidden;
   for (const Hypothesis& hypothesis : open_) hidden.push_back(&hypothesis.branch->hidden());
   logits_.resize(hidden.size() * vocab);

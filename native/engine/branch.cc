@@ -30,7 +30,7 @@ StatePtr Branch::into_state() && {
 }
 
 void Branch::reserve(std::size_t tokens) {
-  if (shape_.attention_heads() == 0) return;
+  if (shape_.page_bytes() == 0) return;
   const std::size_t pages =
       tokens / kPageTokens + 2;  // one more for the copy of a shared last page
   memory_.pages.reserve(memory_.pages.size() + pages);
@@ -41,7 +41,7 @@ void Branch::reserve(std::size_t tokens) {
 }
 
 void Branch::open(std::size_t tokens) {
-  if (shape_.attention_heads() == 0) return;
+  if (shape_.page_bytes() == 0) return;
   drop_unseen_pages();
   const bool last_is_partial = memory_.tokens % kPageTokens != 0;
   if (last_is_partial && last_page_shared_) {

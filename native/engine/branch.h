@@ -36,10 +36,8 @@ class Branch {
   const StateShape& shape() const { return shape_; }
   std::uint64_t token_count() const { return memory_.tokens; }
 
-  float* ssm(std::size_t layer) { return memory_.ssm.floats() + layer * shape_.ssm_layer_floats(); }
-  float* conv(std::size_t layer) {
-    return memory_.conv.floats() + layer * shape_.conv_layer_floats();
-  }
+  float* recurrent() { return memory_.recurrent.floats(); }
+  float* conv() { return memory_.conv.floats(); }
   Buffer& hidden() { return memory_.hidden; }
   const Buffer& hidden() const { return memory_.hidden; }
 

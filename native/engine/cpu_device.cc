@@ -18,7 +18,7 @@ class CpuExecutor : public Executor {
       : pool_(threads),
         forward_(model, pool_, kPrefillChunk),
         head_(model, pool_, kScoreRows),
-        hidden_size_(model.config().hidden_size) {}
+        hidden_size_(model.plan().hidden_size) {}
 
   void advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted) override {
     forward_.advance(branch, tokens, wanted);

@@ -85,7 +85,7 @@ class CudaExecutor : public Executor {
  public:
   CudaExecutor(std::shared_ptr<CudaDevice> device, const cuda::Library& library, cuda::Gpu* gpu,
                const Model& model)
-      : device_(std::move(device)), library_(library), vocab_(model.config().vocab_size) {
+      : device_(std::move(device)), library_(library), vocab_(model.plan().vocab_size) {
     const Upload upload(model);
     check(library_.load(gpu, &upload.weights(), kPrefillChunk, kScoreRows, &network_));
   }

@@ -18,11 +18,11 @@ std::vector<float> logits_after_some_tokens(const Model& model, Executor& execut
                                             std::size_t state_heads) {
   std::vector<std::int32_t> tokens(kTokens);
   for (std::size_t i = 0; i < kTokens; ++i)
-    tokens[i] = static_cast<std::int32_t>(i * 7919 % model.config().vocab_size);
+    tokens[i] = static_cast<std::int32_t>(i * 7919 % model.plan().vocab_size);
   Branch branch(model, *State::initial(model, state_heads, 0));
   executor.advance(branch, std::span(tokens).first(kTokens - 1));
   const auto before_last = branch.freeze();
-  std::vector<float> logits(model.config().vocab_size);
+  std::vector<float> logits(model.plan().vocab_size);
   // A GPU replays a token's launches when it comes again.
   for (int round = 0; round < 2; ++round) {
     Branch last(model, *before_last);
@@ -56,7 +56,7 @@ double correlation(const std::vector<float>& a, const std::vector<float>& b) {
 void check_against_processor(const Model& model, Executor& executor) {
   const auto twin = model.on(std::make_shared<CpuDevice>());
   const auto processor = twin->device()->make_executor(*twin, 1);
-  const std::size_t heads = model.config().heads;
+  const std::size_t heads = model.plan().heads;
   for (const std::size_t state_heads : {heads, heads / 2}) {
     const double alike = correlation(logits_after_some_tokens(model, executor, state_heads),
                                      logits_after_some_tokens(*twin, *processor, state_heads));

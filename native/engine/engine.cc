@@ -111,13 +111,13 @@ void Engine::check_state(const State& state, const char* function) const {
 }
 
 void Engine::check_tokens(std::span<const std::int32_t> tokens, const char* what) const {
-  check_token_ids(tokens, model_->config().vocab_size, what);
+  check_token_ids(tokens, model_->plan().vocab_size, what);
 }
 
 void Engine::check_recall(const std::optional<RecallOptions>& recall, const char* function) const {
   if (!recall) return;
   const std::string name = std::string(function) + ": recall.";
-  const std::size_t vocab = model_->config().vocab_size;
+  const std::size_t vocab = model_->plan().vocab_size;
   check_token_ids(recall->context, vocab, name + "context");
   if (recall->memory && recall->memory->vocab_size() != vocab)
     refuse(name + "memory is of " + std::to_string(recall->memory->vocab_size()) +

@@ -1,7 +1,5 @@
-// The processor's forward pass: reads tokens into branches, by the same arithmetic for a prefill
-// chunk as for one decoded token. A pass streams the weights once, whatever it reads: many tokens
-// of one text, or one token of each of many. The model's mathematics stands in
-// docs/architecture.md, the kernels' in kernels/*.h.
+// The processor's passes: reads tokens into branches, by the same arithmetic for a prefill chunk as
+// for one decoded token.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +7,11 @@
 #include <span>
 #include <vector>
 
+#include "engine/cpu_ops.h"
 #include "engine/executor.h"
 #include "engine/model.h"
 #include "kernels/thread_pool.h"
+#include "models/pass.h"
 
 namespace stateline::engine {
 
@@ -27,52 +27,21 @@ class Forward {
                                         std::span<const std::size_t> checkpoints);
   void step(std::span<Branch* const> branches, std::span<const std::int32_t> tokens);
 
-  const float* hidden() const { return x_.data(); }  // [tokens, d]
-
-  std::size_t max_tokens() const { return max_tokens_; }
+  const float* hidden() const { return scratch_[model_.plan().stream.index].floats(); }  // [L, d]
 
  private:
-  // A memory to fill on the way.
-  struct Checkpoint {
-    std::size_t tokens;  // of the text, read so far
-    Memory memory;
-  };
-  // What a pass reads into one branch.
-  struct Text {
-    Branch& branch;
-    std::size_t first, tokens;               // rows of the scratch
-    std::span<Checkpoint> checkpoints = {};  // ascending
-  };
-
+  models::Text text_of(Branch& branch, std::size_t first, std::size_t tokens) const;
   // Fills all but the hidden vectors, which hidden() then has: those of the rows in wanted_.
-  void run(std::span<Text> texts, std::span<const std::int32_t> tokens);
+  void run(const StateShape& shape, std::span<const std::int32_t> tokens);
   void keep_hidden(std::size_t row, Buffer& hidden) const;
-  void embed(std::span<const std::int32_t> tokens);
-  void mix(std::size_t layer, std::span<Text> texts, std::size_t rows, std::size_t first_wanted);
-  void convolve(std::size_t layer, Text& text);
-  void mix_state_heads(std::size_t layer, Text& text);
-  void run_recurrence(std::size_t layer, std::size_t first, std::size_t tokens, float* ssm,
-                      std::size_t heads);
-  void write_pages(std::size_t layer, Text& text);
-  void attend(std::size_t layer, const Text& text, std::size_t first_wanted);
-  void gate(std::size_t layer, std::size_t state_heads, std::size_t first, std::size_t rows);
-  void keep_wanted_rows();
-  void project(const LayerWeights& w, std::size_t rows);
 
   const Model& model_;
-  kernels::ThreadPool& pool_;
-  const kernels::Kernels& kernels_;
+  CpuOps ops_;
   std::size_t max_tokens_;
-
-  // Scratch, row-major [max_tokens, width].
-  std::vector<float> x_;                // d: the residual stream
-  std::vector<float> h_;                // d: normalised input, then a projection's output
-  std::vector<float> u_;                // in_proj rows: q k v z dt
-  std::vector<float> qkv_;              // C: after the convolution
-  std::vector<float> y_;                // H V: mixed values
-  std::vector<float> gate_up_;          // 2 F
-  std::vector<float> dt_, a_, log_dt_;  // H
-  std::vector<std::size_t> wanted_;     // rows that the last layer finishes, ascending
+  std::vector<float> memory_;          // of the scratch
+  std::vector<models::Rows> scratch_;  // [plan.scratch()], row-major [max_tokens, width]
+  std::vector<models::Text> texts_;
+  std::vector<std::size_t> wanted_;  // rows that the last layer finishes, ascending
 };
 
 // Logits of `rows` hidden vectors [rows, d]: out [rows, vocab].

@@ -76,14 +76,14 @@ ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
   result_.state = std::move(state);
   if (recall)
     recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size(),
-                          workbench.model.config().vocab_size);
+                          workbench.model.plan().vocab_size);
 }
 
 bool ScoreJob::run_chunk() {
   if (position_ == tokens_.size()) return true;
   if (!branch_) {
     branch_.emplace(workbench_.model, *result_.state);
-    logits_.resize(kScoreRows * workbench_.model.config().vocab_size);
+    logits_.resize(kScoreRows * workbench_.model.plan().vocab_size);
     result_.log_probs.assign(tokens_.size(), std::numeric_limits<float>::quiet_NaN());
     if (branch_->token_count() > 0) {
       workbench_.executor->logits(branch_->hidden(), logits_.data());
@@ -109,7 +109,7 @@ bool ScoreJob::run_chunk() {
 
 // Of the tokens from number `first_token` on, whose predictions are in logits_.
 void ScoreJob::keep_scores(std::size_t rows, std::size_t first_token) {
-  const std::size_t vocab = workbench_.model.config().vocab_size;
+  const std::size_t vocab = workbench_.model.plan().vocab_size;
   for (std::size_t row = 0; row < rows; ++row) {
     const float* logits = &logits_[row * vocab];
     const auto token = static_cast<std::size_t>(tokens_[first_token + row]);
@@ -131,7 +131,7 @@ LogProbsJob::LogProbsJob(Workbench& workbench, std::vector<StatePtr> states,
       reply_(std::move(reply)) {}
 
 bool LogProbsJob::run_chunk() {
-  const std::size_t vocab = workbench_.model.config().vocab_size;
+  const std::size_t vocab = workbench_.model.plan().vocab_size;
   const std::size_t rows = std::min(kScoreRows, states_.size() - result_.size());
   if (rows == 0) return true;
   std::vector<const Buffer*> hidden;
@@ -194,7 +194,7 @@ void GenerateJob::begin() {
   branch_->reserve(reserved);
   result_.tokens.reserve(reserved);
   result_.log_probs.reserve(reserved);
-  logits_.resize(workbench_.model.config().vocab_size);
+  logits_.resize(workbench_.model.plan().vocab_size);
   next_draft_tokens_ = kFirstDraftTokens;
   if (generate_.recall) {
     recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),

@@ -1,4 +1,4 @@
-// A model: immutable weights, packed for the kernels, with their shape and their name (hash).
+// A model: a network and its immutable weights, with their name (hash), on a device.
 #pragma once
 
 #include <array>
@@ -9,28 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "engine/config.h"
 #include "engine/device.h"
+#include "engine/weights.h"
 #include "kernels/kernels.h"
+#include "models/network.h"
 
 namespace stateline::engine {
-
-struct LayerWeights {
-  std::vector<float> norm1, norm2;     // [d]
-  kernels::PackedMatrix in_proj;       // [2 H K + 2 H V + H, d], rows q k v z dt
-  std::vector<float> conv_weight;      // [4, C], tap-major
-  std::vector<float> conv_bias;        // [C]
-  std::vector<float> q_norm, k_norm;   // [H, K]
-  std::vector<float> dt_bias, D;       // [H]
-  std::vector<float> query_scale;      // [H] exp(temperature) / sqrt(K)
-  std::vector<float> key_bound;        // [H] no key of the head is longer; see kernels/attention.h
-  kernels::PackedMatrix out_proj;      // [d, H V]
-  kernels::PackedMatrix gate_up_proj;  // [2 F, d], rows gate, up
-  kernels::PackedMatrix down_proj;     // [d, F]
-  // By the number of state heads (0..H), each head's row taken from its mode.
-  std::vector<std::vector<float>> A_log;     // [H]
-  std::vector<std::vector<float>> out_norm;  // [H, V]
-};
 
 enum class Quantization { kF32, kBF16, kInt8 };
 const char* quantization_name(Quantization quantization);
@@ -50,17 +34,18 @@ class Model {
   std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
 
   const kernels::Kernels& kernels() const { return kernels_; }
-  const ModelConfig& config() const { return contents_->config; }
+  const models::Network& network() const { return *contents_->network; }
+  const models::Plan& plan() const { return contents_->network->plan(); }
+  const Weights& weights() const { return contents_->weights; }
   const ModelHash& hash() const { return contents_->hash; }
   Quantization quantization() const { return contents_->quantization; }
-  std::size_t parameters() const { return contents_->parameters; }
-  std::size_t weight_bytes() const { return contents_->weight_bytes; }
+  std::size_t parameters() const { return contents_->weights.parameters; }
+  std::size_t weight_bytes() const { return contents_->weights.bytes; }
 
-  const std::vector<LayerWeights>& layers() const { return contents_->layers; }
-  const kernels::PackedMatrix& embedding() const {
-    return contents_->embedding;
-  }  // [vocab, d], tied
-  const std::vector<float>& final_norm() const { return contents_->final_norm; }  // [d]
+  // Where the memory of a state with so many state heads, at most plan().heads, lies.
+  const std::shared_ptr<const models::MemoryLayout>& layout(std::size_t state_heads) const {
+    return layouts_[state_heads];
+  }
 
   const std::shared_ptr<Device>& device() const { return device_; }
   // Counts the memory of all this model's states.
@@ -69,23 +54,19 @@ class Model {
  private:
   // What the files hold.
   struct Contents {
-    ModelConfig config;
     ModelHash hash{};
     Quantization quantization = Quantization::kF32;
-    std::size_t parameters = 0;
-    std::size_t weight_bytes = 0;
-    std::vector<LayerWeights> layers;
-    kernels::PackedMatrix embedding;
-    std::vector<float> final_norm;
+    std::unique_ptr<const models::Network> network;
+    Weights weights;
   };
 
   Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
-        std::shared_ptr<Device> device)
-      : kernels_(kernels), contents_(std::move(contents)), device_(std::move(device)) {}
+        std::shared_ptr<Device> device);
 
   const kernels::Kernels& kernels_;
   std::shared_ptr<const Contents> contents_;
   std::shared_ptr<Device> device_;
+  std::vector<std::shared_ptr<const models::MemoryLayout>> layouts_;  // [heads + 1]
 };
 
 }  // namespace stateline::engine

@@ -7,7 +7,7 @@ namespace stateline::engine {
 
 Sampler::Sampler(const SamplingOptions& options, const Model& model)
     : options_(options), kernels_(model.kernels()), random_(options.seed) {
-  candidates_.reserve(model.config().vocab_size);
+  candidates_.reserve(model.plan().vocab_size);
 }
 
 Sample Sampler::sample(std::span<const float> logits, std::span<const std::int32_t> allowed) {

@@ -14,7 +14,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "states are stored as they lie in memory");
 
-constexpr char kMagic[8] = {'S', 'L', 'S', 'T', 'A', 'T', 'E', '1'};
+constexpr char kMagic[8] = {'S', 'L', 'S', 'T', 'A', 'T', 'E', '2'};
 constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
 constexpr std::uint64_t kMaxTokens = std::uint64_t{1}
                                      << 53;  // JavaScript counts exactly up to here
@@ -22,41 +22,50 @@ constexpr std::uint64_t kMaxTokens = std::uint64_t{1}
 struct Header {
   char magic[8];
   std::uint64_t model[2];
-  std::uint64_t layers, heads, state_heads, key_dim, value_dim, hidden_size, window, tokens;
+  std::uint64_t state_heads, window, tokens;
 };
-static_assert(sizeof(Header) == 11 * sizeof(std::uint64_t));
+static_assert(sizeof(Header) == 6 * sizeof(std::uint64_t));
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::kInvalidState,
               "The stored state " + what + "; delete it, and the text is read anew.");
 }
 
-// Of a page in the layout of kernels/attention.h.
-std::size_t stored_page_bytes(const StateShape& shape) {
-  return shape.layers * shape.attention_heads() *
-         kernels::slot_bytes(shape.key_dim, shape.value_dim);
+// The layers' slots of a page one after another, in the layout of kernels/attention.h: body(slots,
+// bytes of one, the layer's memory) for each layer that has some.
+template <typename Body>
+void for_slots(const models::MemoryLayout& layout, const Body& body) {
+  for (std::size_t i = 0; i < layout.layers().size(); ++i) {
+    const models::CacheMemory& cache = layout.layers()[i].cache;
+    if (cache.heads > 0) body(layout.slots_at(i), kernels::slot_bytes(cache.K, cache.V), cache);
+  }
+}
+
+std::size_t stored_page_bytes(const models::MemoryLayout& layout) {
+  std::size_t bytes = 0;
+  for_slots(layout, [&](std::size_t, std::size_t slot_bytes, const models::CacheMemory& cache) {
+    bytes += cache.heads * slot_bytes;
+  });
+  return bytes;
 }
 
 // A state's last page may hold later tokens of the text that it was read from: they are not stored.
 void clear_unread(std::span<std::byte> page, const State& state) {
-  const StateShape& shape = state.shape();
   const std::size_t read = state.token_count() % kernels::kPageTokens;
-  if (read == 0) return;
-  const std::size_t slot_bytes = kernels::slot_bytes(shape.key_dim, shape.value_dim);
-  for (std::size_t at = 0; at < page.size(); at += slot_bytes)
-    kernels::clear_slot(page.data() + at, read, shape.key_dim, shape.value_dim);
+  if (read == 0 || page.empty()) return;
+  std::byte* slot = page.data();
+  for_slots(*state.shape().layout,
+            [&](std::size_t, std::size_t slot_bytes, const models::CacheMemory& cache) {
+              for (std::size_t i = 0; i < cache.heads; ++i, slot += slot_bytes)
+                kernels::clear_slot(slot, read, cache.K, cache.V);
+            });
 }
 
 Header header_of(const State& state) {
   const StateShape& shape = state.shape();
   Header header{{},
                 {state.model()[0], state.model()[1]},
-                shape.layers,
-                shape.heads,
                 shape.state_heads,
-                shape.key_dim,
-                shape.value_dim,
-                shape.hidden_size,
                 shape.window,
                 state.token_count()};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
@@ -69,15 +78,10 @@ StateShape read_shape(const Model& model, const Header& header) {
     refuse("is not one, or of another version");
   if (header.model[0] != model.hash()[0] || header.model[1] != model.hash()[1])
     refuse("belongs to another model");
-  if (header.state_heads > model.config().heads) refuse("has more heads than the model");
-  const StateShape shape =
-      StateShape::of(model, static_cast<std::size_t>(header.state_heads), header.window);
-  const bool fits = header.layers == shape.layers && header.heads == shape.heads &&
-                    header.key_dim == shape.key_dim && header.value_dim == shape.value_dim &&
-                    header.hidden_size == shape.hidden_size;
-  if (!fits || header.tokens > kMaxTokens || header.window > kMaxTokens)
+  if (header.state_heads > model.plan().heads) refuse("has more heads than the model");
+  if (header.tokens > kMaxTokens || header.window > kMaxTokens)
     refuse("has another shape than the model");
-  return shape;
+  return StateShape::of(model, static_cast<std::size_t>(header.state_heads), header.window);
 }
 
 }  // namespace
@@ -86,7 +90,8 @@ std::vector<std::byte> serialize(const State& state) {
   const Memory& memory = state.memory();
   const Header header = header_of(state);
   const StateShape& shape = state.shape();
-  const std::size_t page_bytes = stored_page_bytes(shape);
+  const models::MemoryLayout& layout = *shape.layout;
+  const std::size_t page_bytes = stored_page_bytes(layout);
   std::vector<std::byte> out(sizeof header + state.state_bytes() + memory.hidden.size() +
                              memory.pages.size() * page_bytes + kChecksumBytes);
   std::memcpy(out.data(), &header, sizeof header);
@@ -96,12 +101,14 @@ std::vector<std::byte> serialize(const State& state) {
     rest = rest.subspan(bytes);
     return part;
   };
-  for (const Buffer* buffer : {&memory.ssm, &memory.conv, &memory.hidden})
+  for (const Buffer* buffer : {&memory.recurrent, &memory.conv, &memory.hidden})
     buffer->read(next(buffer->size()));
   std::span<std::byte> stored;
   for (const std::shared_ptr<KvPage>& page : memory.pages) {
-    stored = next(page_bytes);
-    state.device()->read_slots(stored, page->data(), shape.key_dim, shape.value_dim);
+    stored = rest.first(page_bytes);
+    for_slots(layout, [&](std::size_t at, std::size_t bytes, const models::CacheMemory& cache) {
+      state.device()->read_slots(next(cache.heads * bytes), page->data() + at, cache.K, cache.V);
+    });
   }
   clear_unread(stored, state);
   const std::uint64_t checksum = formats::xxh64(std::span(out).first(out.size() - kChecksumBytes));
@@ -118,8 +125,9 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
   std::span<const std::byte> payload = bytes.subspan(sizeof header);
   payload = payload.first(payload.size() - kChecksumBytes);
   const std::size_t fixed =
-      shape.ssm_bytes() + shape.conv_bytes() + shape.hidden_size * sizeof(float);
-  const std::size_t page_bytes = stored_page_bytes(shape);
+      shape.recurrent_bytes() + shape.conv_bytes() + shape.hidden_size * sizeof(float);
+  const models::MemoryLayout& layout = *shape.layout;
+  const std::size_t page_bytes = stored_page_bytes(layout);
   const std::uint64_t pages = shape.page_count(header.tokens);
   const bool whole =
       payload.size() >= fixed && (pages == 0 ? payload.size() == fixed
@@ -136,12 +144,14 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
     payload = payload.subspan(size);
     return part;
   };
-  for (Buffer* buffer : {&memory.ssm, &memory.conv, &memory.hidden})
+  for (Buffer* buffer : {&memory.recurrent, &memory.conv, &memory.hidden})
     buffer->write(next(buffer->size()));
   for (std::uint64_t i = 0; i < pages; ++i) {
     memory.pages.push_back(std::make_shared<KvPage>(shape.page_bytes(), model.device()));
-    model.device()->write_slots(memory.pages.back()->data(), next(page_bytes), shape.key_dim,
-                                shape.value_dim);
+    std::byte* page = memory.pages.back()->data();
+    for_slots(layout, [&](std::size_t at, std::size_t bytes, const models::CacheMemory& cache) {
+      model.device()->write_slots(page + at, next(cache.heads * bytes), cache.K, cache.V);
+    });
   }
   memory.tokens = header.tokens;
   return std::make_shared<const State>(model, shape, std::move(memory));

@@ -7,17 +7,14 @@
 namespace stateline::engine {
 
 StateShape StateShape::of(const Model& model, std::size_t state_heads, std::uint64_t window) {
-  const ModelConfig& config = model.config();
-  if (state_heads > config.heads) {
+  const models::Plan& plan = model.plan();
+  if (state_heads > plan.heads) {
     throw Error(ErrorCode::kInvalidArgument,
                 "initialState: stateHeads is " + std::to_string(state_heads) +
-                    ", but the model has " + std::to_string(config.heads) + " heads; pass 0 to " +
-                    std::to_string(config.heads) + ".");
+                    ", but the model has " + std::to_string(plan.heads) + " heads; pass 0 to " +
+                    std::to_string(plan.heads) + ".");
   }
-  return {config.layers,    config.heads,
-          state_heads,      config.key_dim,
-          config.value_dim, config.hidden_size,
-          window,           model.device()->slot_bytes(config.key_dim, config.value_dim)};
+  return {model.layout(state_heads), state_heads, plan.hidden_size, window};
 }
 
 std::uint64_t StateShape::first_page(std::uint64_t position) const {
@@ -26,14 +23,14 @@ std::uint64_t StateShape::first_page(std::uint64_t position) const {
 }
 
 std::uint64_t StateShape::page_count(std::uint64_t tokens) const {
-  if (attention_heads() == 0) return 0;
+  if (page_bytes() == 0) return 0;
   const std::uint64_t end = (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
   const std::uint64_t begin = first_page(tokens);
   return end > begin ? end - begin : 0;
 }
 
 Memory Memory::zero(const StateShape& shape, const std::shared_ptr<Storage>& storage) {
-  return {Buffer(shape.ssm_bytes(), storage),
+  return {Buffer(shape.recurrent_bytes(), storage),
           Buffer(shape.conv_bytes(), storage),
           Buffer(shape.hidden_size * sizeof(float), storage),
           {},

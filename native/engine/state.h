@@ -8,49 +8,43 @@
 #include <vector>
 
 #include "engine/buffer.h"
-#include "engine/config.h"
 #include "engine/model.h"
 
 namespace stateline::engine {
 
 // What a state's memory looks like; fixed when the first state is made.
 struct StateShape {
-  std::size_t layers = 0;
-  std::size_t heads = 0;        // H
-  std::size_t state_heads = 0;  // in state mode; the rest attend
-  std::size_t key_dim = 0;      // K
-  std::size_t value_dim = 0;    // V
+  std::shared_ptr<const models::MemoryLayout> layout;
+  std::size_t state_heads = 0;  // in state mode; the rest of those that can be either attend
   std::size_t hidden_size = 0;  // d
   std::uint64_t window = 0;     // tokens that attention sees; 0 = all
-  std::size_t slot_bytes = 0;   // of a head's part of a page, on the device
 
   // Throws Error(kInvalidArgument) if the model has fewer heads than `state_heads`.
   static StateShape of(const Model& model, std::size_t state_heads, std::uint64_t window);
 
-  std::size_t attention_heads() const { return heads - state_heads; }
-  std::size_t conv_channels() const { return heads * (2 * key_dim + value_dim); }  // C
-  std::size_t ssm_layer_floats() const { return state_heads * key_dim * value_dim; }
-  std::size_t conv_layer_floats() const { return kernels::kConvHistory * conv_channels(); }
-  std::size_t ssm_bytes() const { return layers * ssm_layer_floats() * sizeof(float); }
-  std::size_t conv_bytes() const { return layers * conv_layer_floats() * sizeof(float); }
-  std::size_t page_bytes() const { return layers * attention_heads() * slot_bytes; }
+  std::size_t recurrent_bytes() const { return layout->recurrent_floats() * sizeof(float); }
+  std::size_t conv_bytes() const { return layout->conv_floats() * sizeof(float); }
+  std::size_t page_bytes() const { return layout->page_bytes(); }
 
   // Pages are numbered by position / 32. The first that a token at `position` can still see:
   std::uint64_t first_page(std::uint64_t position) const;
   // How many pages a state after `tokens` tokens holds.
   std::uint64_t page_count(std::uint64_t tokens) const;
 
-  bool operator==(const StateShape&) const = default;
+  // Of states of one model.
+  bool operator==(const StateShape& other) const {
+    return state_heads == other.state_heads && window == other.window;
+  }
 };
 
-// 32 tokens' keys and values: slots [layers][attention heads] as the device lays them out.
+// 32 tokens' keys and values: the slots of all layers as the device lays them out.
 using KvPage = Buffer;
 
 // The parts of a memory, in one piece so that a state and its mutable successor share the code.
 struct Memory {
-  Buffer ssm;     // [layers, state heads, K, V]
-  Buffer conv;    // [layers, 3, C]
-  Buffer hidden;  // [d] last token's residual stream, so that logits need no second run
+  Buffer recurrent;  // matrices; see MemoryLayout
+  Buffer conv;       // the convolutions' last inputs
+  Buffer hidden;     // [d] last token's residual stream, so that logits need no second run
   std::vector<std::shared_ptr<KvPage>>
       pages;  // [page_count(tokens)], the first is first_page(tokens); what the last one holds of
               // later positions means nothing
@@ -58,7 +52,7 @@ struct Memory {
 
   static Memory zero(const StateShape& shape, const std::shared_ptr<Storage>& storage);
   // Shares the pages, copies the rest.
-  Memory copy() const { return {ssm.copy(), conv.copy(), hidden.copy(), pages, tokens}; }
+  Memory copy() const { return {recurrent.copy(), conv.copy(), hidden.copy(), pages, tokens}; }
 };
 
 class State {
@@ -74,7 +68,7 @@ class State {
   const StateShape& shape() const { return shape_; }
   const Memory& memory() const { return memory_; }
   std::uint64_t token_count() const { return memory_.tokens; }
-  std::size_t state_bytes() const { return memory_.ssm.size() + memory_.conv.size(); }
+  std::size_t state_bytes() const { return memory_.recurrent.size() + memory_.conv.size(); }
   std::size_t kv_bytes() const { return memory_.pages.size() * shape_.page_bytes(); }
 
  private:

@@ -36,11 +36,11 @@ namespace {
 TEST_CASE("after its first token a generation allocates nothing until its end") {
   const auto model = load(Checkpoint(tiny_config(), 101));
   engine::Workbench workbench(*model, 2);
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     for (const float temperature : {0.0f, 1.0f}) {
       CAPTURE(state_heads);
       Branch branch(*model, *State::initial(*model, state_heads, 48));
-      workbench.executor->advance(branch, random_tokens(75, model->config().vocab_size, 102));
+      workbench.executor->advance(branch, random_tokens(75, model->plan().vocab_size, 102));
       Waiting<engine::GenerateResult> waiting;
       engine::GenerateOptions options;
       options.max_tokens = 200;  // over several pages, and through the window

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/config.h"
+#include "models/stateline.h"
 
 namespace stateline::testing {
 
@@ -60,8 +60,8 @@ class TemporaryDirectory {
 };
 
 // Odd sizes, so that every tail of every kernel is met.
-inline engine::ModelConfig tiny_config() {
-  engine::ModelConfig config;
+inline models::StatelineConfig tiny_config() {
+  models::StatelineConfig config;
   config.vocab_size = 67;
   config.hidden_size = 36;
   config.layers = 2;
@@ -78,7 +78,7 @@ inline engine::ModelConfig tiny_config() {
 
 class Checkpoint {
  public:
-  Checkpoint(engine::ModelConfig model_config, std::uint32_t seed)
+  Checkpoint(models::StatelineConfig model_config, std::uint32_t seed)
       : config(std::move(model_config)), random_(seed) {
     const std::size_t d = config.hidden_size, H = config.heads, K = config.key_dim,
                       V = config.value_dim, F = config.intermediate_size,
@@ -131,7 +131,7 @@ class Checkpoint {
     std::ofstream(directory / "model.safetensors", std::ios::binary) << safetensors();
   }
 
-  engine::ModelConfig config;
+  models::StatelineConfig config;
   std::map<std::string, TestTensor> tensors;
 
  private:

@@ -47,8 +47,8 @@ Speed measure(const engine::Model& model, std::size_t state_heads, unsigned thre
   std::mt19937 random(1);
   engine::Tokens tokens(kPrefillTokens);
   for (std::int32_t& token : tokens)
-    token = static_cast<std::int32_t>(random() % model.config().vocab_size);
-  std::vector<float> logits(model.config().vocab_size);
+    token = static_cast<std::int32_t>(random() % model.plan().vocab_size);
+  std::vector<float> logits(model.plan().vocab_size);
   std::vector<double> prefill, decode;
   for (int i = 0; i < kRepetitions; ++i) {
     engine::Branch branch(model, *engine::State::initial(model, state_heads, kWindow));
@@ -90,11 +90,11 @@ class BusyNeighbour {
 int main(int count, char** arguments) {
   try {
     const auto model = engine::Model::load(count > 1 ? arguments[1] : "model/weights");
-    const std::size_t heads = model->config().heads;
+    const std::size_t heads = model->plan().heads;
     const std::size_t state_heads =
         count > 2 ? std::strtoul(arguments[2], nullptr, 10)
                   : static_cast<std::size_t>(
-                        model->config().hybrid_ratio * static_cast<double>(heads) + 0.5);
+                        model->plan().hybrid_ratio * static_cast<double>(heads) + 0.5);
     std::printf("%s, %s, %zu parameters, %zu of %zu heads in state mode, window %llu\n",
                 model->kernels().level, engine::quantization_name(model->quantization()),
                 model->parameters(), state_heads, heads, static_cast<unsigned long long>(kWindow));

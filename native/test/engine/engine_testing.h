@@ -86,14 +86,16 @@ inline double state_error(const State& a, const State& b) {
   REQUIRE(a.shape() == b.shape());
   REQUIRE(a.memory().pages.size() == b.memory().pages.size());
   double worst = relative_error(floats(a.memory().hidden), floats(b.memory().hidden));
-  if (a.memory().ssm.size() > 0)
-    worst = std::max(worst, relative_error(floats(a.memory().ssm), floats(b.memory().ssm)));
+  if (a.memory().recurrent.size() > 0)
+    worst =
+        std::max(worst, relative_error(floats(a.memory().recurrent), floats(b.memory().recurrent)));
   worst = std::max(worst, relative_error(floats(a.memory().conv), floats(b.memory().conv)));
-  const std::size_t K = a.shape().key_dim, V = a.shape().value_dim, tokens = kernels::kPageTokens;
+  const models::CacheMemory cache = a.shape().layout->layers()[0].cache;  // each layer's
+  const std::size_t K = cache.K, V = cache.V, tokens = kernels::kPageTokens;
   for (std::size_t p = 0; p < a.memory().pages.size(); ++p) {
     const std::size_t over = a.token_count() % tokens;
     const std::size_t read = p + 1 < a.memory().pages.size() || over == 0 ? tokens : over;
-    for (std::size_t at = 0; at < a.shape().page_bytes(); at += a.shape().slot_bytes) {
+    for (std::size_t at = 0; at < a.shape().page_bytes(); at += kernels::slot_bytes(K, V)) {
       const auto slot = [&](const State& state) {
         const std::byte* begin = state.memory().pages[p]->data() + at;
         std::vector<std::byte> bytes(begin, begin + kernels::slot_bytes(K, V));

@@ -19,7 +19,7 @@ std::vector<float> read(const Model& model, Branch& branch, std::span<const std:
   kernels::ThreadPool pool(threads);
   engine::Forward forward(model, pool, chunk);
   engine::LogitsHead head(model, pool, 1);
-  std::vector<float> logits(model.config().vocab_size);
+  std::vector<float> logits(model.plan().vocab_size);
   for (std::size_t at = 0; at < tokens.size(); at += chunk)
     forward.advance(branch, tokens.subspan(at, std::min(chunk, tokens.size() - at)));
   head.compute(branch.hidden().floats(), 1, logits.data());
@@ -48,8 +48,8 @@ TEST_CASE("prefill and decode agree with the mathematics for all ratios and wind
 
 TEST_CASE("a prefill continued by decoding gives the state of one whole prefill") {
   const auto model = load(Checkpoint(tiny_config(), 21));
-  const auto tokens = random_tokens(kLength, model->config().vocab_size, 22);
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  const auto tokens = random_tokens(kLength, model->plan().vocab_size, 22);
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     for (const std::size_t n : {1, 63, 64, 65, 256, 299}) {
       CAPTURE(state_heads);
       CAPTURE(n);
@@ -65,7 +65,7 @@ TEST_CASE("a prefill continued by decoding gives the state of one whole prefill"
 
 TEST_CASE("two threads compute what one thread computes") {
   const auto model = load(Checkpoint(tiny_config(), 31));
-  const auto tokens = random_tokens(kLength, model->config().vocab_size, 32);
+  const auto tokens = random_tokens(kLength, model->plan().vocab_size, 32);
   const StatePtr empty = State::initial(*model, 1, 0);
   Branch one(*model, *empty), two(*model, *empty);
   read(*model, one, tokens, 256, 1);
@@ -75,7 +75,7 @@ TEST_CASE("two threads compute what one thread computes") {
 
 TEST_CASE("all hidden vectors of a chunk end with the one that is kept alone") {
   const auto model = load(Checkpoint(tiny_config(), 41));
-  const auto tokens = random_tokens(40, model->config().vocab_size, 42);
+  const auto tokens = random_tokens(40, model->plan().vocab_size, 42);
   kernels::ThreadPool pool(1);
   engine::Forward forward(*model, pool, 40);
   const StatePtr empty = State::initial(*model, 2, 16);
@@ -96,10 +96,10 @@ StatePtr read_by(engine::Forward& forward, const Model& model, const StatePtr& f
 
 TEST_CASE("states on the way are those of advances that stop there, wherever they stop") {
   const auto model = load(Checkpoint(tiny_config(), 51));
-  const auto text = random_tokens(kLength, model->config().vocab_size, 52);
+  const auto text = random_tokens(kLength, model->plan().vocab_size, 52);
   kernels::ThreadPool pool(2);
   engine::Forward forward(*model, pool, kLength);
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     // A text before them that ends inside a page, at the end of one, or is none at all.
     for (const std::size_t before : {0, 5, 64}) {
       for (const std::size_t window : {0, 2, 33, 50}) {
@@ -119,7 +119,7 @@ TEST_CASE("states on the way are those of advances that stop there, wherever the
           forward.advance(alone, rest.subspan(i, 1));
           const double error = state_error(*states[i], *alone.freeze());
           // Attention sums in another order for one query than for many.
-          if (state_heads == model->config().heads) CHECK(error == 0);
+          if (state_heads == model->plan().heads) CHECK(error == 0);
           CHECK(error <= 2e-5);
         }
         CHECK(state_error(*branch.freeze(), *states.back()) == 0);
@@ -130,11 +130,11 @@ TEST_CASE("states on the way are those of advances that stop there, wherever the
 
 TEST_CASE("states on the way, far apart, stay what they are while all go on") {
   const auto model = load(Checkpoint(tiny_config(), 61));
-  const auto text = random_tokens(kLength, model->config().vocab_size, 62);
+  const auto text = random_tokens(kLength, model->plan().vocab_size, 62);
   kernels::ThreadPool pool(1);
   engine::Forward forward(*model, pool, kLength);
   const std::vector<std::size_t> stops{1, 31, 32, 33, 63, 64, 150, 151, 255, 299};
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     CAPTURE(state_heads);
     const StatePtr empty = State::initial(*model, state_heads, 70);
     Branch branch(*model, *empty);
@@ -159,11 +159,11 @@ TEST_CASE("states on the way, far apart, stay what they are while all go on") {
 TEST_CASE("many branches that step together are each what it would be alone, bit for bit") {
   for (const auto& model :
        {load(Checkpoint(tiny_config(), 71)), Model::load("test/golden/tiny-int8")}) {
-    const std::size_t vocab = model->config().vocab_size;
+    const std::size_t vocab = model->plan().vocab_size;
     kernels::ThreadPool pool(2);
     engine::Forward forward(*model, pool, kLength);
     engine::LogitsHead head(*model, pool, 32);
-    for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+    for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
       for (const std::size_t count : {1, 2, 3, 4, 7, 13, 32}) {
         CAPTURE(engine::quantization_name(model->quantization()));
         CAPTURE(state_heads);
@@ -201,10 +201,10 @@ TEST_CASE("many branches that step together are each what it would be alone, bit
 
 TEST_CASE("a fork and its branch do not meet") {
   const auto model = load(Checkpoint(tiny_config(), 81));
-  const auto text = random_tokens(120, model->config().vocab_size, 82);
+  const auto text = random_tokens(120, model->plan().vocab_size, 82);
   kernels::ThreadPool pool(1);
   engine::Forward forward(*model, pool, kLength);
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     for (const std::size_t length : {50, 64}) {
       CAPTURE(state_heads);
       CAPTURE(length);

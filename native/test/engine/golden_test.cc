@@ -24,7 +24,7 @@ std::vector<float> logits_at(const Model& model, const Run& run, const Tokens& t
   engine::Forward forward(model, pool, kMaxChunk);
   engine::LogitsHead head(model, pool, 1);
   Branch branch(model, *State::initial(model, run.state_heads, run.window));
-  std::vector<float> out(positions.size() * model.config().vocab_size);
+  std::vector<float> out(positions.size() * model.plan().vocab_size);
   std::size_t next = 0;
   for (std::size_t at = 0; at < tokens.size(); at += run.chunk) {
     const std::size_t count = std::min(run.chunk, tokens.size() - at);
@@ -32,8 +32,8 @@ std::vector<float> logits_at(const Model& model, const Run& run, const Tokens& t
     for (; next < positions.size() && static_cast<std::size_t>(positions[next]) < at + count;
          ++next) {
       const std::size_t row = static_cast<std::size_t>(positions[next]) - at;
-      head.compute(forward.hidden() + row * model.config().hidden_size, 1,
-                   &out[next * model.config().vocab_size]);
+      head.compute(forward.hidden() + row * model.plan().hidden_size, 1,
+                   &out[next * model.plan().vocab_size]);
     }
   }
   REQUIRE(next == positions.size());
@@ -69,7 +69,7 @@ void check_case(const std::string& name, Tolerance tolerance) {
   const auto model = Model::load(kGolden / name);
   const auto tokens = golden.read<std::int32_t>("tokens");
   const auto positions = golden.read<std::int32_t>("positions");
-  const std::size_t heads = model->config().heads;
+  const std::size_t heads = model->plan().heads;
   Tolerance worst{0, 0};
   for (std::size_t state_heads = 0; state_heads <= heads; ++state_heads) {
     for (const std::size_t window : {std::size_t{320}, std::size_t{45}}) {
@@ -83,7 +83,7 @@ void check_case(const std::string& name, Tolerance tolerance) {
         const auto logits = logits_at(*model, {state_heads, window, chunk}, tokens, positions);
         worst.greatest = std::max(worst.greatest, relative_error(logits, wanted));
         worst.median =
-            std::max(worst.median, median_error(logits, wanted, model->config().vocab_size));
+            std::max(worst.median, median_error(logits, wanted, model->plan().vocab_size));
         CHECK(worst.greatest <= tolerance.greatest);
         CHECK(worst.median <= tolerance.median);
       }

@@ -186,7 +186,7 @@ class Oracle {
   }
 
   const Checkpoint& checkpoint_;
-  const engine::ModelConfig& config_;
+  const models::StatelineConfig& config_;
   std::size_t state_heads_;
   std::size_t window_;  // 0 = all
   std::vector<Layer> layers_;

@@ -22,7 +22,7 @@ struct Fixture {
   std::shared_ptr<const Model> model = load(Checkpoint(tiny_config(), 91));
   Engine engine{model, 1};
   StatePtr state = advance(engine, State::initial(*model, 2, 0),
-                           random_tokens(20, model->config().vocab_size, 92));
+                           random_tokens(20, model->plan().vocab_size, 92));
 
   GenerateResult generate(const GenerateOptions& options) {
     Waiting<GenerateResult> waiting;
@@ -33,7 +33,7 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture,
                   "probabilities are drawn as often as they say, and top-p cuts the tail") {
-  std::vector<float> logits(model->config().vocab_size, -INFINITY);
+  std::vector<float> logits(model->plan().vocab_size, -INFINITY);
   const double p[] = {0.5, 0.25, 0.15, 0.1};
   for (std::size_t i = 0; i < 4; ++i) logits[3 * i] = static_cast<float>(std::log(p[i])) + 5;
   constexpr int kDraws = 20'000;
@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(Fixture, "no logits lead outside the vocabulary") {
-  const std::size_t vocab = model->config().vocab_size;
+  const std::size_t vocab = model->plan().vocab_size;
   const std::vector<std::int32_t> allowed{3, 5};
   for (const float value : {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f}) {
     const std::vector<float> logits(vocab, value);
@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "greedy generation is the arg max of logits after eac
 
 TEST_CASE_FIXTURE(Fixture, "what is recalled is continued, and score() agrees with generate()") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
+  const auto memory = std::make_shared<engine::Recall>(100, model->plan().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   const GenerateResult result = generate(
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "drafts change no token, whether they are taken or re
     std::uniform_int_distribution<std::int32_t> draw(0, 20);
     Tokens text(60);
     for (std::int32_t& token : text) token = draw(random);
-    const auto memory = std::make_shared<engine::Recall>(400, model->config().vocab_size);
+    const auto memory = std::make_shared<engine::Recall>(400, model->plan().vocab_size);
     memory->append(text);
     // The same beginning and another end: what is decoded leaves one of the two at some place.
     Tokens twin = text;
@@ -232,7 +232,7 @@ std::pair<Tokens, double> plain_beam(Fixture& fixture, const GenerateOptions& op
 }
 
 TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences finds") {
-  const std::size_t vocab = model->config().vocab_size;
+  const std::size_t vocab = model->plan().vocab_size;
   int ended = 0, better = 0, with_alternatives = 0, open_and_likelier = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
     CAPTURE(seed);
@@ -277,7 +277,7 @@ TEST_CASE_FIXTURE(Fixture, "a beam finds what the same search by whole sequences
 
 TEST_CASE_FIXTURE(Fixture, "a beam begins with allowed ids, recalls, and tells what nothing is") {
   const Tokens text = {5, 9, 3, 17, 4, 4, 12, 9, 20, 7, 1, 2, 3, 8, 11, 6};
-  const auto memory = std::make_shared<engine::Recall>(100, model->config().vocab_size);
+  const auto memory = std::make_shared<engine::Recall>(100, model->plan().vocab_size);
   memory->append(text);
   const engine::RecallOptions recall{memory, Tokens(text.begin(), text.begin() + 6)};
   GenerateOptions options{.max_tokens = 12,

@@ -156,7 +156,7 @@ TEST_CASE("a model's own long advance is cancelled and leaves no memory behind")
     Engine engine(model, 1);
     const auto cancellation = std::make_shared<Cancellation>();
     Waiting<std::vector<StatePtr>> long_one, urgent;
-    const Tokens text = random_tokens(2'000'000, model->config().vocab_size, 72);
+    const Tokens text = random_tokens(2'000'000, model->plan().vocab_size, 72);
     engine.advance(State::initial(*model, 1, 0), text, {text.size()},
                    {Priority::kBackground, cancellation}, long_one.reply());
     engine.advance(State::initial(*model, 1, 0), {1, 2, 3}, {3}, {Priority::kCompletion, nullptr},

@@ -14,12 +14,12 @@ struct Fixture {
   Engine engine{model, 1};
 
   Tokens tokens(std::size_t count, std::uint32_t seed) const {
-    return random_tokens(count, model->config().vocab_size, seed);
+    return random_tokens(count, model->plan().vocab_size, seed);
   }
 };
 
 TEST_CASE_FIXTURE(Fixture, "advancing never changes its input, and two branches do not meet") {
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     CAPTURE(state_heads);
     // 50 tokens end inside a page, 64 at the end of one.
     for (const std::size_t length : {50, 64}) {
@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(Fixture, "checkpoints are the states of advances that stop the
 }
 
 TEST_CASE_FIXTURE(Fixture, "at ratio 1 a state weighs the same after 1 k and after 200 k tokens") {
-  const std::size_t heads = model->config().heads;
+  const std::size_t heads = model->plan().heads;
   const StatePtr early = advance(engine, State::initial(*model, heads, 0), tokens(1000, 56));
   const std::size_t live = model->meter()->bytes();
   const StatePtr late = advance(engine, early, tokens(199'000, 57));
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(Fixture, "at ratio 1 a state weighs the same after 1 k and aft
   CHECK(late->state_bytes() == early->state_bytes());
   CHECK(late->kv_bytes() == 0);
   CHECK(serialize(*late).size() == serialize(*early).size());
-  CHECK(model->meter()->bytes() - live <= early->state_bytes() + 4 * model->config().hidden_size);
+  CHECK(model->meter()->bytes() - live <= early->state_bytes() + 4 * model->plan().hidden_size);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a window bounds the pages, and all memory is given back") {
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "forks share their pages") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stored state is restored to the byte and goes on alike") {
-  for (std::size_t state_heads = 0; state_heads <= model->config().heads; ++state_heads) {
+  for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
     for (const std::size_t length : {0, 1, 64, 333}) {
       CAPTURE(state_heads);
       CAPTURE(length);
@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(Fixture, "a stored state that does not fit is refused") {
 
 TEST_CASE_FIXTURE(Fixture, "what does not fit a request is refused at once") {
   const StatePtr empty = State::initial(*model, 1, 0);
-  const auto vocab = static_cast<std::int32_t>(model->config().vocab_size);
+  const auto vocab = static_cast<std::int32_t>(model->plan().vocab_size);
   const auto refuses = [&](const Tokens& ids, const std::vector<std::size_t>& stops) {
     Waiting<std::vector<StatePtr>> waiting;
     CHECK_THROWS_AS(engine.advance(empty, ids, stops, {}, waiting.reply()), Error);
@@ -143,7 +143,7 @@ TEST_CASE_FIXTURE(Fixture, "what does not fit a request is refused at once") {
   refuses({0, 1}, {1});
   refuses({0, 1}, {2, 1, 2});
   refuses({0, 1}, {2, 3});
-  CHECK_THROWS_AS(State::initial(*model, model->config().heads + 1, 0), Error);
+  CHECK_THROWS_AS(State::initial(*model, model->plan().heads + 1, 0), Error);
   CHECK_THROWS_AS(log_probs(engine, empty), Error);
   const auto other = load(Checkpoint(tiny_config(), 66));
   Waiting<std::vector<StatePtr>> waiting;

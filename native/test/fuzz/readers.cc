@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/config.h"
 #include "engine/cpu_device.h"
 #include "engine/executor.h"
 #include "engine/serialize.h"
@@ -18,6 +17,7 @@
 #include "formats/safetensors.h"
 #include "formats/xxh64.h"
 #include "longrange/config.h"
+#include "models/network.h"
 
 namespace stateline::fuzz {
 namespace {
@@ -73,8 +73,8 @@ void read_safetensors(std::span<const std::byte> bytes) {
 
 void read_config(std::span<const std::byte> bytes) {
   reads(ErrorCode::kInvalidModel, [&] {
-    const engine::ModelConfig config = engine::parse_config(bytes, "config.json");
-    require(config.head_switch_order.size() == config.layers, "an order of heads is missing");
+    const auto network = models::make_network(bytes, "config.json");
+    require(network->plan().memory.size() == network->plan().heads + 1, "a memory is missing");
   });
   reads(ErrorCode::kInvalidModel, [&] {
     const longrange::Config config = longrange::parse_config(bytes, "config.json");
@@ -92,7 +92,7 @@ void read_state(std::span<const std::byte> bytes) {
   engine::Branch branch(*model, *state);
   const std::int32_t token = 1;
   executor->advance(branch, std::span(&token, 1));
-  std::vector<float> logits(model->config().vocab_size);
+  std::vector<float> logits(model->plan().vocab_size);
   executor->logits(branch.hidden(), logits.data());
 }
 

@@ -38,7 +38,7 @@ struct Predictions {
 
 Predictions predict(const Model& model, const StatePtr& from, const Tokens& tokens) {
   const auto executor = model.device()->make_executor(model, 1);
-  const std::size_t vocab = model.config().vocab_size;
+  const std::size_t vocab = model.plan().vocab_size;
   Branch branch(model, *from);
   executor->advance(branch, tokens, Wanted::kAll);
   Predictions out{std::vector<float>(tokens.size() * vocab), std::vector<float>(vocab)};

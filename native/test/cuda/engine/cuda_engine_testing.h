@@ -25,7 +25,7 @@ constexpr double kTolerance = 0.03;
 
 // Weights that bf16 holds exactly.
 inline Checkpoint rounded_checkpoint(std::uint32_t seed) {
-  engine::ModelConfig config = tiny_config();
+  models::StatelineConfig config = tiny_config();
   config.heads = 4;
   config.head_switch_order = {{2, 0, 3, 1}, {1, 3, 2, 0}};
   Checkpoint checkpoint(config, seed);

@@ -1,16 +1,19 @@
-// The shape of a model, read from config.json and bounded so that later products cannot overflow.
+// The embedded family: mixer heads that run as state or as attention, as each state chooses. The
+// mathematics stands in docs/architecture.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <span>
+#include <memory>
 #include <string>
 #include <vector>
 
-namespace stateline::engine {
+#include "formats/fields.h"
+#include "models/network.h"
 
-struct ModelConfig {
+namespace stateline::models {
+
+struct StatelineConfig {
   std::size_t vocab_size = 0;
   std::size_t hidden_size = 0;  // d
   std::size_t layers = 0;
@@ -29,7 +32,6 @@ struct ModelConfig {
   std::size_t in_proj_rows() const { return conv_channels() + inner_size() + heads; }  // q k v z dt
 };
 
-// Throws Error(kInvalidModel) with one sentence if a field is missing or out of bounds.
-ModelConfig parse_config(std::span<const std::byte> text, const std::string& file);
+std::unique_ptr<const Network> make_stateline(const formats::Fields& read);
 
-}  // namespace stateline::engine
+}  // namespace stateline::models

@@ -1,0 +1,45 @@
+// The processor's operations: each is one or a few calls of kernels.
+#pragma once
+
+#include <vector>
+
+#include "engine/model.h"
+#include "kernels/thread_pool.h"
+#include "models/ops.h"
+
+namespace stateline::engine {
+
+class CpuOps : public models::Ops {
+ public:
+  // `max_rows`: the most that an operation will be given. Model and pool are borrowed.
+  CpuOps(const Model& model, kernels::ThreadPool& pool, std::size_t max_rows);
+
+  void embed(models::Matrix W, std::span<const std::int32_t> tokens, float scale,
+             models::Rows x) override;
+  void linear(const models::LinearOp& op) override;
+  void norm(const models::NormOp& op) override;
+  void gate(const models::GateOp& op) override;
+  void end_heads(const models::HeadEndOp& op) override;
+  void convolve(const models::ConvolveOp& op) override;
+  void discretise(const models::DiscretiseOp& op) override;
+  void ssd(const models::SsdOp& op) override;
+  void append(const models::AppendOp& op) override;
+  void attend(const models::AttendOp& op) override;
+  void copy(void* to, const void* from, std::size_t bytes) override;
+
+ private:
+  const float* at(models::Vector vector) const {
+    return weights_.vectors[vector.index].data() + vector.offset;
+  }
+  const std::uint32_t* at(models::Indices indices) const {
+    return plan_.indices()[indices.index].data() + indices.offset;
+  }
+
+  const models::Plan& plan_;
+  const Weights& weights_;
+  const kernels::Kernels& kernels_;
+  kernels::ThreadPool& pool_;
+  std::vector<float> sum_;  // [max_rows, d] what a product adds
+};
+
+}  // namespace stateline::engine

@@ -1,0 +1,105 @@
+// One run of a network over the next tokens of some texts, and its operations that touch what those
+// texts remember. The weights are streamed once, whatever is read: many tokens of one text, or one
+// token of each of many.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "models/memory_layout.h"
+#include "models/ops.h"
+#include "models/plan.h"
+
+namespace stateline::models {
+
+// What a text remembers, on the device; read and left as after the pass.
+struct TextMemory {
+  float* recurrent;          // see MemoryLayout
+  const float* conv_before;  // what the convolutions read last
+  float* conv_after;         // may be the same on the processor
+  std::byte* const* pages;   // a table where the device reads it, with room for the tokens
+  std::size_t page_count;
+  std::uint64_t first_position;  // of pages[0]
+  std::uint64_t position;        // of the first token that is read now
+};
+
+// A memory to fill on the way. Its pages are the text's own.
+struct Checkpoint {
+  std::size_t tokens;  // of those that the pass reads
+  float *recurrent, *conv;
+};
+
+struct Text {
+  std::size_t first, tokens;  // rows of the pass
+  TextMemory memory;
+  std::span<const Checkpoint> checkpoints = {};  // ascending
+};
+
+// The heads of a layer that keep a state, as in SsdOp.
+struct StateHeads {
+  std::size_t heads;
+  Indices head;
+  std::size_t K, V;
+  Rows q, k, v, a, dt;
+  float scale;
+  Rows y;
+};
+
+// Those that look back, as in AppendOp and AttendOp.
+struct AttendingHeads {
+  std::size_t heads;
+  Indices head;
+  std::size_t K, V;
+  Rows q, k, v, a, log_dt;
+  Vector query_scale, key_bound;
+  Rows y;
+};
+
+class Pass {
+ public:
+  struct Job {
+    std::span<const std::int32_t> tokens;
+    std::span<const Text> texts;
+    std::span<const std::size_t> wanted;  // rows that the last layer finishes, ascending
+    std::size_t state_heads;
+    std::uint64_t window;  // that attention sees; 0 = all
+  };
+
+  // `scratch` [plan.scratch()]: rows for all tokens. Everything is borrowed.
+  Pass(Ops& ops, const MemoryLayout& layout, std::span<const Rows> scratch, const Job& job)
+      : ops_(ops), layout_(layout), scratch_(scratch), job_(job) {}
+
+  Ops& ops() const { return ops_; }
+  std::span<const std::int32_t> tokens() const { return job_.tokens; }
+  std::size_t rows() const { return job_.tokens.size(); }
+  std::size_t state_heads() const { return job_.state_heads; }
+  Rows operator[](Scratch scratch) const { return scratch_[scratch.index]; }
+
+  // Every row passes the mixers' memories; those that nobody wants then stop. The first row of a
+  // layer that is wanted further:
+  std::size_t first_wanted(std::size_t layer) const {
+    return layer + 1 == layout_.layers().size() ? job_.wanted.front() : 0;
+  }
+  // After the last layer's mixer: moves what is wanted of each to its beginning. The number of rows
+  // from there on; in other layers all.
+  std::size_t keep_wanted(std::size_t layer,
+                          std::initializer_list<std::pair<Rows, std::size_t>> rows_of_width) const;
+
+  void convolve(std::size_t layer, Vector weight, std::optional<Vector> bias, Rows x, Rows y) const;
+  void recur(std::size_t layer, const StateHeads& heads) const;
+  // Rows before first_wanted(layer) are remembered and look for nothing.
+  void attend(std::size_t layer, const AttendingHeads& heads) const;
+
+ private:
+  void keep_conv(const Text& text, const Checkpoint& checkpoint, std::size_t layer, Rows x) const;
+
+  Ops& ops_;
+  const MemoryLayout& layout_;
+  std::span<const Rows> scratch_;
+  Job job_;
+};
+
+}  // namespace stateline::models
