@@ -6,6 +6,7 @@
 #include "engine_testing.h"
 #include "formats/safetensors.h"
 #include "formats/xxh64.h"
+#include "models/network.h"
 #include "test/fuzz/readers.h"
 
 namespace stateline::testing {
@@ -180,7 +181,7 @@ TEST_CASE("every field of config.json is bounded") {
   const auto fault = [](const json& config) -> std::string {
     const std::string text = config.dump();
     try {
-      engine::parse_config(std::as_bytes(std::span(text)), "config.json");
+      models::make_network(std::as_bytes(std::span(text)), "config.json");
       return "";
     } catch (const Error& error) {
       return error.what();
