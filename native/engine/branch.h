@@ -4,9 +4,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/state.h"
+#include "models/pass.h"
 
 namespace stateline::engine {
 
@@ -24,20 +26,20 @@ class Branch {
   // Allocates now what `tokens` further tokens will need, so that decoding them allocates nothing.
   void reserve(std::size_t tokens);
 
-  // Makes room for the next `tokens` tokens: pages exist and belong to this branch alone. Drops
-  // pages that the next token can no longer see.
-  void open(std::size_t tokens);
-  // Counts them as read, after the forward pass wrote them.
-  void close(std::size_t tokens);
-  // Between the two: the memory after the first `tokens` of them. Its pages are the branch's own,
-  // with places for later tokens that no reader of it looks at; the rest is left to the pass.
-  Memory checkpoint(std::size_t tokens);
+  // Makes room for the next `tokens` tokens: matrices, pages and logs exist that this branch may
+  // write. Drops pages that the next token can no longer see. `checkpoints`: ascending counts of
+  // the tokens after which a memory is kept.
+  void open(std::size_t tokens, std::span<const std::size_t> checkpoints = {});
+  // Until close(): what the pass reads and writes, and the checkpoints that it fills.
+  models::Text text(std::size_t first_row);
+  // Counts the tokens as read, after the pass wrote them. The memories after the checkpoints, whose
+  // hidden vectors are left to the caller; their pages are the branch's own, with places for later
+  // tokens that no reader of them looks at.
+  std::vector<Memory> close();
 
   const StateShape& shape() const { return shape_; }
   std::uint64_t token_count() const { return memory_.tokens; }
 
-  float* recurrent() { return memory_.recurrent.floats(); }
-  float* conv() { return memory_.conv.floats(); }
   Buffer& hidden() { return memory_.hidden; }
   const Buffer& hidden() const { return memory_.hidden; }
 
@@ -51,6 +53,11 @@ class Branch {
   std::shared_ptr<KvPage> new_page();
   void append_page(std::shared_ptr<KvPage> page);
   void drop_unseen_pages();
+  void open_pages(std::size_t tokens);
+  void open_matrices();
+  void open_logs(std::size_t tokens);
+  Memory checkpoint(std::size_t tokens);
+  std::shared_ptr<Buffer> new_matrices() const;
 
   const Model& model_;
   StateShape shape_;
@@ -59,6 +66,14 @@ class Branch {
   bool last_page_shared_ = false;      // with a state: copy it before writing
   std::vector<std::byte*> page_data_;  // of memory_.pages
   std::vector<std::shared_ptr<KvPage>> spare_pages_;
+
+  // Of the pass that is open.
+  std::size_t opened_ = 0;                      // tokens
+  std::shared_ptr<Buffer> next_recurrent_;      // may be that of memory_
+  std::vector<std::shared_ptr<LogPage>> logs_;  // from that of memory_.log on; null: not logged
+  std::vector<std::byte*> log_data_;            // of logs_
+  std::vector<Memory> kept_;
+  std::vector<models::Checkpoint> checkpoints_;
 };
 
 }  // namespace stateline::engine

@@ -84,6 +84,10 @@ void CpuDevice::write_slots(std::byte* slots, std::span<const std::byte> stored,
   write(slots, stored);
 }
 
+std::size_t CpuDevice::log_bytes(const models::RecurrentMemory&) const { return 0; }
+
+void CpuDevice::fold(const models::FoldOp&) {}
+
 bool CpuDevice::shares_memory_with(const Device& other) const {
   return dynamic_cast<const CpuDevice*>(&other) != nullptr;
 }

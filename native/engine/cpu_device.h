@@ -19,6 +19,8 @@ class CpuDevice : public Device {
                   std::size_t V) override;
   void write_slots(std::byte* slots, std::span<const std::byte> stored, std::size_t K,
                    std::size_t V) override;
+  std::size_t log_bytes(const models::RecurrentMemory& memory) const override;
+  void fold(const models::FoldOp& op) override;
   bool shares_memory_with(const Device& other) const override;
   std::unique_ptr<Executor> make_executor(const Model& model, unsigned threads) override;
 };

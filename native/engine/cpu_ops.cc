@@ -54,10 +54,15 @@ void CpuOps::gate(const models::GateOp& op) {
 }
 
 void CpuOps::end_heads(const models::HeadEndOp& op) {
-  kernels_.add_scaled(op.rows, op.heads, op.V, at(op.D), op.v.floats(), op.v.stride, op.y.floats(),
-                      op.y.stride);
-  norm({op.rows, op.heads, op.V, op.y, op.weight, op.eps, op.y});
-  gate({op.f, op.rows, op.heads * op.V, op.z, op.y, op.y});
+  const std::size_t width = op.heads * op.V;
+  if (op.D) {
+    kernels_.add_scaled(op.rows, op.heads, op.V, at(*op.D), op.v.floats(), op.v.stride,
+                        op.y.floats(), op.y.stride);
+  }
+  if (op.gate_first) gate({op.f, op.rows, width, op.z, op.y, op.y});
+  if (op.weight)
+    norm({op.rows, op.norm_groups, width / op.norm_groups, op.y, *op.weight, op.eps, op.y});
+  if (!op.gate_first) gate({op.f, op.rows, width, op.z, op.y, op.y});
 }
 
 void CpuOps::convolve(const models::ConvolveOp& op) {
@@ -71,26 +76,32 @@ void CpuOps::discretise(const models::DiscretiseOp& op) {
                       op.dt.floats(), op.a.floats(), op.log_dt.floats());
 }
 
-void CpuOps::ssd(const models::SsdOp& op) {
+void CpuOps::rotate(const models::RotateOp&) { assert(false); }
+void CpuOps::recur_log(const models::LogOp&) { assert(false); }
+void CpuOps::fold(const models::FoldOp&) { assert(false); }
+void CpuOps::experts(const models::ExpertsOp&) { assert(false); }
+
+void CpuOps::recur(const models::RecurOp& op) {
+  const models::StateHeads& heads = op.heads;
   const auto run = [&](std::size_t first, std::size_t tokens) {
     const kernels::SsdArguments arguments{.tokens = tokens,
-                                          .heads = op.heads,
-                                          .head = at(op.head),
-                                          .K = op.K,
-                                          .V = op.V,
-                                          .q = op.q.from(first).floats(),
-                                          .ldq = op.q.stride,
-                                          .k = op.k.from(first).floats(),
-                                          .ldk = op.k.stride,
-                                          .v = op.v.from(first).floats(),
-                                          .ldv = op.v.stride,
-                                          .a = op.a.from(first).floats(),
-                                          .dt = op.dt.from(first).floats(),
-                                          .lda = op.a.stride,
-                                          .scale = op.scale,
+                                          .heads = heads.heads,
+                                          .head = at(heads.head),
+                                          .K = heads.K,
+                                          .V = heads.V,
+                                          .q = heads.q.from(first).floats(),
+                                          .ldq = heads.q.stride,
+                                          .k = heads.k.from(first).floats(),
+                                          .ldk = heads.k.stride,
+                                          .v = heads.v.from(first).floats(),
+                                          .ldv = heads.v.stride,
+                                          .a = heads.a.from(first).floats(),
+                                          .dt = heads.dt.from(first).floats(),
+                                          .lda = heads.a.stride,
+                                          .scale = heads.scale,
                                           .state = op.state,
-                                          .y = op.y.from(first).floats(),
-                                          .ldy = op.y.stride};
+                                          .y = heads.y.from(first).floats(),
+                                          .ldy = heads.y.stride};
     (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(pool_, arguments);
   };
   if (op.tokens > kSteppedTokens) return run(0, op.tokens);
@@ -98,10 +109,11 @@ void CpuOps::ssd(const models::SsdOp& op) {
 }
 
 void CpuOps::append(const models::AppendOp& op) {
-  const std::size_t slot_bytes = kernels::slot_bytes(op.K, op.V);
+  const models::AttendingHeads& heads = op.heads;
+  const std::size_t slot_bytes = kernels::slot_bytes(heads.K, heads.V);
   const std::uint64_t begin = op.position - op.cache.first_position;
-  const std::uint32_t* head = at(op.head);
-  for (std::size_t i = 0; i < op.heads; ++i) {
+  const std::uint32_t* head = at(heads.head);
+  for (std::size_t i = 0; i < heads.slots; ++i) {
     const auto slot = [&](std::uint64_t place) {
       return op.cache.pages[place / kPageTokens] + op.cache.offset + i * slot_bytes;
     };
@@ -109,33 +121,34 @@ void CpuOps::append(const models::AppendOp& op) {
     double cumulative =
         begin == 0 ? 0 : kernels::last_cumulative(slot(begin - 1), (begin - 1) % kPageTokens);
     for (std::size_t t = 0; t < op.tokens; ++t) {
-      cumulative += static_cast<double>(*op.a.from(t, head[i]).floats());
-      kernels::write_slot(slot(begin + t), (begin + t) % kPageTokens, op.K, op.V,
-                          op.k.from(t, head[i] * op.K).floats(),
-                          op.v.from(t, head[i] * op.V).floats(), cumulative,
-                          *op.log_dt.from(t, head[i]).floats());
+      cumulative += static_cast<double>(*heads.a.from(t, head[i]).floats());
+      kernels::write_slot(slot(begin + t), (begin + t) % kPageTokens, heads.K, heads.V,
+                          heads.k.from(t, head[i] * heads.K).floats(),
+                          heads.v.from(t, head[i] * heads.V).floats(), cumulative,
+                          *heads.log_dt.from(t, head[i]).floats());
     }
   }
 }
 
 void CpuOps::attend(const models::AttendOp& op) {
+  const models::AttendingHeads& heads = op.heads;
   kernels_.attention(pool_, {.tokens = op.tokens,
-                             .heads = op.heads,
-                             .head = at(op.head),
-                             .K = op.K,
-                             .V = op.V,
-                             .q = op.q.floats(),
-                             .ldq = op.q.stride,
-                             .query_scale = at(op.query_scale),
+                             .heads = heads.heads,
+                             .head = at(heads.head),
+                             .K = heads.K,
+                             .V = heads.V,
+                             .q = heads.q.floats(),
+                             .ldq = heads.q.stride,
+                             .query_scale = at(heads.query_scale),
                              .pages = op.cache.pages,
                              .page_count = op.cache.page_count,
                              .offset = op.cache.offset,
                              .first_position = op.cache.first_position,
                              .first_query = op.first_query,
                              .window = op.window,
-                             .y = op.y.floats(),
-                             .ldy = op.y.stride,
-                             .key_bound = at(op.key_bound)});
+                             .y = heads.y.floats(),
+                             .ldy = heads.y.stride,
+                             .key_bound = heads.key_bound ? at(*heads.key_bound) : nullptr});
 }
 
 void CpuOps::copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

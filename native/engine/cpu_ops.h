@@ -22,9 +22,13 @@ class CpuOps : public models::Ops {
   void end_heads(const models::HeadEndOp& op) override;
   void convolve(const models::ConvolveOp& op) override;
   void discretise(const models::DiscretiseOp& op) override;
-  void ssd(const models::SsdOp& op) override;
+  void rotate(const models::RotateOp& op) override;
+  void recur(const models::RecurOp& op) override;
+  void recur_log(const models::LogOp& op) override;
+  void fold(const models::FoldOp& op) override;
   void append(const models::AppendOp& op) override;
   void attend(const models::AttendOp& op) override;
+  void experts(const models::ExpertsOp& op) override;
   void copy(void* to, const void* from, std::size_t bytes) override;
 
  private:

@@ -8,6 +8,7 @@
 
 #include "engine/storage.h"
 #include "kernels/attention.h"
+#include "models/ops.h"
 
 namespace stateline::engine {
 
@@ -27,6 +28,11 @@ class Device : public Storage {
                           std::size_t V) = 0;
   virtual void write_slots(std::byte* slots, std::span<const std::byte> stored, std::size_t K,
                            std::size_t V) = 0;
+
+  // Of a layer's part of a page of the log of recurrent memory; 0 if the device keeps none.
+  virtual std::size_t log_bytes(const models::RecurrentMemory& memory) const = 0;
+  // Of states whose memory is logged; on any thread.
+  virtual void fold(const models::FoldOp& op) = 0;
 
   // Whether its memory may be read here as if it were this device's own.
   virtual bool shares_memory_with(const Device& other) const = 0;

@@ -26,51 +26,30 @@ Forward::Forward(const Model& model, kernels::ThreadPool& pool, std::size_t max_
   texts_.reserve(max_tokens);
 }
 
-models::Text Forward::text_of(Branch& branch, std::size_t first, std::size_t tokens) const {
-  return {first,
-          tokens,
-          {.recurrent = branch.recurrent(),
-           .conv_before = branch.conv(),
-           .conv_after = branch.conv(),
-           .pages = branch.page_data().data(),
-           .page_count = branch.page_data().size(),
-           .first_position = branch.first_position(),
-           .position = branch.token_count()}};
-}
-
 void Forward::advance(Branch& branch, std::span<const std::int32_t> tokens, Wanted wanted) {
   const std::size_t L = tokens.size();
   wanted_.resize(wanted == Wanted::kAll ? L : 1);
   std::iota(wanted_.begin(), wanted_.end(), L - wanted_.size());
   branch.open(L);
-  texts_.assign(1, text_of(branch, 0, L));
+  texts_.assign(1, branch.text(0));
   run(branch.shape(), tokens);
   keep_hidden(wanted_.size() - 1, branch.hidden());
-  branch.close(L);
+  branch.close();
 }
 
 std::vector<StatePtr> Forward::advance_through(Branch& branch, std::span<const std::int32_t> tokens,
                                                std::span<const std::size_t> checkpoints) {
-  const std::size_t L = tokens.size();
-  branch.open(L);
-  std::vector<Memory> kept;
-  std::vector<models::Checkpoint> places;
   wanted_.clear();
-  for (const std::size_t count : checkpoints) {
-    Memory& memory = kept.emplace_back(branch.checkpoint(count));
-    places.push_back({count, memory.recurrent.floats(), memory.conv.floats()});
-    wanted_.push_back(count - 1);
-  }
-  if (wanted_.empty() || wanted_.back() != L - 1) wanted_.push_back(L - 1);
-  texts_.assign(1, text_of(branch, 0, L));
-  texts_[0].checkpoints = places;
+  for (const std::size_t count : checkpoints) wanted_.push_back(count - 1);
+  if (wanted_.empty() || wanted_.back() != tokens.size() - 1) wanted_.push_back(tokens.size() - 1);
+  branch.open(tokens.size(), checkpoints);
+  texts_.assign(1, branch.text(0));
   run(branch.shape(), tokens);
   keep_hidden(wanted_.size() - 1, branch.hidden());
-  branch.close(L);
   std::vector<StatePtr> states;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    keep_hidden(i, kept[i].hidden);
-    states.push_back(std::make_shared<const State>(model_, branch.shape(), std::move(kept[i])));
+  for (Memory& memory : branch.close()) {
+    keep_hidden(states.size(), memory.hidden);
+    states.push_back(std::make_shared<const State>(model_, branch.shape(), std::move(memory)));
   }
   return states;
 }
@@ -81,14 +60,14 @@ void Forward::step(std::span<Branch* const> branches, std::span<const std::int32
   for (Branch* branch : branches) {
     assert(branch->shape() == branches[0]->shape());
     branch->open(1);
-    texts_.push_back(text_of(*branch, texts_.size(), 1));
+    texts_.push_back(branch->text(texts_.size()));
   }
   wanted_.resize(texts_.size());
   std::iota(wanted_.begin(), wanted_.end(), std::size_t{0});
   run(branches[0]->shape(), tokens);
   for (std::size_t i = 0; i < branches.size(); ++i) {
     keep_hidden(i, branches[i]->hidden());
-    branches[i]->close(1);
+    branches[i]->close();
   }
 }
 

@@ -30,7 +30,6 @@ class Forward {
   const float* hidden() const { return scratch_[model_.plan().stream.index].floats(); }  // [L, d]
 
  private:
-  models::Text text_of(Branch& branch, std::size_t first, std::size_t tokens) const;
   // Fills all but the hidden vectors, which hidden() then has: those of the rows in wanted_.
   void run(const StateShape& shape, std::span<const std::int32_t> tokens);
   void keep_hidden(std::size_t row, Buffer& hidden) const;

@@ -50,11 +50,11 @@ std::string hex(const ModelHash& hash) {
 Model::Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
              std::shared_ptr<Device> device)
     : kernels_(kernels), contents_(std::move(contents)), device_(std::move(device)) {
-  const auto slot_bytes = [this](std::size_t K, std::size_t V) {
-    return device_->slot_bytes(K, V);
-  };
+  const models::PageBytes page{
+      [this](std::size_t K, std::size_t V) { return device_->slot_bytes(K, V); },
+      [this](const models::RecurrentMemory& memory) { return device_->log_bytes(memory); }};
   for (const std::vector<models::LayerMemory>& memory : plan().memory)
-    layouts_.push_back(std::make_shared<const models::MemoryLayout>(memory, slot_bytes));
+    layouts_.push_back(std::make_shared<const models::MemoryLayout>(memory, page));
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,

@@ -61,6 +61,27 @@ void clear_unread(std::span<std::byte> page, const State& state) {
             });
 }
 
+// The matrices after the logged tokens, too.
+std::shared_ptr<Buffer> folded(const State& state) {
+  const Memory& memory = state.memory();
+  const models::MemoryLayout& layout = *state.shape().layout;
+  if (memory.log.tokens() == 0) return memory.recurrent;
+  auto matrices = std::make_shared<Buffer>(memory.recurrent->size(), state.device());
+  for (std::size_t i = 0; i < layout.layers().size(); ++i) {
+    const models::RecurrentMemory& shape = layout.layers()[i].recurrent;
+    if (shape.heads == 0) continue;
+    state.device()->fold({.heads = shape.heads,
+                          .key_heads = shape.key_heads,
+                          .K = shape.K,
+                          .V = shape.V,
+                          .base = memory.recurrent->floats() + layout.recurrent_at(i),
+                          .log = memory.log.page()->data() + layout.log_at(i),
+                          .logged = memory.log.tokens(),
+                          .next_base = matrices->floats() + layout.recurrent_at(i)});
+  }
+  return matrices;
+}
+
 Header header_of(const State& state) {
   const StateShape& shape = state.shape();
   Header header{{},
@@ -92,8 +113,10 @@ std::vector<std::byte> serialize(const State& state) {
   const StateShape& shape = state.shape();
   const models::MemoryLayout& layout = *shape.layout;
   const std::size_t page_bytes = stored_page_bytes(layout);
-  std::vector<std::byte> out(sizeof header + state.state_bytes() + memory.hidden.size() +
-                             memory.pages.size() * page_bytes + kChecksumBytes);
+  const std::shared_ptr<Buffer> matrices = folded(state);
+  std::vector<std::byte> out(sizeof header + matrices->size() + memory.conv.size() +
+                             memory.hidden.size() + memory.pages.size() * page_bytes +
+                             kChecksumBytes);
   std::memcpy(out.data(), &header, sizeof header);
   std::span<std::byte> rest = std::span(out).subspan(sizeof header);
   const auto next = [&rest](std::size_t bytes) {
@@ -101,7 +124,8 @@ std::vector<std::byte> serialize(const State& state) {
     rest = rest.subspan(bytes);
     return part;
   };
-  for (const Buffer* buffer : {&memory.recurrent, &memory.conv, &memory.hidden})
+  for (const Buffer* buffer :
+       std::initializer_list<const Buffer*>{matrices.get(), &memory.conv, &memory.hidden})
     buffer->read(next(buffer->size()));
   std::span<std::byte> stored;
   for (const std::shared_ptr<KvPage>& page : memory.pages) {
@@ -144,7 +168,8 @@ std::shared_ptr<const State> restore(const Model& model, std::span<const std::by
     payload = payload.subspan(size);
     return part;
   };
-  for (Buffer* buffer : {&memory.recurrent, &memory.conv, &memory.hidden})
+  for (Buffer* buffer :
+       std::initializer_list<Buffer*>{memory.recurrent.get(), &memory.conv, &memory.hidden})
     buffer->write(next(buffer->size()));
   for (std::uint64_t i = 0; i < pages; ++i) {
     memory.pages.push_back(std::make_shared<KvPage>(shape.page_bytes(), model.device()));

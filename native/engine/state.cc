@@ -30,7 +30,8 @@ std::uint64_t StateShape::page_count(std::uint64_t tokens) const {
 }
 
 Memory Memory::zero(const StateShape& shape, const std::shared_ptr<Storage>& storage) {
-  return {Buffer(shape.recurrent_bytes(), storage),
+  return {std::make_shared<Buffer>(shape.recurrent_bytes(), storage),
+          {},
           Buffer(shape.conv_bytes(), storage),
           Buffer(shape.hidden_size * sizeof(float), storage),
           {},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/log_page.h"
 #include "engine/model.h"
 
 namespace stateline::engine {
@@ -42,17 +43,18 @@ using KvPage = Buffer;
 
 // The parts of a memory, in one piece so that a state and its mutable successor share the code.
 struct Memory {
-  Buffer recurrent;  // matrices; see MemoryLayout
-  Buffer conv;       // the convolutions' last inputs
-  Buffer hidden;     // [d] last token's residual stream, so that logits need no second run
+  std::shared_ptr<Buffer> recurrent;  // matrices; see MemoryLayout. Who shares them only reads them
+  LogView log;                        // of the tokens since, where they are logged
+  Buffer conv;                        // the convolutions' last inputs
+  Buffer hidden;  // [d] last token's residual stream, so that logits need no second run
   std::vector<std::shared_ptr<KvPage>>
       pages;  // [page_count(tokens)], the first is first_page(tokens); what the last one holds of
               // later positions means nothing
   std::uint64_t tokens = 0;
 
   static Memory zero(const StateShape& shape, const std::shared_ptr<Storage>& storage);
-  // Shares the pages, copies the rest.
-  Memory copy() const { return {recurrent.copy(), conv.copy(), hidden.copy(), pages, tokens}; }
+  // Shares matrices, log and pages, copies the rest.
+  Memory copy() const { return {recurrent, log, conv.copy(), hidden.copy(), pages, tokens}; }
 };
 
 class State {
@@ -68,7 +70,9 @@ class State {
   const StateShape& shape() const { return shape_; }
   const Memory& memory() const { return memory_; }
   std::uint64_t token_count() const { return memory_.tokens; }
-  std::size_t state_bytes() const { return memory_.recurrent.size() + memory_.conv.size(); }
+  std::size_t state_bytes() const {
+    return memory_.recurrent->size() + memory_.log.bytes() + memory_.conv.size();
+  }
   std::size_t kv_bytes() const { return memory_.pages.size() * shape_.page_bytes(); }
 
  private:

@@ -6,16 +6,18 @@
 
 namespace stateline::models {
 
-MemoryLayout::MemoryLayout(std::vector<LayerMemory> layers, const SlotBytes& slot_bytes)
+MemoryLayout::MemoryLayout(std::vector<LayerMemory> layers, const PageBytes& page)
     : layers_(std::move(layers)), places_(1) {
   for (const LayerMemory& layer : layers_) {
     const CacheMemory& cache = layer.cache;
     Place next = places_.back();
     next.recurrent += layer.recurrent.floats();
     next.conv += kernels::kConvHistory * layer.conv_channels;
-    if (cache.heads > 0) next.slots += cache.heads * slot_bytes(cache.K, cache.V);
+    if (cache.heads > 0) next.slots += cache.heads * page.slot(cache.K, cache.V);
+    if (layer.recurrent.heads > 0) next.log += page.log(layer.recurrent);
     places_.push_back(next);
   }
+  logged_ = log_bytes() > 0 && log_bytes() < recurrent_floats() * sizeof(float);
 }
 
 }  // namespace stateline::models

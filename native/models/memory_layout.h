@@ -8,9 +8,10 @@
 
 namespace stateline::models {
 
-// Matrices S [heads, K, V].
+// Matrices S [heads, K, V]; runs of heads share one of key_heads keys.
 struct RecurrentMemory {
   std::size_t heads = 0, K = 0, V = 0;
+  std::size_t key_heads = heads;
   std::size_t floats() const { return heads * K * V; }
   bool operator==(const RecurrentMemory&) const = default;
 };
@@ -29,32 +30,45 @@ struct LayerMemory {
   bool operator==(const LayerMemory&) const = default;
 };
 
+// What one layer keeps of a page of 32 tokens, as the device lays it out, in bytes.
+struct PageBytes {
+  // Of one attending head's keys and values.
+  std::function<std::size_t(std::size_t K, std::size_t V)> slot;
+  // Of the log of recurrent heads (see LogOp); 0 if the device keeps none.
+  std::function<std::size_t(const RecurrentMemory&)> log;
+};
+
 // Where each layer's memory lies among all layers'.
 class MemoryLayout {
  public:
-  // Bytes of a slot for heads of K and V, as the device lays it out.
-  using SlotBytes = std::function<std::size_t(std::size_t K, std::size_t V)>;
-
-  MemoryLayout(std::vector<LayerMemory> layers, const SlotBytes& slot_bytes);
+  MemoryLayout(std::vector<LayerMemory> layers, const PageBytes& page);
 
   const std::vector<LayerMemory>& layers() const { return layers_; }
 
   // Floats before the layer's recurrent matrices, floats before its convolution's inputs [3, C],
-  // and bytes from a page's beginning to its first slot.
+  // and bytes from a page's beginning to its first slot, and from a log's to its part.
   std::size_t recurrent_at(std::size_t layer) const { return places_[layer].recurrent; }
   std::size_t conv_at(std::size_t layer) const { return places_[layer].conv; }
   std::size_t slots_at(std::size_t layer) const { return places_[layer].slots; }
+  std::size_t log_at(std::size_t layer) const { return places_[layer].log; }
 
   std::size_t recurrent_floats() const { return places_.back().recurrent; }
   std::size_t conv_floats() const { return places_.back().conv; }
   std::size_t page_bytes() const { return places_.back().slots; }
+  std::size_t log_bytes() const { return places_.back().log; }
+
+  // Whether tokens are logged beside the matrices and folded into them page by page, rather than
+  // written into them one by one: where a page of the log is smaller than the matrices, states of
+  // one text are then near each other for little memory.
+  bool logged() const { return logged_; }
 
  private:
   struct Place {
-    std::size_t recurrent = 0, conv = 0, slots = 0;
+    std::size_t recurrent = 0, conv = 0, slots = 0, log = 0;
   };
   std::vector<LayerMemory> layers_;
   std::vector<Place> places_;  // [layers + 1]
+  bool logged_ = false;
 };
 
 }  // namespace stateline::models

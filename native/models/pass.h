@@ -17,45 +17,33 @@ namespace stateline::models {
 
 // What a text remembers, on the device; read and left as after the pass.
 struct TextMemory {
-  float* recurrent;          // see MemoryLayout
+  const float* recurrent;    // matrices before the pass; see MemoryLayout
+  float* next_recurrent;     // after it, or after the last page that it fills; may be the same
   const float* conv_before;  // what the convolutions read last
   float* conv_after;         // may be the same on the processor
   std::byte* const* pages;   // a table where the device reads it, with room for the tokens
   std::size_t page_count;
   std::uint64_t first_position;  // of pages[0]
   std::uint64_t position;        // of the first token that is read now
+
+  // Where tokens are logged: `logged` of them since `recurrent`, in logs[0]. logs[i] takes those of
+  // the i-th page from there; null: nobody asks for a state inside it, and the matrices go through
+  // it directly.
+  std::span<std::byte* const> logs = {};
+  std::size_t logged = 0;
 };
 
-// A memory to fill on the way. Its pages are the text's own.
+// A memory to fill on the way. Its pages and its log are the text's own.
 struct Checkpoint {
   std::size_t tokens;  // of those that the pass reads
-  float *recurrent, *conv;
+  float* recurrent;    // where logged: of the last full page; null: that of an earlier checkpoint
+  float* conv;
 };
 
 struct Text {
   std::size_t first, tokens;  // rows of the pass
   TextMemory memory;
   std::span<const Checkpoint> checkpoints = {};  // ascending
-};
-
-// The heads of a layer that keep a state, as in SsdOp.
-struct StateHeads {
-  std::size_t heads;
-  Indices head;
-  std::size_t K, V;
-  Rows q, k, v, a, dt;
-  float scale;
-  Rows y;
-};
-
-// Those that look back, as in AppendOp and AttendOp.
-struct AttendingHeads {
-  std::size_t heads;
-  Indices head;
-  std::size_t K, V;
-  Rows q, k, v, a, log_dt;
-  Vector query_scale, key_bound;
-  Rows y;
 };
 
 class Pass {
@@ -88,12 +76,16 @@ class Pass {
   std::size_t keep_wanted(std::size_t layer,
                           std::initializer_list<std::pair<Rows, std::size_t>> rows_of_width) const;
 
+  // Each text's own rows.
+  void rotate(RotateOp op) const;
   void convolve(std::size_t layer, Vector weight, std::optional<Vector> bias, Rows x, Rows y) const;
   void recur(std::size_t layer, const StateHeads& heads) const;
   // Rows before first_wanted(layer) are remembered and look for nothing.
   void attend(std::size_t layer, const AttendingHeads& heads) const;
 
  private:
+  void recur_through(std::size_t layer, const Text& text, const StateHeads& heads) const;
+  void recur_logged(std::size_t layer, const Text& text, const StateHeads& heads) const;
   void keep_conv(const Text& text, const Checkpoint& checkpoint, std::size_t layer, Rows x) const;
 
   Ops& ops_;

@@ -34,11 +34,14 @@ struct Scratch {
   std::uint32_t index = 0;
 };
 
-// W [rows, cols]: tensors [rows_i, cols] of the checkpoint, one below the other.
+// W [rows, cols]: rows of tensors of the checkpoint, one below the other.
 struct MatrixSpec {
   struct Part {
     std::string name;
     std::size_t rows;
+    std::size_t first = 0;  // row of the tensor
+    std::size_t of = 0;     // rows that the tensor has; 0: `rows`
+    float scale = 1;        // what the family multiplies them by
   };
   std::vector<Part> parts;
   std::size_t cols;
@@ -54,9 +57,10 @@ struct MatrixSpec {
 using Prepare = std::function<std::vector<float>(std::vector<float>)>;
 
 struct VectorSpec {
-  std::string name;
+  std::string name;                // empty: `values`, which no checkpoint holds
   std::vector<std::size_t> shape;  // in the checkpoint
   Prepare prepare;                 // may be null: as it is
+  std::vector<float> values = {};
 };
 
 // How exact a row of scratch must be. The processor computes in f32 throughout.
@@ -100,6 +104,10 @@ class Plan {
   }
   Vector vector(std::string name, std::vector<std::size_t> shape, Prepare prepare = nullptr) {
     vectors_.push_back({std::move(name), std::move(shape), std::move(prepare)});
+    return {static_cast<std::uint32_t>(vectors_.size() - 1)};
+  }
+  Vector constants(std::vector<float> values) {
+    vectors_.push_back({{}, {}, nullptr, std::move(values)});
     return {static_cast<std::uint32_t>(vectors_.size() - 1)};
   }
   // Numbers of heads or channels, which come from the configuration.

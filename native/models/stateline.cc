@@ -229,6 +229,8 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
                   dt, a, pass[log_dt_]});
   pass.recur(index, {.heads = n_s,
                      .head = w.switch_order.from(H - n_s),
+                     .key_heads = H,
+                     .all = H,
                      .K = K,
                      .V = V,
                      .q = q,
@@ -240,6 +242,7 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
                      .y = y});
   pass.attend(index, {.heads = H - n_s,
                       .head = w.switch_order,
+                      .slots = H - n_s,
                       .K = K,
                       .V = V,
                       .q = q,
@@ -257,6 +260,7 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
                  .D = w.D,
                  .v = v.from(first),
                  .weight = w.out_norm.from(n_s * H * V),
+                 .norm_groups = H,
                  .eps = eps,
                  .f = Activation::kSigmoid,
                  .z = u.from(first, C),

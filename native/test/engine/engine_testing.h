@@ -86,9 +86,9 @@ inline double state_error(const State& a, const State& b) {
   REQUIRE(a.shape() == b.shape());
   REQUIRE(a.memory().pages.size() == b.memory().pages.size());
   double worst = relative_error(floats(a.memory().hidden), floats(b.memory().hidden));
-  if (a.memory().recurrent.size() > 0)
-    worst =
-        std::max(worst, relative_error(floats(a.memory().recurrent), floats(b.memory().recurrent)));
+  if (a.memory().recurrent->size() > 0)
+    worst = std::max(worst,
+                     relative_error(floats(*a.memory().recurrent), floats(*b.memory().recurrent)));
   worst = std::max(worst, relative_error(floats(a.memory().conv), floats(b.memory().conv)));
   const models::CacheMemory cache = a.shape().layout->layers()[0].cache;  // each layer's
   const std::size_t K = cache.K, V = cache.V, tokens = kernels::kPageTokens;
