@@ -8,7 +8,7 @@ CUDA kernels. Each folder holds config.json and model.safetensors as transformer
 are spelled, where a variant says so) and golden.safetensors with
   tokens [T] I32, positions [P] I32 (where logits are kept), logits [P, vocabulary] F32.
 The logits are computed in float64 throughout from the values stored in the file, so that they are the function's and not one
-order of sums; what transformers gives in float32 is compared and printed.
+order of sums; what transformers makes of the files in float32 must agree.
 
 Where the reference is not what the loader must compute:
 - transformers normalises the gated norm of mamba2 over the whole inner width; mamba_ssm, which trained the only files with more
@@ -372,32 +372,46 @@ def logits(model: PreTrainedModel, tokens: Tensor) -> Tensor:
     return model(input_ids=tokens[None], use_cache=False).logits[0]
 
 
-def new_model(variant: Variant, seed: int, dtype: torch.dtype) -> PreTrainedModel:
-    """With the values that a file of the variant's type holds, to compute in dtype."""
+def new_model(variant: Variant, dtype: torch.dtype) -> PreTrainedModel:
+    """Random weights, in dtype, with values that a file of the variant's type holds; buffers (rotations) are not rounded."""
     variant.config._attn_implementation = "eager"
     variant.config._experts_implementation = "eager"
     model = variant.model(variant.config).eval()
-    randomise(model, seed)
-    if isinstance(model, Mamba2ForCausalLM):
-        normalise_in_groups(model)
-    return model.to(variant.dtype).to(dtype)
+    randomise(model, variant.seed)
+    for p in model.parameters():
+        p.data = p.data.to(variant.dtype)
+    normalise_in_groups(model)
+    return model.to(dtype)
+
+
+def read_model(variant: Variant, folder: Path) -> PreTrainedModel:
+    """What transformers makes of the files, in float32; of mamba_ssm's it knows the tensors, not the configuration."""
+    if variant.rename:
+        model = variant.model(variant.config)
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    else:
+        model = variant.model.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    normalise_in_groups(model)
+    return model.eval()
 
 
 def write_variant(name: str, variant: Variant) -> None:
-    seed = variant.seed
-    tokens = torch.randint(0, VOCABULARY - 6, (LENGTH,), generator=torch.Generator().manual_seed(seed))
-    modelling = sys.modules[variant.model.__module__]
-    with in_double(modelling):
-        exact = logits(new_model(variant, seed, torch.float64), tokens)
-    single = logits(new_model(variant, seed, torch.float32), tokens)
-    difference = (exact - single).abs().max().item()
+    folder = MODELS / name
+    write_checkpoint(new_model(variant, variant.dtype), variant, folder)
+    tokens = torch.randint(
+        0, VOCABULARY - 6, (LENGTH,), generator=torch.Generator().manual_seed(variant.seed)
+    )
+    with in_double(sys.modules[variant.model.__module__]):
+        exact = logits(new_model(variant, torch.float64), tokens)
+    difference = (exact - logits(read_model(variant, folder), tokens)).abs().max().item()
     if not difference < AGREEMENT:
-        raise SystemExit(f"{name}: float32 and float64 differ by {difference:.1e}; take another seed.")
-    write_checkpoint(new_model(variant, seed, variant.dtype), variant, MODELS / name)
+        raise SystemExit(f"{name}: the file in float32 and the golden differ by {difference:.1e}.")
     positions = torch.tensor(POSITIONS)
     stored = {"tokens": tokens.int(), "positions": positions.int(), "logits": exact[positions].float()}
-    save_file(stored, MODELS / name / "golden.safetensors")
-    size = sum(file.stat().st_size for file in (MODELS / name).iterdir())
+    save_file(stored, folder / "golden.safetensors")
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    size = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{name:22} {size >> 10:4} KiB  deviation {exact.std():.2f}  float32 differs by {difference:.1e}")
 
 
