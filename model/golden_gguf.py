@@ -1,20 +1,21 @@
 """Makes native/test/models/gguf-*: a small random GGUF file of each architecture, and the logits that it must give.
 
-    /tmp/families/bin/pip install gguf==0.19.0    # beside what golden_families.py uses
-    ./dev bench peers --agree                     # puts llama.cpp's libraries into .cache/peer; compares it with these files
-    /tmp/families/bin/python model/golden_gguf.py [VARIANT ...]
+    python model/golden_gguf.py                # in .cache/families, which ./dev bench peers makes, with llama.cpp's libraries
+    python model/golden_gguf.py --f32 FOLDER   # the same models with matrices of F32, for llama.cpp to be compared with:
+    node scripts/eval/peer/agreement.ts FOLDER
 
 golden.safetensors is as in golden_families.py: transformers' logits in float64, with the values that gguf's dequantiser reads
-from the file. llama.cpp gives the same to 1e-5 for files of F32, with a cache of F32 and without flash attention; it rounds
-activations beside quantised matrices, which the goldens do not.
+from the file. llama.cpp 0.5.0 gives the same to 1e-5 for the files of F32; beside quantised matrices it rounds activations.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from gguf import GGMLQuantizationType as Kind
@@ -43,7 +44,7 @@ from transformers import (
 )
 
 SMALL = dict(vocab_size=288, hidden_size=64)
-ROPE = {"rope_type": "default", "rope_theta": 1e7, "partial_rotary_factor": 0.5}
+ROPE = {"rope_type": "default", "rope_theta": 1e7, "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,6 @@ FILES: dict[str, File] = {
                 num_hidden_layers=1,
                 num_attention_heads=4,
                 num_key_value_heads=1,
-                head_dim=32,
             ),
         ),
         (Kind.Q4_K, Kind.Q5_K, Kind.Q6_K),
@@ -134,8 +134,7 @@ def as_llama_cpp_has_it(variant: Variant) -> Variant:
     return changed
 
 
-def write_file(name: str, file: File) -> None:
-    folder = MODELS / name
+def write_file(name: str, file: File, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     variant = as_llama_cpp_has_it(file.variant)
@@ -152,8 +151,16 @@ def write_file(name: str, file: File) -> None:
 
 
 def main() -> None:
-    for name in sys.argv[1:] or FILES:
-        write_file(name, FILES[name])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--f32", type=Path)
+    folder = parser.parse_args().f32
+    for name, file in FILES.items():
+        if folder:
+            write_file(name, File(file.variant, (Kind.F32,)), folder / name)
+        else:
+            write_file(name, file, MODELS / name)
 
 
 if __name__ == "__main__":
