@@ -1,9 +1,8 @@
 /** Qwen2.5-Coder-0.5B (Q4_K_M) filling in the middle, by node-llama-cpp's prebuilt llama.cpp; ./dev puts both into .cache/peer. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Llama, type LlamaModel, loadLlama, PEER_FOLDER, type Sequence } from "./llama.ts";
 
-const FOLDER = fileURLToPath(new URL("../../../.cache/peer", import.meta.url));
 const PREFIX = 151659;
 const SUFFIX = 151661;
 const MIDDLE = 151660;
@@ -13,23 +12,6 @@ const CHARACTERS_AFTER = 1200;
 const BEGINS_AT = 1200;
 const CONTEXT_TOKENS = 4096;
 const MOST_WRITTEN = 64;
-
-/** What is used of node-llama-cpp, which is no dependency of this project. */
-interface Sequence {
-  readonly nextTokenIndex: number;
-  adaptStateToTokens(tokens: readonly number[], allowShift: boolean): Promise<void>;
-  evaluate(tokens: readonly number[], options: { temperature: number }): AsyncGenerator<number>;
-}
-interface LlamaModel {
-  tokenize(text: string, specialTokens: boolean): number[];
-  detokenize(tokens: readonly number[]): string;
-  isEogToken(token: number): boolean;
-  createContext(options: object): Promise<{ getSequence(): Sequence }>;
-}
-interface Llama {
-  loadModel(options: { modelPath: string }): Promise<LlamaModel>;
-  dispose(): Promise<void>;
-}
 
 export interface Around {
   readonly before: string;
@@ -55,18 +37,9 @@ export class Peer implements AsyncDisposable {
   }
 
   static async load(threads: number): Promise<Peer> {
-    const weights = join(FOLDER, "peer.gguf");
+    const weights = join(PEER_FOLDER, "peer.gguf");
     if (!existsSync(weights)) throw new Error(`${weights} is not there: ./dev eval peer fetches it.`);
-    const entry = pathToFileURL(join(FOLDER, "node_modules", "node-llama-cpp", "dist", "index.js"));
-    const { getLlama } = await import(entry.href);
-    const options = {
-      gpu: false,
-      build: "never",
-      skipDownload: true,
-      logLevel: "error",
-      maxThreads: threads,
-    };
-    const llama: Llama = await getLlama(options);
+    const llama = await loadLlama(threads);
     const model = await llama.loadModel({ modelPath: weights });
     const context = await model.createContext({ contextSize: CONTEXT_TOKENS, sequences: 1, threads });
     return new Peer(llama, model, context.getSequence());

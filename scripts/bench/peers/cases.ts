@@ -1,0 +1,87 @@
+/** What is raced: how the contexts come before the one that is timed, and how many tokens follow it. */
+import { randomTokens } from "../measure.ts";
+import type { Racer } from "./racer.ts";
+
+/** Of the context that keystrokes go into; what an editor shows of a completion; what ten characters are. */
+const CONTEXT = 1024;
+const SHOWN = 16;
+const TEN_CHARACTERS = 4;
+const EDITED_BACK = 512;
+const DECODED = 64;
+
+export interface Case {
+  readonly name: string;
+  /** Most tokens at once, with what is written. */
+  readonly tokens: number;
+  readonly isLong?: boolean;
+  /** Fewer of what takes long. */
+  readonly rounds: number;
+  /** Before the clock starts, round after round with another seed. */
+  prepare(racer: Racer, vocabulary: number, seed: number): Promise<void>;
+  time(racer: Racer, vocabulary: number, seed: number): Promise<void>;
+}
+
+function context(length: number, vocabulary: number, seed: number): number[] {
+  return [...randomTokens(length, vocabulary, seed)];
+}
+
+function reading(tokens: number, rounds: number, isLong = false): Case {
+  return {
+    name: `read ${tokens}`,
+    tokens,
+    isLong,
+    rounds,
+    prepare: (racer) => racer.forget(),
+    time: (racer, vocabulary, seed) => racer.write(context(tokens, vocabulary, seed), 1),
+  };
+}
+
+/** From the context of before to the one now, both completed: `change` has the context, and a token that it had not there. */
+function keystroke(
+  name: string,
+  before: (context: readonly number[]) => readonly (readonly number[])[],
+  change: (context: readonly number[], token: number) => readonly number[],
+): Case {
+  return {
+    name,
+    tokens: CONTEXT + TEN_CHARACTERS + SHOWN,
+    rounds: 7,
+    async prepare(racer, vocabulary, seed) {
+      for (const one of before(context(CONTEXT, vocabulary, seed))) await racer.write(one, SHOWN);
+    },
+    time: (racer, vocabulary, seed) =>
+      racer.write(change(context(CONTEXT, vocabulary, seed), 9 + (seed % 64)), 1),
+  };
+}
+
+export const CASES: readonly Case[] = [
+  reading(512, 7),
+  reading(4096, 5),
+  reading(32_768, 3, true),
+  {
+    name: `decode ${DECODED}`,
+    tokens: CONTEXT + DECODED + 1,
+    rounds: 7,
+    prepare: (racer, vocabulary, seed) => racer.write(context(CONTEXT, vocabulary, seed), 1),
+    time: (racer, vocabulary, seed) =>
+      racer.write([...context(CONTEXT, vocabulary, seed), 9 + (seed % 64)], DECODED),
+  },
+  keystroke(
+    "one character typed",
+    (all) => [all],
+    (all, token) => [...all, token],
+  ),
+  keystroke(
+    "ten characters deleted",
+    (all) =>
+      Array.from({ length: TEN_CHARACTERS + 1 }, (_, typed) =>
+        all.slice(0, CONTEXT - TEN_CHARACTERS + typed),
+      ),
+    (all, token) => [...all.slice(0, CONTEXT - TEN_CHARACTERS), token],
+  ),
+  keystroke(
+    `an edit ${EDITED_BACK} tokens back`,
+    (all) => [all],
+    (all, token) => all.with(CONTEXT - EDITED_BACK, token),
+  ),
+];
