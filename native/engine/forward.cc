@@ -73,7 +73,7 @@ void Forward::step(std::span<Branch* const> branches, std::span<const std::int32
 
 void Forward::run(const StateShape& shape, std::span<const std::int32_t> tokens) {
   assert(!tokens.empty() && tokens.size() <= max_tokens_);
-  const models::Pass pass(ops_, *shape.layout, scratch_,
+  const models::Pass pass(ops_, model_.plan(), *shape.layout, scratch_,
                           {.tokens = tokens,
                            .texts = texts_,
                            .wanted = wanted_,

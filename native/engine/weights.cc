@@ -36,11 +36,15 @@ Weights read_weights(const models::Plan& plan, const Safetensors& file) {
   }
   std::set<std::string> counted;  // a tensor may serve twice
   for (const models::VectorSpec& spec : plan.vectors()) {
-    std::vector<float> values = file.require_f32(spec.name, spec.shape);
-    if (counted.insert(spec.name).second) weights.parameters += values.size();
-    if (spec.prepare) values = spec.prepare(std::move(values));
-    weights.bytes += values.size() * sizeof(float);
-    weights.vectors.push_back(std::move(values));
+    std::vector<float> all = spec.values;
+    for (const models::VectorSpec::Part& part : spec.parts) {
+      std::vector<float> values = file.require_f32(part.name, part.shape);
+      if (counted.insert(part.name).second) weights.parameters += values.size();
+      if (part.prepare) values = part.prepare(std::move(values));
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    weights.bytes += all.size() * sizeof(float);
+    weights.vectors.push_back(std::move(all));
   }
   return weights;
 }

@@ -1,6 +1,7 @@
 #include "formats/fields.h"
 
 #include <cstdint>
+#include <string_view>
 
 #include "formats/error.h"
 
@@ -9,6 +10,23 @@ namespace {
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxFileBytes = 1u << 20;
+
+// JSON has no infinity; Python writes one all the same.
+std::string with_quoted_infinities(std::string_view text) {
+  constexpr std::string_view kInfinity = "Infinity";
+  std::string out;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' && !(quoted && text[i - 1] == '\\')) quoted = !quoted;
+    if (!quoted && text.substr(i, kInfinity.size()) == kInfinity) {
+      out += "\"Infinity\"";
+      i += kInfinity.size() - 1;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -49,13 +67,36 @@ std::string Fields::text(const std::string& name, std::size_t most_bytes) const 
   return value.get<std::string>();
 }
 
+bool Fields::flag(const std::string& name) const {
+  const Json& value = field(name);
+  if (!value.is_boolean()) fail(name, "must be true or false");
+  return value.get<bool>();
+}
+
+bool Fields::has(const std::string& name) const {
+  const auto it = json_.find(name);
+  return it != json_.end() && !it->is_null();
+}
+
+Fields Fields::inside(const std::string& name) const {
+  const Json& value = field(name);
+  if (!value.is_object()) fail(name, "must be an object");
+  return {value, file_};
+}
+
+void Fields::expect(const std::string& name, const Json& value) const {
+  if (has(name) && field(name) != value) fail(name, "must be " + value.dump());
+}
+
 Json parse_configuration(std::span<const std::byte> text, const std::string& file) {
   if (text.size() > kMaxFileBytes) {
     throw Error(
         ErrorCode::kInvalidModel,
         file + ": is longer than 1 MB; use a config.json exported together with the model.");
   }
-  return parse_object(text, kMaxDepth, file, "the configuration");
+  const std::string plain =
+      with_quoted_infinities({reinterpret_cast<const char*>(text.data()), text.size()});
+  return parse_object(std::as_bytes(std::span(plain)), kMaxDepth, file, "the configuration");
 }
 
 }  // namespace stateline::formats

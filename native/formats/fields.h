@@ -20,6 +20,14 @@ class Fields {
   std::size_t natural(const std::string& name, std::size_t min, std::size_t max) const;
   double real(const std::string& name, double min, double max) const;
   std::string text(const std::string& name, std::size_t most_bytes) const;
+  bool flag(const std::string& name) const;
+
+  // Whether there is such a field, other than null.
+  bool has(const std::string& name) const;
+  // The fields of an object among them.
+  Fields inside(const std::string& name) const;
+  // A field that must have this value if it is there: others are not supported.
+  void expect(const std::string& name, const Json& value) const;
 
  private:
   const Json& json_;

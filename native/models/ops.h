@@ -52,15 +52,16 @@ struct GateOp {
   Activation f;
   std::size_t rows, width;
   Rows gate;
-  Rows up;  // without data: ones
-  Rows y;   // may be gate or up
+  Rows up;                // without data: ones
+  Rows y;                 // may be gate or up
+  bool one_gate = false;  // gate [rows, 1] for a whole row
 };
 
 // What ends a mixer: y = norm(y + D v) * f(z), or norm((y + D v) * f(z)).
 struct HeadEndOp {
   std::size_t rows, heads, V;
-  std::optional<Vector> D;  // [heads]; none: no skip
-  Rows v;
+  std::optional<Vector> D = std::nullopt;  // [heads]; none: no skip
+  Rows v = {};
   std::optional<Vector> weight;  // [heads, V]; none: no norm
   std::size_t norm_groups;       // runs of heads V / norm_groups values are normalised apart
   float eps;
@@ -93,10 +94,11 @@ struct DiscretiseOp {
 // Pairs (i, i + width / 2) of each head's first `width` values turn by position * theta^(-2 i /
 // width), in place.
 struct RotateOp {
-  std::size_t tokens, heads, head_dim, width;
+  std::size_t heads, head_dim, width;
   double theta;
-  std::uint64_t position;  // of the first token
   Rows x;
+  std::size_t tokens = 0;
+  std::uint64_t position = 0;  // of the first token
 };
 
 // The heads of a layer that keep a state: S = exp(a) S + k u^T, y = scale S^T q, with the written
@@ -152,7 +154,7 @@ struct AttendingHeads {
   Indices head;       // which of all
   std::size_t slots;  // heads of k and v that are kept: `heads`, or fewer that runs of heads share
   std::size_t K, V;
-  Rows q, k, v, a, log_dt;
+  Rows q, k, v, a = {}, log_dt = {};
   Vector query_scale;                              // by number of the head
   std::optional<Vector> key_bound = std::nullopt;  // likewise; see kernels/attention.h
   Rows y;

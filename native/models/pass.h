@@ -57,14 +57,16 @@ class Pass {
   };
 
   // `scratch` [plan.scratch()]: rows for all tokens. Everything is borrowed.
-  Pass(Ops& ops, const MemoryLayout& layout, std::span<const Rows> scratch, const Job& job)
-      : ops_(ops), layout_(layout), scratch_(scratch), job_(job) {}
+  Pass(Ops& ops, const Plan& plan, const MemoryLayout& layout, std::span<const Rows> scratch,
+       const Job& job)
+      : ops_(ops), plan_(plan), layout_(layout), scratch_(scratch), job_(job) {}
 
   Ops& ops() const { return ops_; }
   std::span<const std::int32_t> tokens() const { return job_.tokens; }
   std::size_t rows() const { return job_.tokens.size(); }
   std::size_t state_heads() const { return job_.state_heads; }
   Rows operator[](Scratch scratch) const { return scratch_[scratch.index]; }
+  Rows stream() const { return (*this)[plan_.stream]; }
 
   // Every row passes the mixers' memories; those that nobody wants then stop. The first row of a
   // layer that is wanted further:
@@ -89,6 +91,7 @@ class Pass {
   void keep_conv(const Text& text, const Checkpoint& checkpoint, std::size_t layer, Rows x) const;
 
   Ops& ops_;
+  const Plan& plan_;
   const MemoryLayout& layout_;
   std::span<const Rows> scratch_;
   Job job_;

@@ -57,10 +57,13 @@ struct MatrixSpec {
 using Prepare = std::function<std::vector<float>(std::vector<float>)>;
 
 struct VectorSpec {
-  std::string name;                // empty: `values`, which no checkpoint holds
-  std::vector<std::size_t> shape;  // in the checkpoint
-  Prepare prepare;                 // may be null: as it is
-  std::vector<float> values = {};
+  struct Part {
+    std::string name;
+    std::vector<std::size_t> shape;  // in the checkpoint
+    Prepare prepare;                 // may be null: as it is
+  };
+  std::vector<Part> parts;         // one after another
+  std::vector<float> values = {};  // without parts: what no checkpoint holds
 };
 
 // How exact a row of scratch must be. The processor computes in f32 throughout.
@@ -103,11 +106,14 @@ class Plan {
     return {static_cast<std::uint32_t>(matrices_.size() - 1)};
   }
   Vector vector(std::string name, std::vector<std::size_t> shape, Prepare prepare = nullptr) {
-    vectors_.push_back({std::move(name), std::move(shape), std::move(prepare)});
+    return joined({{std::move(name), std::move(shape), std::move(prepare)}});
+  }
+  Vector joined(std::vector<VectorSpec::Part> parts) {
+    vectors_.push_back({std::move(parts)});
     return {static_cast<std::uint32_t>(vectors_.size() - 1)};
   }
   Vector constants(std::vector<float> values) {
-    vectors_.push_back({{}, {}, nullptr, std::move(values)});
+    vectors_.push_back({{}, std::move(values)});
     return {static_cast<std::uint32_t>(vectors_.size() - 1)};
   }
   // Numbers of heads or channels, which come from the configuration.

@@ -5,9 +5,12 @@
 #include <cstring>
 #include <utility>
 
+#include "formats/fields.h"
 #include "formats/json.h"
 #include "kernels/causal_conv.h"
 #include "kernels/ssd.h"
+#include "models/families.h"
+#include "models/prepare.h"
 
 namespace stateline::models {
 namespace {
@@ -54,16 +57,6 @@ StatelineConfig parse(const Fields& read) {
   config.hybrid_ratio = read.real("hybrid_ratio", 0, 1);
   config.head_switch_order = permutations(read, "head_switch_order", config.layers, config.heads);
   return config;
-}
-
-// [C, 4] -> [4, C]
-std::vector<float> tap_major(std::vector<float> weight) {
-  const std::size_t channels = weight.size() / kernels::kConvWidth;
-  std::vector<float> out(weight.size());
-  for (std::size_t c = 0; c < channels; ++c)
-    for (std::size_t w = 0; w < kernels::kConvWidth; ++w)
-      out[w * channels + c] = weight[c * kernels::kConvWidth + w];
-  return out;
 }
 
 // by mode [2, H, width] -> [H + 1, H, width]: for each number of state heads, each head's row in
@@ -202,10 +195,10 @@ std::vector<LayerMemory> StatelineNetwork::memory(std::size_t state_heads) const
 
 void StatelineNetwork::forward(const Pass& pass) const {
   const std::size_t d = config_.hidden_size, inner = config_.inner_size();
-  pass.ops().embed(embedding_, pass.tokens(), 1, pass[plan_.stream]);
+  pass.ops().embed(embedding_, pass.tokens(), 1, pass.stream());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     mix(pass, i);
-    project(pass, layers_[i], pass.keep_wanted(i, {{pass[plan_.stream], d}, {pass[y_], inner}}));
+    project(pass, layers_[i], pass.keep_wanted(i, {{pass.stream(), d}, {pass[y_], inner}}));
   }
 }
 
@@ -220,7 +213,7 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
   const Rows q = pass[qkv_], k = q.from(0, H * K), v = q.from(0, 2 * H * K);
   Ops& ops = pass.ops();
 
-  ops.norm({rows, 1, d, pass[plan_.stream], w.norm1, eps, h});
+  ops.norm({rows, 1, d, pass.stream(), w.norm1, eps, h});
   ops.linear({w.in_proj, rows, h, u});
   pass.convolve(index, w.conv_weight, w.conv_bias, u, q);
   ops.norm({rows, H, K, q, w.q_norm, eps, q});
@@ -270,7 +263,7 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
 // Of the first rows: the heads' values into the residual stream, then the feed-forward layer.
 void StatelineNetwork::project(const Pass& pass, const Layer& w, std::size_t rows) const {
   const std::size_t d = config_.hidden_size, F = config_.intermediate_size;
-  const Rows x = pass[plan_.stream], h = pass[h_], gate = pass[gate_up_];
+  const Rows x = pass.stream(), h = pass[h_], gate = pass[gate_up_];
   Ops& ops = pass.ops();
   ops.linear({.W = w.out_proj, .rows = rows, .x = pass[y_], .y = x, .add = true});
   ops.norm({rows, 1, d, x, w.norm2, config_.rms_norm_eps, h});

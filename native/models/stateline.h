@@ -4,12 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
-
-#include "formats/fields.h"
-#include "models/network.h"
 
 namespace stateline::models {
 
@@ -31,7 +26,5 @@ struct StatelineConfig {
   std::size_t inner_size() const { return heads * value_dim; }                         // H*V
   std::size_t in_proj_rows() const { return conv_channels() + inner_size() + heads; }  // q k v z dt
 };
-
-std::unique_ptr<const Network> make_stateline(const formats::Fields& read);
 
 }  // namespace stateline::models
