@@ -45,8 +45,8 @@ ModelConfig parse_config(std::span<const std::byte> text, const std::string& fil
   config.hidden_size = read.natural("hidden_size", 4, 1u << 14);
   config.layers = read.natural("num_hidden_layers", 1, 64);
   config.heads = read.natural("num_heads", 1, 64);
-  config.key_dim = read.natural("key_dim", 4, kernels::kMaxKeyDim);
-  config.value_dim = read.natural("value_dim", 4, kernels::kMaxValueDim);
+  config.key_dim = read.natural("key_dim", 4, kernels::kMaxDeviceKeyDim);
+  config.value_dim = read.natural("value_dim", 4, kernels::kMaxDeviceValueDim);
   config.intermediate_size = read.natural("intermediate_size", 4, 1u << 16);
   config.rms_norm_eps = static_cast<float>(read.real("rms_norm_eps", 1e-12, 1));
   config.attention_window = read.natural("attention_window", 0, 1u << 30);
