@@ -124,8 +124,8 @@ void Forward::mix(std::size_t layer, std::span<Text> texts, std::size_t rows,
   kernels_.rms_norm(rows, H, K, qkv_.data(), C, w.q_norm.data(), eps, qkv_.data(), C);
   float* k = qkv_.data() + H * K;
   kernels_.rms_norm(rows, H, K, k, C, w.k_norm.data(), eps, k, C);
-  kernels_.discretise(rows, H, u_.data() + C + config.inner_size(), ldu, w.dt_bias.data(),
-                      w.A_log[state_heads].data(), dt_.data(), a_.data(), log_dt_.data());
+  kernels_.discretise({rows, H, u_.data() + C + config.inner_size(), ldu, w.dt_bias.data(),
+                       w.A_log[state_heads].data(), dt_.data(), a_.data(), log_dt_.data()});
   for (Text& text : texts) {
     if (state_heads > 0) mix_state_heads(layer, text);
     if (state_heads == H) continue;
@@ -148,8 +148,8 @@ void Forward::convolve(std::size_t layer, Text& text) {
       std::memcpy(kept + i * C, row, C * sizeof(float));
     }
   }
-  kernels_.causal_conv(pool_, text.tokens, C, u, ldu, w.conv_weight.data(), w.conv_bias.data(),
-                       history, &qkv_[text.first * C], C);
+  kernels_.causal_conv(pool_, {text.tokens, C, u, ldu, w.conv_weight.data(), w.conv_bias.data(),
+                               history, &qkv_[text.first * C], C});
 }
 
 // The last heads of the switch order keep a state.
