@@ -1,6 +1,8 @@
 #include "engine/cpu_ops.h"
 
+#include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 namespace stateline::engine {
@@ -33,13 +35,15 @@ void CpuOps::embed(models::Matrix W, std::span<const std::int32_t> tokens, float
 
 void CpuOps::linear(const models::LinearOp& op) {
   const kernels::PackedMatrix& W = weights_.matrices[op.W.index];
-  assert(op.scale == 1 && !op.bias);
-  if (!op.add) {
-    kernels_.linear(pool_, W, op.x.floats(), op.rows, op.x.stride, op.y.floats(), op.y.stride);
-    return;
+  const models::Rows out =
+      op.add ? models::Rows{reinterpret_cast<std::byte*>(sum_.data()), W.rows()} : op.y;
+  kernels_.linear(pool_, W, op.x.floats(), op.rows, op.x.stride, out.floats(), out.stride);
+  for (std::size_t t = 0; (op.scale != 1 || op.bias) && t < op.rows; ++t) {
+    float* row = out.from(t).floats();
+    for (std::size_t i = 0; i < W.rows(); ++i)
+      row[i] = op.scale * (row[i] + (op.bias ? at(*op.bias)[i] : 0));
   }
-  kernels_.linear(pool_, W, op.x.floats(), op.rows, op.x.stride, sum_.data(), W.rows());
-  kernels_.add(op.rows, W.rows(), sum_.data(), W.rows(), op.y.floats(), op.y.stride);
+  if (op.add) kernels_.add(op.rows, W.rows(), out.floats(), out.stride, op.y.floats(), op.y.stride);
 }
 
 void CpuOps::norm(const models::NormOp& op) {
@@ -51,6 +55,18 @@ void CpuOps::gate(const models::GateOp& op) {
   const auto mul = op.f == models::Activation::kSilu ? kernels_.silu_mul : kernels_.sigmoid_mul;
   mul(pool_, op.rows, op.width, op.gate.floats(), op.gate.stride, op.up.floats(), op.up.stride,
       op.y.floats(), op.y.stride);
+}
+
+// Few values: not worth kernels of their own.
+void CpuOps::plain_gate(const models::GateOp& op) {
+  for (std::size_t t = 0; t < op.rows; ++t) {
+    for (std::size_t i = 0; i < op.width; ++i) {
+      const float g = *op.gate.from(t, op.one_gate ? 0 : i).floats();
+      const float up = op.up.data == nullptr ? 1 : *op.up.from(t, i).floats();
+      const float f = 1 / (1 + std::exp(-g));
+      *op.y.from(t, i).floats() = up * (op.f == models::Activation::kSilu ? g * f : f);
+    }
+  }
 }
 
 void CpuOps::end_heads(const models::HeadEndOp& op) {
@@ -67,19 +83,110 @@ void CpuOps::end_heads(const models::HeadEndOp& op) {
 
 void CpuOps::convolve(const models::ConvolveOp& op) {
   assert(op.before == op.after);
-  kernels_.causal_conv(pool_, op.tokens, op.channels, op.x.floats(), op.x.stride, at(op.weight),
-                       at(*op.bias), op.after, op.y.floats(), op.y.stride);
+  kernels_.causal_conv(pool_, {.tokens = op.tokens,
+                               .channels = op.channels,
+                               .x = op.x.floats(),
+                               .ldx = op.x.stride,
+                               .weight = at(op.weight),
+                               .bias = op.bias ? at(*op.bias) : nullptr,
+                               .history = op.after,
+                               .y = op.y.floats(),
+                               .ldy = op.y.stride});
 }
 
 void CpuOps::discretise(const models::DiscretiseOp& op) {
-  kernels_.discretise(op.rows, op.heads, op.u.floats(), op.u.stride, at(op.bias), at(op.A_log),
-                      op.dt.floats(), op.a.floats(), op.log_dt.floats());
+  kernels_.discretise({.rows = op.rows,
+                       .heads = op.heads,
+                       .u = op.u.floats(),
+                       .ldu = op.u.stride,
+                       .bias = at(op.bias),
+                       .A_log = at(op.A_log),
+                       .dt = op.dt.floats(),
+                       .a = op.a.floats(),
+                       .log_dt = op.log_dt.data ? op.log_dt.floats() : nullptr,
+                       .dt_min = op.least,
+                       .dt_max = op.most});
 }
 
-void CpuOps::rotate(const models::RotateOp&) { assert(false); }
+// All layers turn the same tokens: the angles are computed for the first of them.
+void CpuOps::rotate(const models::RotateOp& op) {
+  const std::size_t count = op.tokens * op.width / 2;
+  const Angles wanted{op.theta, op.width, op.tokens, op.position};
+  if (!(angles_ == wanted)) {
+    cosines_.resize(count);
+    sines_.resize(count);
+    kernels::rotary_angles(op.tokens, op.position, op.width, cosines_.data(), sines_.data(),
+                           op.theta);
+    angles_ = wanted;
+  }
+  kernels_.rotate(op.tokens, op.heads, op.head_dim, op.width, cosines_.data(), sines_.data(),
+                  op.x.floats(), op.x.stride);
+}
+
 void CpuOps::recur_log(const models::LogOp&) { assert(false); }
 void CpuOps::fold(const models::FoldOp&) { assert(false); }
-void CpuOps::experts(const models::ExpertsOp&) { assert(false); }
+
+namespace {
+
+struct Choice {
+  std::size_t expert;
+  float weight;
+};
+
+// The best top_k of the logits; see ExpertsOp.
+std::vector<Choice> choose(const float* logits, const models::ExpertsOp& op) {
+  std::vector<Choice> all;
+  const float top = *std::max_element(logits, logits + op.experts.size());
+  float sum = 0;
+  for (std::size_t e = 0; e < op.experts.size(); ++e) {
+    all.push_back({e, std::exp(logits[e] - top)});
+    sum += all.back().weight;
+  }
+  const auto kept = all.begin() + static_cast<std::ptrdiff_t>(op.top_k);
+  std::partial_sort(all.begin(), kept, all.end(), [](const Choice& a, const Choice& b) {
+    return a.weight != b.weight ? a.weight > b.weight : a.expert < b.expert;
+  });
+  all.erase(kept, all.end());
+  if (op.normalised) {
+    sum = 0;
+    for (const Choice& choice : all) sum += choice.weight;
+  }
+  for (Choice& choice : all) choice.weight /= sum;
+  return all;
+}
+
+}  // namespace
+
+// Expert by expert, so that the weights of each are streamed once for all rows that chose it.
+void CpuOps::experts(const models::ExpertsOp& op) {
+  struct Row {
+    std::size_t row;
+    float weight;
+  };
+  std::vector<std::vector<Row>> rows_of(op.experts.size());
+  for (std::size_t t = 0; t < op.rows; ++t)
+    for (const Choice& choice : choose(op.logits.from(t).floats(), op))
+      rows_of[choice.expert].push_back({t, choice.weight * op.scale});
+  const std::size_t d = plan_.hidden_size, F = op.F;
+  for (std::size_t e = 0; e < op.experts.size(); ++e) {
+    const std::vector<Row>& rows = rows_of[e];
+    if (rows.empty()) continue;
+    expert_x_.resize(rows.size() * d);
+    expert_h_.resize(rows.size() * 2 * F);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::memcpy(&expert_x_[i * d], op.x.from(rows[i].row).floats(), d * sizeof(float));
+    float* h = expert_h_.data();
+    kernels_.linear(pool_, weights_.matrices[op.experts[e].gate_up.index], expert_x_.data(),
+                    rows.size(), d, h, 2 * F);
+    kernels_.silu_mul(pool_, rows.size(), F, h, 2 * F, h + F, 2 * F, h, 2 * F);
+    kernels_.linear(pool_, weights_.matrices[op.experts[e].down.index], h, rows.size(), 2 * F,
+                    expert_x_.data(), d);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      float* y = op.y.from(rows[i].row).floats();
+      for (std::size_t j = 0; j < d; ++j) y[j] += rows[i].weight * expert_x_[i * d + j];
+    }
+  }
+}
 
 void CpuOps::recur(const models::RecurOp& op) {
   const models::StateHeads& heads = op.heads;
@@ -101,7 +208,8 @@ void CpuOps::recur(const models::RecurOp& op) {
                                           .scale = heads.scale,
                                           .state = op.state,
                                           .y = heads.y.from(first).floats(),
-                                          .ldy = heads.y.stride};
+                                          .ldy = heads.y.stride,
+                                          .heads_per_key = heads.all / heads.key_heads};
     (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(pool_, arguments);
   };
   if (op.tokens > kSteppedTokens) return run(0, op.tokens);
@@ -113,7 +221,9 @@ void CpuOps::append(const models::AppendOp& op) {
   const std::size_t slot_bytes = kernels::slot_bytes(heads.K, heads.V);
   const std::uint64_t begin = op.position - op.cache.first_position;
   const std::uint32_t* head = at(heads.head);
+  const bool decays = heads.a.data != nullptr;
   for (std::size_t i = 0; i < heads.slots; ++i) {
+    const std::size_t shared = heads.heads / heads.slots, number = head[i * shared] / shared;
     const auto slot = [&](std::uint64_t place) {
       return op.cache.pages[place / kPageTokens] + op.cache.offset + i * slot_bytes;
     };
@@ -121,11 +231,11 @@ void CpuOps::append(const models::AppendOp& op) {
     double cumulative =
         begin == 0 ? 0 : kernels::last_cumulative(slot(begin - 1), (begin - 1) % kPageTokens);
     for (std::size_t t = 0; t < op.tokens; ++t) {
-      cumulative += static_cast<double>(*heads.a.from(t, head[i]).floats());
+      if (decays) cumulative += static_cast<double>(*heads.a.from(t, number).floats());
       kernels::write_slot(slot(begin + t), (begin + t) % kPageTokens, heads.K, heads.V,
-                          heads.k.from(t, head[i] * heads.K).floats(),
-                          heads.v.from(t, head[i] * heads.V).floats(), cumulative,
-                          *heads.log_dt.from(t, head[i]).floats());
+                          heads.k.from(t, number * heads.K).floats(),
+                          heads.v.from(t, number * heads.V).floats(), cumulative,
+                          decays ? *heads.log_dt.from(t, number).floats() : 0);
     }
   }
 }
@@ -148,7 +258,8 @@ void CpuOps::attend(const models::AttendOp& op) {
                              .window = op.window,
                              .y = heads.y.floats(),
                              .ldy = heads.y.stride,
-                             .key_bound = heads.key_bound ? at(*heads.key_bound) : nullptr});
+                             .key_bound = heads.key_bound ? at(*heads.key_bound) : nullptr,
+                             .heads_per_key = heads.heads / heads.slots});
 }
 
 void CpuOps::copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

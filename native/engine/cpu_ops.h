@@ -32,6 +32,7 @@ class CpuOps : public models::Ops {
   void copy(void* to, const void* from, std::size_t bytes) override;
 
  private:
+  void plain_gate(const models::GateOp& op);
   const float* at(models::Vector vector) const {
     return weights_.vectors[vector.index].data() + vector.offset;
   }
@@ -43,7 +44,18 @@ class CpuOps : public models::Ops {
   const Weights& weights_;
   const kernels::Kernels& kernels_;
   kernels::ThreadPool& pool_;
-  std::vector<float> sum_;  // [max_rows, d] what a product adds
+  // What cosines_ and sines_ are of.
+  struct Angles {
+    double theta = 0;
+    std::size_t width = 0, tokens = 0;
+    std::uint64_t position = 0;
+    bool operator==(const Angles&) const = default;
+  };
+
+  Angles angles_;
+  std::vector<float> cosines_, sines_;
+  std::vector<float> sum_;                  // [max_rows, d] what a product adds
+  std::vector<float> expert_x_, expert_h_;  // of the rows that chose one expert
 };
 
 }  // namespace stateline::engine

@@ -102,6 +102,8 @@ void LogitsHead::compute(const float* hidden, std::size_t rows, float* out) {
                             plan.eps, normed_.data(), d);
   model_.kernels().linear(pool_, weights.matrices[plan.head.index], normed_.data(), rows, d, out,
                           plan.vocab_size);
+  if (plan.logit_scale == 1) return;
+  for (std::size_t i = 0; i < rows * plan.vocab_size; ++i) out[i] *= plan.logit_scale;
 }
 
 void LogitsHead::compute(std::span<const Buffer* const> hidden, float* out) {

@@ -19,7 +19,8 @@ constexpr size_t kPageTokens = 32;
 //   float log_dt[32]        log(max(dt, 1e-6))
 //   float k[K][32]
 //   float v[32][V]
-// A page of the engine is slots one after another: [layers][attention heads].
+// A page of the engine is slots one after another: [layers][attention heads]. Query heads may share
+// a slot; softmax attention without decays leaves `cumulative` and `log_dt` zero.
 constexpr size_t slot_bytes(size_t K, size_t V) {
   const size_t bytes = kPageTokens * (sizeof(double) + sizeof(float) * (1 + K + V));
   return (bytes + 63) / 64 * 64;
@@ -66,7 +67,7 @@ inline double last_cumulative(const std::byte* slot, size_t token) {
 // Queries are the tokens at positions first_query .. first_query + tokens - 1; their own keys and
 // values are already in the pages. pages[p] holds positions first_position + 32 p ...; places after
 // the last query may be uninitialised. Head number i of `head` has its slot at pages[p] + offset +
-// i * slot_bytes(K, V).
+// i / heads_per_key * slot_bytes(K, V); `head` lists whole groups of heads that share one.
 struct AttentionArguments {
   size_t tokens;         // L
   size_t heads;          // how many run here
@@ -87,6 +88,8 @@ struct AttentionArguments {
   // a query's weight are passed over (2048 such keys weigh 3e-8 together: below f32). For keys that
   // are normalised and then scaled by a weight w [K] the bound is sqrt(K) * max |w|.
   const float* key_bound = nullptr;
+  size_t heads_per_key =
+      1;  // query heads that share a slot: its keys are read once for all of them
 };
 
 // s_ij = query_scale * q_i . k_j + (cumulative_i - cumulative_j) + log_dt_j over the window,

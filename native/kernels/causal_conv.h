@@ -1,5 +1,5 @@
-// Depthwise causal convolution of width 4 with SiLU, streaming: y_t = SiLU(bias + sum_w weight_w
-// x_{t-3+w}).
+// Depthwise causal convolution of 2 to 4 taps, streaming: y_t = f(bias + sum_w weight_w
+// x_{t-width+1+w}), f = SiLU or nothing.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,25 @@
 
 namespace stateline::kernels {
 
-constexpr size_t kConvWidth = 4;
+constexpr size_t kConvWidth = 4;  // of the widest
 constexpr size_t kConvHistory = kConvWidth - 1;
 
-// x [tokens, channels] stride ldx; weight [4, channels] tap-major (transposed once at load; tap 3
-// meets the current token), bias [channels].
-// history [3, channels]: the inputs of the three tokens before, oldest first, zeros at the start;
-// on return those of the last three tokens. y [tokens, channels] stride ldy, apart from x and
-// history. |error| <= 4e-6 * (1 + sum |w||x|).
-using CausalConv = void(ThreadPool& pool, size_t tokens, size_t channels, const float* x,
-                        size_t ldx, const float* weight, const float* bias, float* history,
-                        float* y, size_t ldy);
+struct CausalConvArguments {
+  size_t tokens, channels;
+  const float* x;  // [tokens, channels], token stride ldx
+  size_t ldx;
+  const float* weight;  // [width, channels], transposed once at load: the last tap meets the token
+  const float* bias;    // [channels], or null
+  float* history;  // [width - 1, channels] the inputs before, oldest first, zeros at the start; on
+                   // return those of the last tokens
+  float* y;        // [tokens, channels], token stride ldy; apart from x and history
+  size_t ldy;
+  size_t width = kConvWidth;
+  bool silu = true;
+};
+
+// |error| <= 4e-6 * (1 + sum |w||x|).
+using CausalConv = void(ThreadPool& pool, const CausalConvArguments& arguments);
 
 namespace reference {
 CausalConv causal_conv;

@@ -86,7 +86,7 @@ void Stream::attend(std::size_t index, std::size_t tokens) {
   const std::size_t slot = kernels::slot_bytes(width, width), offset = index * heads * slot;
   k.linear(pool_, model_.layers()[index].qkv, projected_.data() + p, tokens, d, qkv_.data(), ld);
   for (float* rows : {qkv_.data(), qkv_.data() + q})
-    k.rotate(tokens, heads, width, cosines_.data(), sines_.data(), rows, ld);
+    k.rotate(tokens, heads, width, width, cosines_.data(), sines_.data(), rows, ld);
   for (std::size_t t = 0; t < tokens; ++t) {
     const std::uint64_t position = token_count_ + t;
     std::byte* page = pages_[position / kPageTokens].data() + offset;

@@ -22,7 +22,7 @@ GatedDelta::GatedDelta(Plan& plan, const Shape& shape) : shape_(shape) {
   u_ = plan.scratch(shape.channels() + shape.values() + 2 * shape.heads);
   qkv_ = plan.scratch(shape.channels());
   y_ = plan.scratch(shape.values());
-  for (Scratch* per_head : {&beta_, &dt_, &a_, &log_dt_})
+  for (Scratch* per_head : {&beta_, &dt_, &a_})
     *per_head = plan.scratch(shape.heads, Precision::kFull);
 }
 
@@ -57,8 +57,7 @@ void GatedDelta::mix(const Pass& pass, std::size_t index, const Layer& w, Rows x
                   .bias = w.dt_bias,
                   .A_log = w.A_log,
                   .dt = pass[dt_],
-                  .a = pass[a_],
-                  .log_dt = pass[log_dt_]});
+                  .a = pass[a_]});
   pass.recur(index, {.heads = H,
                      .head = head_,
                      .key_heads = G,

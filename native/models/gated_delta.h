@@ -50,10 +50,10 @@ class GatedDelta {
 
  private:
   Shape shape_{};
-  Indices head_;                    // all
-  Vector unit_;                     // [key_heads, K] 1 / sqrt(K): makes a norm of mean one of sum
-  Scratch u_, qkv_, y_;             // rows of in_proj; channels; heads V
-  Scratch beta_, dt_, a_, log_dt_;  // heads
+  Indices head_;           // all
+  Vector unit_;            // [key_heads, K] 1 / sqrt(K): makes a norm of mean one of sum
+  Scratch u_, qkv_, y_;    // rows of in_proj; channels; heads V
+  Scratch beta_, dt_, a_;  // heads
 };
 
 }  // namespace stateline::models

@@ -16,8 +16,7 @@ Mamba2Mixer::Mamba2Mixer(Plan& plan, const Shape& shape) : shape_(shape) {
   u_ = plan.scratch(shape.inner() + shape.channels() + shape.heads);
   xbc_ = plan.scratch(shape.channels());
   y_ = plan.scratch(shape.inner());
-  for (Scratch* per_head : {&dt_, &a_, &log_dt_})
-    *per_head = plan.scratch(shape.heads, Precision::kFull);
+  for (Scratch* per_head : {&dt_, &a_}) *per_head = plan.scratch(shape.heads, Precision::kFull);
 }
 
 Mamba2Mixer::Layer Mamba2Mixer::layer(Plan& plan, const std::string& prefix) const {
@@ -65,7 +64,6 @@ void Mamba2Mixer::mix(const Pass& pass, std::size_t index, const Layer& w, Rows 
                   .A_log = w.A_log,
                   .dt = pass[dt_],
                   .a = pass[a_],
-                  .log_dt = pass[log_dt_],
                   .least = shape_.least_dt,
                   .most = shape_.most_dt});
   pass.recur(index, {.heads = H,

@@ -60,9 +60,9 @@ class Mamba2Mixer {
 
  private:
   Shape shape_{};
-  Indices head_;             // all
-  Scratch u_, xbc_, y_;      // rows of in_proj; channels; H P
-  Scratch dt_, a_, log_dt_;  // H
+  Indices head_;         // all
+  Scratch u_, xbc_, y_;  // rows of in_proj; channels; H P
+  Scratch dt_, a_;       // H
 };
 
 }  // namespace stateline::models

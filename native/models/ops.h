@@ -87,7 +87,7 @@ struct DiscretiseOp {
   std::size_t rows, heads;
   Rows u;
   Vector bias, A_log;
-  Rows dt, a, log_dt;
+  Rows dt, a, log_dt = {};  // log_dt: if it has data
   float least = 0, most = std::numeric_limits<float>::infinity();
 };
 

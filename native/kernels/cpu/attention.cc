@@ -17,24 +17,26 @@ constexpr float kMasked = -1e30f;     // far below any score, yet a difference o
 constexpr float kNegligible = 25.0f;  // e^-25 of a query's weight, see key_bound
 constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
 
-// R neighbouring queries of one head, walked once over the pages with a running softmax.
-// Each query's own cumulative decay is the same for all its keys, so the softmax does not see it:
-// only (reference - cumulative_j) enters, with the tile's first query as the reference, to keep it
-// small.
+// R neighbouring queries that read one slot a page, walked once over the pages with a running
+// softmax: query number n of a slot is that of token n / heads_per_key. Each query's own cumulative
+// decay is the same for all its keys, so the softmax does not see it: only (reference -
+// cumulative_j) enters, with the tile's first query as the reference, to keep it small.
 template <size_t R>
 class QueryTile {
  public:
-  QueryTile(const AttentionArguments& s, size_t index, size_t token)
+  QueryTile(const AttentionArguments& s, size_t slot, size_t query)
       : s_(s),
-        index_(index),
-        token_(token),
-        count_(smaller(R, s.tokens - token)),
+        slot_(slot),
+        count_(smaller(R, s.tokens * s.heads_per_key - query)),
         Vp_(round_up(s.V, kTileCols)) {
-    const size_t h = s.head[index];
-    const Vec scale = splat(s.query_scale[h]);
     for (size_t r = 0; r < R; ++r) {  // rows past the last query repeat it and are not stored
+      const size_t n = query + smaller(r, count_ - 1), token = n / s.heads_per_key;
+      const size_t h = s.head[slot * s.heads_per_key + n % s.heads_per_key];
+      token_[r] = token;
+      head_[r] = h;
+      const Vec scale = splat(s.query_scale[h]);
       Vec squares = splat(0);
-      const float* q = s.q + (token + smaller(r, count_ - 1)) * s.ldq + h * s.K;
+      const float* q = s.q + token * s.ldq + h * s.K;
       for_vectors(s.K, [&](size_t c, size_t n) {
         const Vec scaled = load_up_to(q + c, n) * scale;
         store_up_to(queries_ + r * s.K + c, scaled, n);
@@ -48,13 +50,13 @@ class QueryTile {
   }
 
   void run() {
-    const uint64_t first = s_.first_query + token_;
-    const uint64_t last = first + count_ - 1;
+    const uint64_t first = s_.first_query + token_[0];
+    const uint64_t last = s_.first_query + token_[R - 1];
     const SlotView own = slot(page_of(first));
     reference_ = own.cumulative[first % kPageTokens];
     for (size_t p = page_of(last) + 1; p > page_of(oldest(first)); --p) page(p - 1, last);
     for (size_t r = 0; r < count_; ++r) {
-      float* y = s_.y + (token_ + r) * s_.ldy + s_.head[index_] * s_.V;
+      float* y = s_.y + token_[r] * s_.ldy + head_[r] * s_.V;
       const Vec inverse = splat(1.0f / total_[r]);
       for_vectors(s_.V, [&](size_t d, size_t n) {
         store_up_to(y + d, load(out_ + r * Vp_ + d) * inverse, n);
@@ -72,7 +74,7 @@ class QueryTile {
     return static_cast<size_t>((position - s_.first_position) / kPageTokens);
   }
   SlotView slot(size_t page) const {
-    const std::byte* place = s_.pages[page] + s_.offset + index_ * slot_bytes(s_.K, s_.V);
+    const std::byte* place = s_.pages[page] + s_.offset + slot_ * slot_bytes(s_.K, s_.V);
     return slot_view(const_cast<std::byte*>(place), s_.K);
   }
 
@@ -112,7 +114,7 @@ class QueryTile {
   float weigh(size_t r, float* scores, const float* bias, uint64_t begin) {
     for (size_t j = 0; j < kPageTokens; j += kLanes)
       store(scores + j, load(scores + j) + load(bias + j));
-    const uint64_t query = s_.first_query + token_ + smaller(r, count_ - 1);
+    const uint64_t query = s_.first_query + token_[r];
     const uint64_t oldest_seen = oldest(query);
     for (size_t j = 0; begin + j < oldest_seen && j < kPageTokens; ++j) scores[j] = kMasked;
     for (size_t j = kPageTokens; j > 0 && begin + j - 1 > query; --j) scores[j - 1] = kMasked;
@@ -151,7 +153,8 @@ class QueryTile {
   }
 
   const AttentionArguments& s_;
-  size_t index_, token_, count_, Vp_;
+  size_t slot_, count_, Vp_;
+  size_t token_[R], head_[R];  // of each row
   double reference_ = 0;
   float top_[R], total_[R];
   float reach_[R];  // the greatest product that the query can have with any key
@@ -168,8 +171,8 @@ double estimate_ns(const AttentionArguments& s) {
 
 template <size_t R>
 void run_tiles(ThreadPool& pool, const AttentionArguments& s) {
-  const size_t tiles = (s.tokens + R - 1) / R;
-  const size_t units = tiles * s.heads;
+  const size_t tiles = (s.tokens * s.heads_per_key + R - 1) / R;
+  const size_t units = tiles * (s.heads / s.heads_per_key);
   const double cost = estimate_ns(s);
   const size_t blocks = pool.blocks_for(units, cost);
   pool.run(blocks, cost, [&](size_t block) {
@@ -184,9 +187,13 @@ void run_tiles(ThreadPool& pool, const AttentionArguments& s) {
 
 void attention(ThreadPool& pool, const AttentionArguments& s) {
   assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim && s.first_position % kPageTokens == 0);
-  if (s.tokens == 0) return;
-  if (s.tokens == 1) {
+  assert(s.heads % s.heads_per_key == 0);
+  const size_t queries = s.tokens * s.heads_per_key;
+  if (queries == 0) return;
+  if (queries == 1) {
     run_tiles<1>(pool, s);
+  } else if (queries <= 4) {
+    run_tiles<4>(pool, s);
   } else {
     run_tiles<kTileRows>(pool, s);
   }

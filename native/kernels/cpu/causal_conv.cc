@@ -1,5 +1,6 @@
 #include "kernels/causal_conv.h"
 
+#include <cassert>
 #include <cstring>
 
 #include "kernels/cpu/simd.h"
@@ -13,45 +14,41 @@ namespace {
 constexpr double kNsPerElement =
     0.6;  // measured on one core at 16 lanes; only the split depends on it
 
-struct Conv {
-  size_t channels, ldx, ldy;
-  const float *x, *weight, *bias, *history;
-  float* y;
+// The input of token t - width + 1 + tap, which may lie before this call.
+const float* input(const CausalConvArguments& s, size_t t, size_t tap) {
+  const size_t row = t + tap, before = s.width - 1;
+  return row < before ? s.history + row * s.channels : s.x + (row - before) * s.ldx;
+}
 
-  // The input of token t - 3 + tap, which may lie before this call.
-  const float* input(size_t t, size_t tap) const {
-    const size_t row = t + tap;
-    return row < kConvHistory ? history + row * channels : x + (row - kConvHistory) * ldx;
-  }
-
-  void token(size_t t) const {
-    const float *x0 = input(t, 0), *x1 = input(t, 1), *x2 = input(t, 2), *x3 = input(t, 3);
-    const float* w = weight;
-    float* out = y + t * ldy;
-    for_vectors(channels, [&](size_t c, size_t n) {
-      Vec sum = load_up_to(bias + c, n);
-      sum = mul_add(load_up_to(w + c, n), load_up_to(x0 + c, n), sum);
-      sum = mul_add(load_up_to(w + channels + c, n), load_up_to(x1 + c, n), sum);
-      sum = mul_add(load_up_to(w + 2 * channels + c, n), load_up_to(x2 + c, n), sum);
-      sum = mul_add(load_up_to(w + 3 * channels + c, n), load_up_to(x3 + c, n), sum);
-      store_up_to(out + c, silu(sum), n);
-    });
-  }
-};
+template <size_t W>
+void convolve(const CausalConvArguments& s, size_t t) {
+  const float* x[W];
+  for (size_t tap = 0; tap < W; ++tap) x[tap] = input(s, t, tap);
+  float* out = s.y + t * s.ldy;
+  for_vectors(s.channels, [&](size_t c, size_t n) {
+    Vec sum = s.bias == nullptr ? splat(0) : load_up_to(s.bias + c, n);
+    STATELINE_UNROLL
+    for (size_t tap = 0; tap < W; ++tap) {
+      const float* weight = s.weight + tap * s.channels;
+      sum = mul_add(load_up_to(weight + c, n), load_up_to(x[tap] + c, n), sum);
+    }
+    store_up_to(out + c, s.silu ? silu(sum) : sum, n);
+  });
+}
 
 }  // namespace
 
-void causal_conv(ThreadPool& pool, size_t tokens, size_t channels, const float* x, size_t ldx,
-                 const float* weight, const float* bias, float* history, float* y, size_t ldy) {
-  const Conv conv{channels, ldx, ldy, x, weight, bias, history, y};
-  const double cost = kNsPerElement * static_cast<double>(tokens * channels);
-  const size_t blocks = pool.blocks_for(tokens, cost);
+void causal_conv(ThreadPool& pool, const CausalConvArguments& s) {
+  assert(s.width >= 2 && s.width <= kConvWidth);
+  const double cost = kNsPerElement * static_cast<double>(s.tokens * s.channels);
+  const size_t blocks = pool.blocks_for(s.tokens, cost);
+  const auto convolve_token = s.width == 4 ? convolve<4> : s.width == 3 ? convolve<3> : convolve<2>;
   pool.run(blocks, cost, [&](size_t block) {
-    for (size_t t = tokens * block / blocks; t < tokens * (block + 1) / blocks; ++t) conv.token(t);
+    for (size_t t = s.tokens * block / blocks; t < s.tokens * (block + 1) / blocks; ++t)
+      convolve_token(s, t);
   });
-  for (size_t row = 0; row < kConvHistory;
-       ++row) {  // ascending: a row is read before it is overwritten
-    std::memmove(history + row * channels, conv.input(tokens, row), channels * sizeof(float));
+  for (size_t row = 0; row + 1 < s.width; ++row) {  // a row is read before it is overwritten
+    std::memmove(s.history + row * s.channels, input(s, s.tokens, row), s.channels * sizeof(float));
   }
 }
 

@@ -87,18 +87,18 @@ void add_scaled(size_t rows, size_t groups, size_t width, const float* scale, co
   }
 }
 
-void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
-                const float* A_log, float* dt, float* a, float* log_dt) {
+void discretise(const DiscretiseArguments& s) {
   const Vec zero = splat(0);
-  for_vectors(heads, [&](size_t h, size_t n) {
-    const Vec rate = zero - exp(load_up_to(A_log + h, n)), offset = load_up_to(bias + h, n);
-    for (size_t t = 0; t < rows; ++t) {
-      const Vec raw = load_up_to(u + t * ldu + h, n) + offset;
+  for_vectors(s.heads, [&](size_t h, size_t n) {
+    const Vec rate = zero - exp(load_up_to(s.A_log + h, n)), offset = load_up_to(s.bias + h, n);
+    for (size_t t = 0; t < s.rows; ++t) {
+      const Vec raw = load_up_to(s.u + t * s.ldu + h, n) + offset;
       const Vec softplus = max(raw, zero) + log1p(exp(zero - abs(raw)));
-      const size_t place = t * heads + h;
-      store_up_to(dt + place, softplus, n);
-      store_up_to(a + place, rate * softplus, n);
-      store_up_to(log_dt + place, log(max(softplus, splat(1e-6f))), n);
+      const Vec dt = min(splat(s.dt_max), max(splat(s.dt_min), softplus));
+      const size_t place = t * s.heads + h;
+      store_up_to(s.dt + place, dt, n);
+      store_up_to(s.a + place, rate * dt, n);
+      if (s.log_dt != nullptr) store_up_to(s.log_dt + place, log(max(dt, splat(1e-6f))), n);
     }
   });
 }

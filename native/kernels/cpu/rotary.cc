@@ -6,12 +6,12 @@ namespace stateline::kernels::STATELINE_LEVEL {
 
 Rotate rotate;
 
-void rotate(size_t tokens, size_t heads, size_t width, const float* cosines, const float* sines,
-            float* x, size_t ldx) {
+void rotate(size_t tokens, size_t heads, size_t head_dim, size_t width, const float* cosines,
+            const float* sines, float* x, size_t ldx) {
   const size_t half = width / 2;
   for (size_t t = 0; t < tokens; ++t) {
     for (size_t h = 0; h < heads; ++h) {
-      float* row = x + t * ldx + h * width;
+      float* row = x + t * ldx + h * head_dim;
       for_vectors(half, [&](size_t i, size_t n) {
         const Vec cosine = load_up_to(cosines + t * half + i, n);
         const Vec sine = load_up_to(sines + t * half + i, n);

@@ -2,6 +2,8 @@
 // attention.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/cpu/simd.h"
 
 namespace stateline::kernels::STATELINE_LEVEL {
@@ -44,36 +46,38 @@ STATELINE_INLINE void multiply(Tile<R>& tile, const float* A, size_t lda, const 
   }
 }
 
-// The same for one row, with four chains per vector: a single one would wait for each multiply-add.
-STATELINE_INLINE void multiply_row(Tile<1>& tile, const float* A, const float* B, size_t ldb,
-                                   size_t k) {
-  constexpr size_t kChains = 4;
-  Tile<kChains> chains = zero_tile<kChains>();
+// The same for one row or two, with four chains of sums per vector or two: a single one would wait
+// for each multiply-add.
+template <size_t R>
+STATELINE_INLINE void multiply_few(Tile<R>& tile, const float* A, size_t lda, const float* B,
+                                   size_t ldb, size_t k) {
+  constexpr size_t kChains = 4 / R;
+  Tile<R> chains[kChains];
+  STATELINE_UNROLL
+  for (size_t c = 0; c < kChains; ++c) chains[c] = zero_tile<R>();
   size_t i = 0;
   for (; i + kChains <= k; i += kChains) {
     STATELINE_UNROLL
-    for (size_t c = 0; c < kChains; ++c) {
-      const Vec a = splat(A[i + c]);
-      STATELINE_UNROLL
-      for (size_t j = 0; j < kTileVecs; ++j) {
-        chains.sums[c][j] = mul_add(a, load(B + (i + c) * ldb + j * kLanes), chains.sums[c][j]);
-      }
-    }
+    for (size_t c = 0; c < kChains; ++c)
+      multiply<R>(chains[c], A + i + c, lda, B + (i + c) * ldb, ldb, 1);
   }
-  multiply<1>(tile, A + i, 0, B + i * ldb, ldb, k - i);
+  multiply<R>(tile, A + i, lda, B + i * ldb, ldb, k - i);
   STATELINE_UNROLL
-  for (size_t j = 0; j < kTileVecs; ++j) {
-    const Vec low = chains.sums[0][j] + chains.sums[1][j],
-              high = chains.sums[2][j] + chains.sums[3][j];
-    tile.sums[0][j] = tile.sums[0][j] + (low + high);
+  for (size_t r = 0; r < R; ++r) {
+    STATELINE_UNROLL
+    for (size_t j = 0; j < kTileVecs; ++j) {
+      Vec sums = chains[0].sums[r][j] + chains[1].sums[r][j];
+      if constexpr (kChains == 4) sums = sums + (chains[2].sums[r][j] + chains[3].sums[r][j]);
+      tile.sums[r][j] = tile.sums[r][j] + sums;
+    }
   }
 }
 
 template <size_t R>
 STATELINE_INLINE void product(Tile<R>& tile, const float* A, size_t lda, const float* B, size_t ldb,
                               size_t k) {
-  if constexpr (R == 1) {
-    multiply_row(tile, A, B, ldb, k);
+  if constexpr (R <= 2) {
+    multiply_few<R>(tile, A, lda, B, ldb, k);
   } else {
     multiply<R>(tile, A, lda, B, ldb, k);
   }
@@ -95,6 +99,39 @@ STATELINE_INLINE void store_tile(const Tile<R>& tile, float* C, size_t ldc) {
     STATELINE_UNROLL
     for (size_t j = 0; j < kTileVecs; ++j) store(C + r * ldc + j * kLanes, tile.sums[r][j]);
   }
+}
+
+// The first `columns` of the tile's.
+template <size_t R>
+STATELINE_INLINE void store_columns(const Tile<R>& tile, float* C, size_t ldc, size_t columns) {
+  if (columns >= kTileCols) return store_tile(tile, C, ldc);
+  alignas(64) float row[kTileCols];
+  for (size_t r = 0; r < R; ++r) {
+    for (size_t j = 0; j < kTileVecs; ++j) store(row + j * kLanes, tile.sums[r][j]);
+    std::memcpy(C + r * ldc, row, columns * sizeof(float));
+  }
+}
+
+// Columns d ... d + kTileCols of B [rows, columns] as a product may read them: in place, or copied
+// into `room` [rows, kTileCols] with zeros where B has no more.
+struct Panel {
+  const float* data;
+  size_t ld;
+};
+STATELINE_INLINE Panel panel(const float* B, size_t rows, size_t columns, size_t ldb, size_t d,
+                             float* room) {
+  if (d + kTileCols <= columns) return {B + d, ldb};
+  std::memset(room, 0, rows * kTileCols * sizeof(float));
+  for (size_t i = 0; i < rows; ++i)
+    std::memcpy(room + i * kTileCols, B + i * ldb + d, (columns - d) * sizeof(float));
+  return {room, kTileCols};
+}
+
+// Calls body<R>(row) for tiles of R rows, the last ones of a half, a quarter, ... as many.
+template <size_t R = kTileRows, class Body>
+STATELINE_INLINE void for_row_tiles(size_t rows, const Body& body, size_t row = 0) {
+  for (; row + R <= rows; row += R) body.template operator()<R>(row);
+  if constexpr (R > 1) for_row_tiles<R / 2>(rows, body, row);
 }
 
 template <size_t R>

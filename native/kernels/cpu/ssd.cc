@@ -1,10 +1,8 @@
 #include "kernels/ssd.h"
 
 #include <cassert>
-#include <cstring>
 
-#include "kernels/cpu/simd.h"
-#include "kernels/cpu/small_product.h"
+#include "kernels/cpu/chunk.h"
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
@@ -13,159 +11,162 @@ SsdStep ssd_step;
 
 namespace {
 
-constexpr size_t kChunk = kSsdChunk;
 constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
+constexpr size_t kSlabChunks = 8;  // of shared keys at a time: they stay in a level-2 cache
 
-// One head's walk over the chunks. Everything of a chunk is copied here first, transposed or padded
-// with zeros as the products like it (K and V to whole tiles, the last chunk to 64 tokens).
+// One head's walk over the chunks.
 class Head {
  public:
   Head(const SsdArguments& s, size_t index)
       : s_(s),
         h_(s.head[index]),
-        Kp_(round_up(s.K, kTileRows)),
         Vp_(round_up(s.V, kTileCols)),
-        memory_(s.state + index * s.K * s.V) {}
+        state_(s.state + index * s.K * s.V) {}
 
-  void run() {
-    std::memset(state_, 0, Kp_ * Vp_ * sizeof(float));
-    for (size_t c = 0; c < s_.K; ++c)
-      std::memcpy(state_ + c * Vp_, memory_ + c * s_.V, s_.V * sizeof(float));
-    std::memset(keys_, 0, Kp_ * kChunk * sizeof(float));
-    for (size_t t = 0; t < s_.tokens; t += kChunk) {
-      const size_t count = smaller(kChunk, s_.tokens - t);
-      load_decays(t, count);
-      load_rows(t, count);
-      for (size_t row = 0; row < count; row += kTileRows) outputs(t, row, count);
-      advance_state(count);
+  // Keys that no other head reads are used up.
+  void chunk(const KeyChunk& keys, size_t t) {
+    count_ = smaller(kChunk, s_.tokens - t);
+    decays_.load(s_, h_, t);
+    load_values(t);
+    for (size_t row = 0; row < count_; ++row) weigh_scores(keys.scores + row * kChunk, row);
+    for (size_t d = 0; d < s_.V; d += kTileCols) {
+      const Panel state = panel(state_, s_.K, s_.V, s_.V, d, room_);
+      for (size_t row = 0; row < count_; row += kTileRows)
+        outputs(keys.queries + row * s_.K, state, t, row, d);
     }
-    for (size_t c = 0; c < s_.K; ++c)
-      std::memcpy(memory_ + c * s_.V, state_ + c * Vp_, s_.V * sizeof(float));
+    weigh_keys_or_values(keys.keys);
+    for (size_t d = 0; d < s_.V; d += kTileCols) advance_state(keys.keys, d);
   }
 
  private:
-  // cumulative = sum of a inside the chunk. A difference of two of them may be far smaller than
-  // either: it is kept as a float and the rest that the float lost.
-  void load_decays(size_t t, size_t count) {
-    double total = 0;
-    for (size_t j = 0; j < kChunk; ++j) {
-      const size_t place = (t + j) * s_.lda + h_;
-      if (j < count) total += static_cast<double>(s_.a[place]);
-      dt_[j] = j < count ? s_.dt[place] : 0.0f;
-      high_[j] = static_cast<float>(total);
-      low_[j] = static_cast<float>(total - static_cast<double>(high_[j]));
-    }
-  }
-
-  void load_rows(size_t t, size_t count) {
+  void load_values(size_t t) {
     std::memset(values_, 0, kChunk * Vp_ * sizeof(float));
-    std::memset(queries_, 0, kChunk * s_.K * sizeof(float));
-    for (size_t j = 0; j < count; ++j) {
-      const float* q = s_.q + (t + j) * s_.ldq + h_ * s_.K;
-      const float* k = s_.k + (t + j) * s_.ldk + h_ * s_.K;
-      for (size_t c = 0; c < s_.K; ++c) queries_[j * s_.K + c] = q[c] * s_.scale;
-      for (size_t c = 0; c < s_.K; ++c) keys_[c * kChunk + j] = k[c];
+    for (size_t j = 0; j < count_; ++j)
       std::memcpy(values_ + j * Vp_, s_.v + (t + j) * s_.ldv + h_ * s_.V, s_.V * sizeof(float));
-    }
-    for (size_t c = 0; c < s_.K; ++c) {
-      for (size_t j = count; j < kChunk; ++j) keys_[c * kChunk + j] = 0;
-    }
+    for (size_t j = 0; j < kChunk; ++j) dt_[j] = j < count_ ? s_.dt[(t + j) * s_.lda + h_] : 0.0f;
   }
 
-  // exp(cumulative_i - cumulative_j), which is at most 1 where it means something (j <= i).
-  STATELINE_INLINE Vec decay(size_t i, size_t j) const {
-    const Vec difference = (splat(high_[i]) - load(high_ + j)) + (splat(low_[i]) - load(low_ + j));
-    return exp(min(difference, splat(0)));
+  void weigh_scores(const float* scores, size_t i) {
+    float* weights = weights_ + i * kChunk;
+    for (size_t j = 0; j <= i; j += kLanes)
+      store(weights + j, load(scores + j) * decays_.between(i, j) * load(dt_ + j));
+    const size_t end = round_up(i + 1, kTileRows);  // of what the tile's last row sees
+    for (size_t j = i + 1; j < end; ++j) weights[j] = 0;
   }
 
-  // y of kTileRows tokens: what the state before the chunk gives, and the masked attention inside
-  // it.
-  void outputs(size_t t, size_t row, size_t count) {
-    const float* q = queries_ + row * s_.K;
-    const size_t seen = row + kTileRows;  // tokens of the chunk that the tile's last row may see
-    alignas(64) float scores[kTileRows * kChunk];
-    for (size_t j = 0; j < seen; j += kTileCols) {
-      auto tile = zero_tile<kTileRows>();
-      product(tile, q, s_.K, keys_ + j, kChunk, s_.K);
-      store_tile(tile, scores + j, kChunk);
-    }
-    for (size_t r = 0; r < kTileRows; ++r) mask(scores + r * kChunk, row + r, seen);
+  // y of kTileRows tokens: what the state before the chunk gives, the masked attention inside it,
+  // and the skip.
+  void outputs(const float* q, const Panel& state, size_t t, size_t row, size_t d) {
+    auto tile = zero_tile<kTileRows>();
+    product(tile, q, s_.K, state.data, state.ld, s_.K);
+    STATELINE_UNROLL
+    for (size_t r = 0; r < kTileRows; ++r) scale_row(tile, r, decays_.from_start(row + r));
+    product(tile, weights_ + row * kChunk, kChunk, values_ + d, Vp_, row + kTileRows);
+    if (s_.D != nullptr) add_skip(tile, row, d);
     alignas(64) float out[kTileRows * kTileCols];
-    for (size_t d = 0; d < Vp_; d += kTileCols) {
-      auto tile = zero_tile<kTileRows>();
-      product(tile, q, s_.K, state_ + d, Vp_, s_.K);
-      STATELINE_UNROLL
-      for (size_t r = 0; r < kTileRows; ++r) scale_row(tile, r, exp(splat(high_[row + r])));
-      product(tile, scores, kChunk, values_ + d, Vp_, seen);
-      store_tile(tile, out, kTileCols);
-      store_outputs(out, t, row, count, d);
-    }
-  }
-
-  void mask(float* scores, size_t i, size_t seen) const {
-    for (size_t j = 0; j <= i; j += kLanes) {
-      store(scores + j, load(scores + j) * decay(i, j) * load(dt_ + j));
-    }
-    for (size_t j = i + 1; j < seen; ++j) scores[j] = 0;
-  }
-
-  void store_outputs(const float* out, size_t t, size_t row, size_t count, size_t d) const {
-    if (d >= s_.V) return;
-    for (size_t r = 0; r < kTileRows && row + r < count; ++r) {
+    store_tile(tile, out, kTileCols);
+    for (size_t r = 0; r < kTileRows && row + r < count_; ++r) {
       float* y = s_.y + (t + row + r) * s_.ldy + h_ * s_.V + d;
       std::memcpy(y, out + r * kTileCols, smaller(kTileCols, s_.V - d) * sizeof(float));
     }
   }
 
-  // S = exp(cumulative_end) S + sum_j exp(cumulative_end - cumulative_j) dt_j k_j v_j^T
-  void advance_state(size_t count) {
-    const Vec whole = exp(splat(high_[count - 1]));
-    for (size_t j = 0; j < count; j += kLanes) {
-      const Vec weight = decay(count - 1, j) * load(dt_ + j);
-      for (size_t c = 0; c < s_.K; ++c) {
-        float* key = keys_ + c * kChunk + j;
-        store(key, load(key) * weight);
-      }
-    }
-    for (size_t c = 0; c < Kp_; c += kTileRows) {
-      for (size_t d = 0; d < Vp_; d += kTileCols) {
-        Tile<kTileRows> tile;
-        load_tile(tile, state_ + c * Vp_ + d, Vp_);
-        STATELINE_UNROLL
-        for (size_t r = 0; r < kTileRows; ++r) scale_row(tile, r, whole);
-        product(tile, keys_ + c * kChunk, kChunk, values_ + d, Vp_, count);
-        store_tile(tile, state_ + c * Vp_ + d, Vp_);
+  STATELINE_INLINE void add_skip(Tile<kTileRows>& tile, size_t row, size_t d) const {
+    const Vec skip = splat(s_.D[h_]);
+    STATELINE_UNROLL
+    for (size_t r = 0; r < kTileRows; ++r) {
+      STATELINE_UNROLL
+      for (size_t j = 0; j < kTileVecs; ++j) {
+        const Vec value = load(values_ + (row + r) * Vp_ + d + j * kLanes);
+        tile.sums[r][j] = mul_add(skip, value, tile.sums[r][j]);
       }
     }
   }
 
+  // The factors exp(cumulative_end - cumulative_j) dt_j of the sum below.
+  void weigh_keys_or_values(float* keys) {
+    alignas(64) float weights[kChunk];
+    for (size_t j = 0; j < count_; j += kLanes)
+      store(weights + j, decays_.between(count_ - 1, j) * load(dt_ + j));
+    if (s_.heads_per_key == 1) {
+      for (size_t c = 0; c < s_.K; ++c) {
+        for (size_t j = 0; j < count_; j += kLanes) {
+          float* key = keys + c * kChunk + j;
+          store(key, load(key) * load(weights + j));
+        }
+      }
+    } else {
+      for (size_t j = 0; j < count_; ++j) {
+        for (size_t d = 0; d < Vp_; d += kLanes) {
+          float* value = values_ + j * Vp_ + d;
+          store(value, load(value) * splat(weights[j]));
+        }
+      }
+    }
+  }
+
+  // S = exp(cumulative_end) S + sum_j weight_j k_j v_j^T
+  void advance_state(const float* keys, size_t d) {
+    const Vec whole = decays_.from_start(count_ - 1);
+    const Panel before = panel(state_, s_.K, s_.V, s_.V, d, room_);
+    for_row_tiles(s_.K, [&]<size_t R>(size_t c) {
+      Tile<R> tile;
+      load_tile(tile, before.data + c * before.ld, before.ld);
+      STATELINE_UNROLL
+      for (size_t r = 0; r < R; ++r) scale_row(tile, r, whole);
+      product(tile, keys + c * kChunk, kChunk, values_ + d, Vp_, count_);
+      store_columns(tile, state_ + c * s_.V + d, s_.V, s_.V - d);
+    });
+  }
+
   const SsdArguments& s_;
-  size_t h_, Kp_, Vp_;
-  float* memory_;
-  alignas(64) float state_[kMaxKeyDim * kMaxValueDim];  // [Kp, Vp]
-  alignas(64) float keys_[kMaxKeyDim * kChunk];         // [Kp, 64]: transposed
-  alignas(64) float queries_[kChunk * kMaxKeyDim];      // [64, K], times scale
-  alignas(64) float values_[kChunk * kMaxValueDim];     // [64, Vp]
-  alignas(64) float high_[kChunk], low_[kChunk], dt_[kChunk];
+  size_t h_, Vp_, count_ = 0;
+  float* state_;  // [K, V]
+  ChunkDecays decays_;
+  alignas(64) float dt_[kChunk];
+  alignas(64) float weights_[kChunk * kChunk];       // scores, decayed and masked
+  alignas(64) float values_[kChunk * kMaxValueDim];  // [64, Vp]
+  alignas(64) float room_[kMaxKeyDim * kTileCols];
 };
+
+// V columns of W vectors each: as many chains of sums for y side by side.
+template <size_t W>
+STATELINE_INLINE void step_columns(const SsdArguments& s, size_t h, float* state, size_t d,
+                                   size_t n) {
+  const size_t key_head = h / s.heads_per_key;
+  const float *q = s.q + key_head * s.K, *k = s.k + key_head * s.K, *v = s.v + h * s.V + d;
+  const Vec decay = exp(splat(s.a[h])), dt = splat(s.dt[h]);
+  Vec value[W], y[W];
+  STATELINE_UNROLL
+  for (size_t j = 0; j < W; ++j) {
+    value[j] = load_up_to(v + j * kLanes, n) * dt;
+    y[j] = splat(0);
+  }
+  for (size_t c = 0; c < s.K; ++c) {
+    const Vec key = splat(k[c]), query = splat(q[c]);
+    STATELINE_UNROLL
+    for (size_t j = 0; j < W; ++j) {
+      float* cell = state + c * s.V + d + j * kLanes;
+      const Vec next = mul_add(key, value[j], load_up_to(cell, n) * decay);
+      store_up_to(cell, next, n);
+      y[j] = mul_add(query, next, y[j]);
+    }
+  }
+  STATELINE_UNROLL
+  for (size_t j = 0; j < W; ++j) {
+    Vec out = y[j] * splat(s.scale);
+    if (s.D != nullptr) out = mul_add(splat(s.D[h]), load_up_to(v + j * kLanes, n), out);
+    store_up_to(s.y + h * s.V + d + j * kLanes, out, n);
+  }
+}
 
 void step_head(const SsdArguments& s, size_t index) {
   const size_t h = s.head[index];
   float* state = s.state + index * s.K * s.V;
-  const float *q = s.q + h * s.K, *k = s.k + h * s.K, *v = s.v + h * s.V;
-  const float dt = s.dt[h];
-  const Vec decay = exp(splat(s.a[h]));
-  for_vectors(s.V, [&](size_t d, size_t n) {
-    const Vec value = load_up_to(v + d, n) * splat(dt);
-    Vec y = splat(0);
-    for (size_t c = 0; c < s.K; ++c) {
-      float* cell = state + c * s.V + d;
-      const Vec next = mul_add(splat(k[c]), value, load_up_to(cell, n) * decay);
-      store_up_to(cell, next, n);
-      y = mul_add(splat(q[c]), next, y);
-    }
-    store_up_to(s.y + h * s.V + d, y * splat(s.scale), n);
-  });
+  size_t d = 0;
+  for (; d + 4 * kLanes <= s.V; d += 4 * kLanes) step_columns<4>(s, h, state, d, kLanes);
+  for (; d + 2 * kLanes <= s.V; d += 2 * kLanes) step_columns<2>(s, h, state, d, kLanes);
+  for (; d < s.V; d += kLanes) step_columns<1>(s, h, state, d, smaller(kLanes, s.V - d));
 }
 
 double estimate_ns(const SsdArguments& s) {
@@ -174,15 +175,49 @@ double estimate_ns(const SsdArguments& s) {
   return static_cast<double>(s.tokens * s.heads) * per_token / kFlopsPerNs;
 }
 
+void prefill_alone(const SsdArguments& s, size_t index) {
+  alignas(64) float memory[KeyChunk::floats(kMaxKeyDim)];
+  const KeyChunk keys(memory, s.K);
+  Head head(s, index);
+  for (size_t t = 0; t < s.tokens; t += kChunk) {
+    keys.load(s, s.head[index], t);
+    head.chunk(keys, t);
+  }
+}
+
+// Of some chunks at a time first what heads share, then the heads.
+void prefill_shared(ThreadPool& pool, const SsdArguments& s) {
+  const size_t key_heads = s.heads / s.heads_per_key, floats = KeyChunk::floats(s.K);
+  const size_t chunks = (s.tokens + kChunk - 1) / kChunk;
+  const size_t slab = smaller(chunks, key_heads < kSlabChunks ? kSlabChunks / key_heads : 1);
+  auto* memory = reinterpret_cast<float*>(pool.scratch(slab * key_heads * floats * sizeof(float)));
+  for (size_t first = 0; first < chunks; first += slab) {
+    const size_t count = smaller(slab, chunks - first);
+    const double share = static_cast<double>(count) / static_cast<double>(chunks);
+    const auto keys = [&](size_t chunk, size_t key_head) {
+      return KeyChunk(memory + (chunk * key_heads + key_head) * floats, s.K);
+    };
+    const double key_cost = static_cast<double>(count * key_heads * kChunk * kChunk * s.K) * 2;
+    pool.run(count * key_heads, key_cost / kFlopsPerNs, [&](size_t unit) {
+      const size_t chunk = unit / key_heads, key_head = unit % key_heads;
+      keys(chunk, key_head)
+          .load(s, s.head[key_head * s.heads_per_key] / s.heads_per_key, (first + chunk) * kChunk);
+    });
+    pool.run(s.heads, estimate_ns(s) * share, [&](size_t index) {
+      Head head(s, index);
+      for (size_t chunk = 0; chunk < count; ++chunk)
+        head.chunk(keys(chunk, index / s.heads_per_key), (first + chunk) * kChunk);
+    });
+  }
+}
+
 }  // namespace
 
 void ssd_prefill(ThreadPool& pool, const SsdArguments& s) {
-  assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim);
+  assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim && s.heads % s.heads_per_key == 0);
   if (s.tokens == 0) return;
-  pool.run(s.heads, estimate_ns(s), [&](size_t index) {
-    Head head(s, index);
-    head.run();
-  });
+  if (s.heads_per_key > 1) return prefill_shared(pool, s);
+  pool.run(s.heads, estimate_ns(s), [&](size_t index) { prefill_alone(s, index); });
 }
 
 void ssd_step(ThreadPool& pool, const SsdArguments& s) {

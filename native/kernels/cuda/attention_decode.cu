@@ -11,7 +11,7 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int kSplits = 32;  // blocks a head
-constexpr int kLaneValues = static_cast<int>(kMaxValueDim) / kWarp;
+constexpr int kLaneValues = static_cast<int>(kMaxDeviceValueDim) / kWarp;
 
 // The softmax of some keys: its greatest score, the sum of its weights, the weighted values; value
 // d = lane + 32 i is the lane's number i.
@@ -37,7 +37,7 @@ struct Part {
 };
 
 struct StoredPart {
-  float top, total, y[kMaxValueDim];
+  float top, total, y[kMaxDeviceValueDim];
   __device__ __forceinline__ void put(const Part& part, size_t V) {
     if (lane_index() == 0) top = part.top, total = part.total;
 #pragma unroll

@@ -19,7 +19,7 @@ struct DecodeTraits {
   static constexpr int kThreads = kV > 64 ? 512 : 256;
   static constexpr int kWarps = kThreads / kWarp;
   static constexpr int kRows = kThreads / kColumns;
-  static constexpr int kMaxKeys = static_cast<int>(kMaxKeyDim);
+  static constexpr int kMaxKeys = static_cast<int>(kMaxDeviceKeyDim);
   static constexpr int kCells = kMaxKeys / kRows;  // of a thread, four values each
   static constexpr int kLaneValues = kV / kWarp;   // of a lane, where one warp has all values
   struct Shared {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / kWarp;
-constexpr int kLaneValues = static_cast<int>(kMaxValueDim) / kWarp;
+constexpr int kLaneValues = static_cast<int>(kMaxDeviceValueDim) / kWarp;
 
 __device__ __forceinline__ float silu_mul_one(float gate, float up) { return silu(gate) * up; }
 

@@ -9,7 +9,8 @@ namespace {
 
 SlotView slot_of(const AttentionArguments& s, size_t i, uint64_t position) {
   const std::byte* page = s.pages[(position - s.first_position) / kPageTokens];
-  return slot_view(const_cast<std::byte*>(page) + s.offset + i * slot_bytes(s.K, s.V), s.K);
+  return slot_view(
+      const_cast<std::byte*>(page) + s.offset + i / s.heads_per_key * slot_bytes(s.K, s.V), s.K);
 }
 
 double score(const AttentionArguments& s, size_t i, const float* q, uint64_t query,

@@ -5,18 +5,19 @@
 
 namespace stateline::kernels::reference {
 
-void causal_conv(ThreadPool&, size_t tokens, size_t channels, const float* x, size_t ldx,
-                 const float* weight, const float* bias, float* history, float* y, size_t ldy) {
-  for (size_t t = 0; t < tokens; ++t) {
+void causal_conv(ThreadPool&, const CausalConvArguments& s) {
+  const size_t channels = s.channels, before = s.width - 1;
+  for (size_t t = 0; t < s.tokens; ++t) {
+    const float* x = s.x + t * s.ldx;
     for (size_t c = 0; c < channels; ++c) {
-      double sum = bias[c];
-      for (size_t w = 0; w < kConvHistory; ++w)
-        sum += static_cast<double>(weight[w * channels + c]) * history[w * channels + c];
-      sum += static_cast<double>(weight[kConvHistory * channels + c]) * x[t * ldx + c];
-      y[t * ldy + c] = static_cast<float>(sum / (1 + std::exp(-sum)));
+      double sum = s.bias == nullptr ? 0 : s.bias[c];
+      for (size_t w = 0; w < before; ++w)
+        sum += static_cast<double>(s.weight[w * channels + c]) * s.history[w * channels + c];
+      sum += static_cast<double>(s.weight[before * channels + c]) * x[c];
+      s.y[t * s.ldy + c] = static_cast<float>(s.silu ? sum / (1 + std::exp(-sum)) : sum);
     }
-    std::copy(history + channels, history + kConvHistory * channels, history);
-    std::copy_n(x + t * ldx, channels, history + (kConvHistory - 1) * channels);
+    std::copy(s.history + channels, s.history + before * channels, s.history);
+    std::copy_n(x, channels, s.history + (before - 1) * channels);
   }
 }
 

@@ -38,15 +38,16 @@ void add_scaled(size_t rows, size_t groups, size_t width, const float* scale, co
   }
 }
 
-void discretise(size_t rows, size_t heads, const float* u, size_t ldu, const float* bias,
-                const float* A_log, float* dt, float* a, float* log_dt) {
-  for (size_t t = 0; t < rows; ++t) {
-    for (size_t h = 0; h < heads; ++h) {
-      const double raw = static_cast<double>(u[t * ldu + h]) + bias[h];
+void discretise(const DiscretiseArguments& s) {
+  for (size_t t = 0; t < s.rows; ++t) {
+    for (size_t h = 0; h < s.heads; ++h) {
+      const size_t place = t * s.heads + h;
+      const double raw = static_cast<double>(s.u[t * s.ldu + h]) + s.bias[h];
       const double softplus = std::max(raw, 0.0) + std::log1p(std::exp(-std::fabs(raw)));
-      dt[t * heads + h] = static_cast<float>(softplus);
-      a[t * heads + h] = static_cast<float>(-std::exp(static_cast<double>(A_log[h])) * softplus);
-      log_dt[t * heads + h] = static_cast<float>(std::log(std::max(softplus, 1e-6)));
+      const double dt = std::clamp<double>(softplus, s.dt_min, s.dt_max);
+      s.dt[place] = static_cast<float>(dt);
+      s.a[place] = static_cast<float>(-std::exp(static_cast<double>(s.A_log[h])) * dt);
+      if (s.log_dt != nullptr) s.log_dt[place] = static_cast<float>(std::log(std::max(dt, 1e-6)));
     }
   }
 }

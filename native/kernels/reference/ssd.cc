@@ -14,8 +14,8 @@ void ssd_prefill(ThreadPool&, const SsdArguments& s) {
     for (size_t t = 0; t < s.tokens; ++t) {
       const double decay = std::exp(static_cast<double>(s.a[t * s.lda + h]));
       const double dt = s.dt[t * s.lda + h];
-      const float* q = s.q + t * s.ldq + h * s.K;
-      const float* k = s.k + t * s.ldk + h * s.K;
+      const float* q = s.q + t * s.ldq + h / s.heads_per_key * s.K;
+      const float* k = s.k + t * s.ldk + h / s.heads_per_key * s.K;
       const float* v = s.v + t * s.ldv + h * s.V;
       for (size_t d = 0; d < s.V; ++d) {
         double y = 0;
@@ -24,7 +24,8 @@ void ssd_prefill(ThreadPool&, const SsdArguments& s) {
           cell = decay * cell + dt * k[c] * v[d];
           y += cell * q[c];
         }
-        s.y[t * s.ldy + h * s.V + d] = static_cast<float>(y * s.scale);
+        const double skip = s.D == nullptr ? 0 : static_cast<double>(s.D[h]) * v[d];
+        s.y[t * s.ldy + h * s.V + d] = static_cast<float>(y * s.scale + skip);
       }
     }
     for (size_t e = 0; e < S.size(); ++e) state[e] = static_cast<float>(S[e]);

@@ -38,8 +38,8 @@ Outcome run(Random& random, void (*kernel)(cudaStream_t, const CausalConvArgumen
 
   std::vector<float> expected(y.size());
   ThreadPool pool(1);
-  reference::causal_conv(pool, L, C, x.data(), ldx, weight.data(), bias.data(), history.data(),
-                         expected.data(), ldy);
+  reference::causal_conv(pool, {L, C, x.data(), ldx, weight.data(), bias.data(), history.data(),
+                                expected.data(), ldy});
   Outcome outcome;
   const auto actual = widen_all(y.values());
   for (size_t t = 0; t < L; ++t) {

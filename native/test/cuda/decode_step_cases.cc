@@ -39,13 +39,13 @@ struct Layer {
   void step() {
     ThreadPool pool(1);
     std::vector<float> qkv(C), dt(H), a(H), log_dt(H);
-    reference::causal_conv(pool, 1, C, u.data(), C, conv_weight.data(), conv_bias.data(),
-                           history.data(), qkv.data(), C);
+    reference::causal_conv(pool, {1, C, u.data(), C, conv_weight.data(), conv_bias.data(),
+                                  history.data(), qkv.data(), C});
     float *q = qkv.data(), *k = q + H * K, *v = k + H * K, *z = u.data() + C;
     reference::rms_norm(1, H, K, q, C, q_norm.data(), kEps, q, C);
     reference::rms_norm(1, H, K, k, C, k_norm.data(), kEps, k, C);
-    reference::discretise(1, H, z + H * V, H, dt_bias.data(), A_log.data(), dt.data(), a.data(),
-                          log_dt.data());
+    reference::discretise(
+        {1, H, z + H * V, H, dt_bias.data(), A_log.data(), dt.data(), a.data(), log_dt.data()});
     reference::ssd_step(
         pool, {1, head.size(), head.data(), K, V, q, C, k, C, v, C, a.data(), dt.data(), H,
                1 / std::sqrt(static_cast<float>(K)), state.data(), y.data(), H * V});

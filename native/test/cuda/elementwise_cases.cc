@@ -29,8 +29,8 @@ Outcome run_discretise(Random& random) {
   const auto u = bf16_normals(random, extent(rows, ldu, heads)), bias = random.normals(heads),
              A_log = random.normals(heads);
   std::vector<float> dt(count), a(count), log_dt(count);
-  reference::discretise(rows, heads, u.data(), ldu, bias.data(), A_log.data(), dt.data(), a.data(),
-                        log_dt.data());
+  reference::discretise(
+      {rows, heads, u.data(), ldu, bias.data(), A_log.data(), dt.data(), a.data(), log_dt.data()});
   DeviceBuffer<bf16> device_u("u", narrow_all(u));
   DeviceBuffer<float> device_bias("bias", bias), device_A("A_log", A_log), y_dt("dt", count),
       y_a("a", count), y_log("log_dt", count);

@@ -190,8 +190,8 @@ void bench_rows(const Kernels& level, ThreadPool& pool) {
   std::vector<float> history(kConvHistory * kChannels), y(kPrefill * kChannels);
   const double bytes = 4.0 * static_cast<double>(kPrefill * kChannels);
   report(level, "causal_conv L=256", median_ns([&] {
-           level.causal_conv(pool, kPrefill, kChannels, x.data(), kChannels, weight.data(),
-                             weight.data(), history.data(), y.data(), kChannels);
+           level.causal_conv(pool, {kPrefill, kChannels, x.data(), kChannels, weight.data(),
+                                    weight.data(), history.data(), y.data(), kChannels});
          }),
          2 * bytes, "GB/s");
   report(level, "silu_mul 256x640", median_ns([&] {

@@ -29,26 +29,48 @@ TEST_CASE("rms_norm agrees with the reference, by rows and by heads, in place to
 
 TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
   CAPTURE(seed());
+  struct Form {
+    size_t width;
+    bool bias, silu;
+  };
+  const auto check = [](const Kernels* level, size_t channels, const Form& form) {
+    CAPTURE(std::string(level->level));
+    CAPTURE(channels);
+    CAPTURE(form.width);
+    Random random(static_cast<uint32_t>(channels));
+    ThreadPool pool(2);
+    const size_t tokens = 97, ld = channels + 3;
+    const std::vector<float> x = random.normals(tokens * ld), bias = random.normals(channels);
+    const std::vector<float> weight = random.normals(form.width * channels);
+    std::vector<float> expected_history((form.width - 1) * channels), history = expected_history;
+    std::vector<float> expected(tokens * channels), actual(tokens * channels);
+    CausalConvArguments s{tokens,
+                          channels,
+                          x.data(),
+                          ld,
+                          weight.data(),
+                          form.bias ? bias.data() : nullptr,
+                          expected_history.data(),
+                          expected.data(),
+                          channels,
+                          form.width,
+                          form.silu};
+    reference::causal_conv(pool, s);
+    s.history = history.data();
+    for (size_t t = 0, count = 1; t < tokens; t += count, ++count) {
+      s.tokens = std::min(count, tokens - t);
+      s.x = &x[t * ld];
+      s.y = &actual[t * channels];
+      level->causal_conv(pool, s);
+    }
+    CHECK(excess(expected, actual, [](size_t) { return 4e-6 * 4; }) <= 0);
+    CHECK(expected_history == history);
+  };
   for (const Kernels* level : levels()) {
     for (const size_t channels : kWidths) {
-      CAPTURE(std::string(level->level));
-      CAPTURE(channels);
-      Random random(static_cast<uint32_t>(channels));
-      ThreadPool pool(2);
-      const size_t tokens = 97, ld = channels + 3;
-      const std::vector<float> x = random.normals(tokens * ld), bias = random.normals(channels);
-      const std::vector<float> weight = random.normals(kConvWidth * channels);
-      std::vector<float> expected_history(kConvHistory * channels), history = expected_history;
-      std::vector<float> expected(tokens * channels), actual(tokens * channels);
-      reference::causal_conv(pool, tokens, channels, x.data(), ld, weight.data(), bias.data(),
-                             expected_history.data(), expected.data(), channels);
-      for (size_t t = 0, count = 1; t < tokens; t += count, ++count) {
-        level->causal_conv(pool, std::min(count, tokens - t), channels, &x[t * ld], ld,
-                           weight.data(), bias.data(), history.data(), &actual[t * channels],
-                           channels);
-      }
-      CHECK(excess(expected, actual, [](size_t) { return 4e-6 * 4; }) <= 0);
-      CHECK(expected_history == history);
+      for (const Form& form :
+           {Form{4, true, true}, {4, false, true}, {3, false, false}, {2, true, false}})
+        check(level, channels, form);
     }
   }
 }
@@ -117,17 +139,19 @@ TEST_CASE("gelu agrees with the exact form, in both tails") {
 TEST_CASE("rotate agrees with the reference, and a score depends on the distance alone") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
-    for (const size_t width : {2, 6, 16, 32, 64}) {
+    for (const auto& [width, rest] :
+         {std::pair<size_t, size_t>{2, 0}, {6, 1}, {16, 48}, {32, 0}, {64, 192}}) {
       CAPTURE(std::string(level->level));
       CAPTURE(width);
       Random random(static_cast<uint32_t>(width));
-      const size_t rows = 4, heads = 3, ld = heads * width + 1;
+      const size_t rows = 4, heads = 3, head_dim = width + rest, ld = heads * head_dim + 1;
       std::vector<float> cosines(rows * width / 2), sines(rows * width / 2);
-      rotary_angles(rows, 1'000'000, width, cosines.data(), sines.data());
+      rotary_angles(rows, 1'000'000, width, cosines.data(), sines.data(), 1e7);
       const std::vector<float> x = random.normals(rows * ld);
       std::vector<float> expected = x, actual = x;
-      reference::rotate(rows, heads, width, cosines.data(), sines.data(), expected.data(), ld);
-      level->rotate(rows, heads, width, cosines.data(), sines.data(), actual.data(), ld);
+      reference::rotate(rows, heads, head_dim, width, cosines.data(), sines.data(), expected.data(),
+                        ld);
+      level->rotate(rows, heads, head_dim, width, cosines.data(), sines.data(), actual.data(), ld);
       CHECK(excess(expected, actual, [](size_t) { return 2e-6; }) <= 0);
 
       const std::vector<float> row = random.normals(width);
@@ -135,8 +159,8 @@ TEST_CASE("rotate agrees with the reference, and a score depends on the distance
       for (const uint64_t first : {uint64_t{0}, uint64_t{999'983}}) {
         std::vector<float> pair = row;
         pair.insert(pair.end(), row.begin(), row.end());
-        rotary_angles(2, first, width, cosines.data(), sines.data());
-        level->rotate(2, 1, width, cosines.data(), sines.data(), pair.data(), width);
+        rotary_angles(2, first, width, cosines.data(), sines.data(), 1e11);
+        level->rotate(2, 1, width, width, cosines.data(), sines.data(), pair.data(), width);
         double dot = 0;
         for (size_t i = 0; i < width; ++i) dot += static_cast<double>(pair[i]) * pair[width + i];
         scores[first != 0] = dot;
@@ -149,9 +173,15 @@ TEST_CASE("rotate agrees with the reference, and a score depends on the distance
 TEST_CASE("discretise agrees with the reference, also far out on both ends of softplus") {
   CAPTURE(seed());
   for (const Kernels* level : levels()) {
-    for (const size_t heads : {1, 5, 8, 16, 19}) {
+    for (const auto& [heads, limits] : {std::pair<size_t, bool>{1, false},
+                                        {5, false},
+                                        {8, true},
+                                        {16, false},
+                                        {19, false},
+                                        {19, true}}) {
       CAPTURE(std::string(level->level));
       CAPTURE(heads);
+      CAPTURE(limits);
       Random random(static_cast<uint32_t>(heads));
       const size_t rows = 200, ldu = heads + 2, n = rows * heads;
       std::vector<float> u;
@@ -159,10 +189,21 @@ TEST_CASE("discretise agrees with the reference, also far out on both ends of so
       for (size_t i = 0; i < rows * ldu; i += 2) u[i] = random.normal();
       const std::vector<float> bias = random.normals(heads), A_log = random.normals(heads);
       std::vector<float> dt(n), a(n), log_dt(n), exact_dt(n), exact_a(n), exact_log(n);
-      reference::discretise(rows, heads, u.data(), ldu, bias.data(), A_log.data(), exact_dt.data(),
-                            exact_a.data(), exact_log.data());
-      level->discretise(rows, heads, u.data(), ldu, bias.data(), A_log.data(), dt.data(), a.data(),
-                        log_dt.data());
+      DiscretiseArguments s{rows,
+                            heads,
+                            u.data(),
+                            ldu,
+                            bias.data(),
+                            A_log.data(),
+                            exact_dt.data(),
+                            exact_a.data(),
+                            exact_log.data()};
+      if (limits) s.dt_min = 0.01f, s.dt_max = 5;
+      reference::discretise(s);
+      s.dt = dt.data(), s.a = a.data(), s.log_dt = log_dt.data();
+      level->discretise(s);
+      s.log_dt = nullptr;
+      level->discretise(s);
       // u + bias is rounded before the exponential, which multiplies that rounding by up to |u|.
       CHECK(excess(exact_dt, dt, [&](size_t i) { return 6e-6 * exact_dt[i]; }) <= 0);
       CHECK(excess(exact_a, a, [&](size_t i) { return 6e-6 * std::fabs(exact_a[i]); }) <= 0);
