@@ -52,6 +52,7 @@ void CpuOps::norm(const models::NormOp& op) {
 }
 
 void CpuOps::gate(const models::GateOp& op) {
+  if (op.up.data == nullptr || op.one_gate) return plain_gate(op);
   const auto mul = op.f == models::Activation::kSilu ? kernels_.silu_mul : kernels_.sigmoid_mul;
   mul(pool_, op.rows, op.width, op.gate.floats(), op.gate.stride, op.up.floats(), op.up.stride,
       op.y.floats(), op.y.stride);
