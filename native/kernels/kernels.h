@@ -10,6 +10,7 @@
 #include "kernels/linear.h"
 #include "kernels/long_conv.h"
 #include "kernels/norm.h"
+#include "kernels/recurrent_log.h"
 #include "kernels/rotary.h"
 #include "kernels/sampling.h"
 #include "kernels/ssd.h"
@@ -29,6 +30,8 @@ struct Kernels {
   Discretise* discretise;
   SsdPrefill* ssd_prefill;
   SsdStep* ssd_step;
+  SsdLog* ssd_log;
+  LogFold* log_fold;
   Attention* attention;
   Argmax* argmax;
   LogSumExp* log_sum_exp;

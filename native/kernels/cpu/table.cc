@@ -12,6 +12,8 @@ AddScaled add_scaled;
 Discretise discretise;
 SsdPrefill ssd_prefill;
 SsdStep ssd_step;
+SsdLog ssd_log;
+LogFold log_fold;
 Attention attention;
 Argmax argmax;
 LogSumExp log_sum_exp;
@@ -38,6 +40,8 @@ const Kernels table{
     discretise,
     ssd_prefill,
     ssd_step,
+    ssd_log,
+    log_fold,
     attention,
     argmax,
     log_sum_exp,
