@@ -84,9 +84,23 @@ void CpuDevice::write_slots(std::byte* slots, std::span<const std::byte> stored,
   write(slots, stored);
 }
 
-std::size_t CpuDevice::log_bytes(const models::RecurrentMemory&) const { return 0; }
+std::size_t CpuDevice::log_bytes(const models::RecurrentMemory& memory) const {
+  const std::size_t bytes =
+      kernels::log_bytes(memory.heads, memory.heads / memory.key_heads, memory.K, memory.V);
+  return bytes < memory.floats() * sizeof(float) ? bytes : 0;
+}
 
-void CpuDevice::fold(const models::FoldOp&) {}
+void CpuDevice::fold(const models::FoldOp& op) {
+  kernels::ThreadPool alone(1);
+  kernels::kernels().log_fold(alone, {.heads = op.heads,
+                                      .heads_per_key = op.heads / op.key_heads,
+                                      .K = op.K,
+                                      .V = op.V,
+                                      .base = op.base,
+                                      .part = op.log,
+                                      .tokens = op.logged,
+                                      .state = op.next_base});
+}
 
 bool CpuDevice::shares_memory_with(const Device& other) const {
   return dynamic_cast<const CpuDevice*>(&other) != nullptr;

@@ -124,8 +124,55 @@ void CpuOps::rotate(const models::RotateOp& op) {
                   op.x.floats(), op.x.stride);
 }
 
-void CpuOps::recur_log(const models::LogOp&) { assert(false); }
-void CpuOps::fold(const models::FoldOp&) { assert(false); }
+kernels::SsdArguments CpuOps::arguments(const models::StateHeads& heads, std::size_t first,
+                                        std::size_t tokens, float* state) const {
+  return {.tokens = tokens,
+          .heads = heads.heads,
+          .head = at(heads.head),
+          .K = heads.K,
+          .V = heads.V,
+          .q = heads.q.from(first).floats(),
+          .ldq = heads.q.stride,
+          .k = heads.k.from(first).floats(),
+          .ldk = heads.k.stride,
+          .v = heads.v.from(first).floats(),
+          .ldv = heads.v.stride,
+          .a = heads.a.from(first).floats(),
+          .dt = heads.dt.from(first).floats(),
+          .lda = heads.a.stride,
+          .scale = heads.scale,
+          .state = state,
+          .y = heads.y.from(first).floats(),
+          .ldy = heads.y.stride,
+          .heads_per_key = heads.all / heads.key_heads};
+}
+
+void CpuOps::recur(const models::RecurOp& op) {
+  const auto run = [&](std::size_t first, std::size_t tokens) {
+    (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(
+        pool_, arguments(op.heads, first, tokens, op.state));
+  };
+  if (op.tokens > kSteppedTokens) return run(0, op.tokens);
+  for (std::size_t t = 0; t < op.tokens; ++t) run(t, 1);
+}
+
+void CpuOps::recur_log(const models::LogOp& op) {
+  kernels_.ssd_log(pool_, {.rows = arguments(op.heads, 0, op.tokens, nullptr),
+                           .base = op.base,
+                           .part = op.log,
+                           .held = op.logged});
+}
+
+void CpuOps::fold(const models::FoldOp& op) {
+  kernels_.log_fold(pool_, {.heads = op.heads,
+                            .heads_per_key = op.heads / op.key_heads,
+                            .K = op.K,
+                            .V = op.V,
+                            .base = op.base,
+                            .part = op.log,
+                            .tokens = op.logged,
+                            .state = op.next_base});
+}
 
 namespace {
 
@@ -187,34 +234,6 @@ void CpuOps::experts(const models::ExpertsOp& op) {
       for (std::size_t j = 0; j < d; ++j) y[j] += rows[i].weight * expert_x_[i * d + j];
     }
   }
-}
-
-void CpuOps::recur(const models::RecurOp& op) {
-  const models::StateHeads& heads = op.heads;
-  const auto run = [&](std::size_t first, std::size_t tokens) {
-    const kernels::SsdArguments arguments{.tokens = tokens,
-                                          .heads = heads.heads,
-                                          .head = at(heads.head),
-                                          .K = heads.K,
-                                          .V = heads.V,
-                                          .q = heads.q.from(first).floats(),
-                                          .ldq = heads.q.stride,
-                                          .k = heads.k.from(first).floats(),
-                                          .ldk = heads.k.stride,
-                                          .v = heads.v.from(first).floats(),
-                                          .ldv = heads.v.stride,
-                                          .a = heads.a.from(first).floats(),
-                                          .dt = heads.dt.from(first).floats(),
-                                          .lda = heads.a.stride,
-                                          .scale = heads.scale,
-                                          .state = op.state,
-                                          .y = heads.y.from(first).floats(),
-                                          .ldy = heads.y.stride,
-                                          .heads_per_key = heads.all / heads.key_heads};
-    (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(pool_, arguments);
-  };
-  if (op.tokens > kSteppedTokens) return run(0, op.tokens);
-  for (std::size_t t = 0; t < op.tokens; ++t) run(t, 1);
 }
 
 void CpuOps::append(const models::AppendOp& op) {

@@ -33,6 +33,8 @@ class CpuOps : public models::Ops {
 
  private:
   void plain_gate(const models::GateOp& op);
+  kernels::SsdArguments arguments(const models::StateHeads& heads, std::size_t first,
+                                  std::size_t tokens, float* state) const;
   const float* at(models::Vector vector) const {
     return weights_.vectors[vector.index].data() + vector.offset;
   }

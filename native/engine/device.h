@@ -29,7 +29,8 @@ class Device : public Storage {
   virtual void write_slots(std::byte* slots, std::span<const std::byte> stored, std::size_t K,
                            std::size_t V) = 0;
 
-  // Of a layer's part of a page of the log of recurrent memory; 0 if the device keeps none.
+  // Of a layer's part of a page of the log of recurrent memory; 0 if the device keeps none for such
+  // heads: where it is smaller than their matrices, the states of one text share these.
   virtual std::size_t log_bytes(const models::RecurrentMemory& memory) const = 0;
   // Of states whose memory is logged; on any thread.
   virtual void fold(const models::FoldOp& op) = 0;

@@ -17,7 +17,6 @@ MemoryLayout::MemoryLayout(std::vector<LayerMemory> layers, const PageBytes& pag
     if (layer.recurrent.heads > 0) next.log += page.log(layer.recurrent);
     places_.push_back(next);
   }
-  logged_ = log_bytes() > 0 && log_bytes() < recurrent_floats() * sizeof(float);
 }
 
 }  // namespace stateline::models

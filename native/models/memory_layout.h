@@ -34,7 +34,7 @@ struct LayerMemory {
 struct PageBytes {
   // Of one attending head's keys and values.
   std::function<std::size_t(std::size_t K, std::size_t V)> slot;
-  // Of the log of recurrent heads (see LogOp); 0 if the device keeps none.
+  // Of the log of recurrent heads (see LogOp); 0 if the device keeps none for such heads.
   std::function<std::size_t(const RecurrentMemory&)> log;
 };
 
@@ -58,9 +58,8 @@ class MemoryLayout {
   std::size_t log_bytes() const { return places_.back().log; }
 
   // Whether tokens are logged beside the matrices and folded into them page by page, rather than
-  // written into them one by one: where a page of the log is smaller than the matrices, states of
-  // one text are then near each other for little memory.
-  bool logged() const { return logged_; }
+  // written into them one by one.
+  bool logged() const { return log_bytes() > 0; }
 
  private:
   struct Place {
@@ -68,7 +67,6 @@ class MemoryLayout {
   };
   std::vector<LayerMemory> layers_;
   std::vector<Place> places_;  // [layers + 1]
-  bool logged_ = false;
 };
 
 }  // namespace stateline::models

@@ -7,8 +7,10 @@
 #include <numeric>
 
 #include "../engine/engine_testing.h"
+#include "engine/cpu_device.h"
 #include "engine/forward.h"
 #include "engine/serialize.h"
+#include "kernels/recurrent_log.h"
 
 namespace stateline::testing {
 namespace {
@@ -17,10 +19,18 @@ const std::filesystem::path kModels = std::filesystem::path(__FILE__).parent_pat
 constexpr std::size_t kMaxChunk = 150;
 constexpr double kTolerance = 1e-4;  // of the greatest logit
 
+// Logs whatever can be, though it pays only for larger heads than these.
+class LoggingDevice : public engine::CpuDevice {
+ public:
+  std::size_t log_bytes(const models::RecurrentMemory& memory) const override {
+    return kernels::log_bytes(memory.heads, memory.heads / memory.key_heads, memory.K, memory.V);
+  }
+};
+
 struct Variant {
-  explicit Variant(const std::string& name)
+  Variant(const std::string& name, std::shared_ptr<engine::Device> device)
       : golden(kModels / name / "golden.safetensors"),
-        model(Model::load(kModels / name)),
+        model(Model::load(kModels / name, kernels::kernels(), std::move(device))),
         tokens(golden.read<std::int32_t>("tokens")),
         positions(golden.read<std::int32_t>("positions")),
         logits(golden.read<float>("logits")) {
@@ -72,6 +82,12 @@ class Reader {
     head_.compute(state.memory().hidden.floats(), 1, out.data());
     return out;
   }
+  StatePtr read(const StatePtr& from, std::span<const std::int32_t> tokens, std::size_t chunk) {
+    Branch branch(*variant_.model, *from);
+    for (std::size_t at = 0; at < tokens.size(); at += chunk)
+      forward_.advance(branch, tokens.subspan(at, std::min(chunk, tokens.size() - at)));
+    return branch.freeze();
+  }
   std::vector<StatePtr> states(const StatePtr& from, std::span<const std::int32_t> tokens,
                                std::span<const std::size_t> stops) {
     Branch branch(*variant_.model, *from);
@@ -85,9 +101,9 @@ class Reader {
   engine::LogitsHead head_;
 };
 
-void check_golden(const std::string& name) {
+void check_golden(const std::string& name, std::shared_ptr<engine::Device> device) {
   CAPTURE(name);
-  const Variant variant(name);
+  const Variant variant(name, std::move(device));
   Reader reader(variant);
   double worst = 0;
   for (const std::size_t chunk : {1, 2, 7, 31, 32, 33, 63, 64, 65, 100, 150}) {
@@ -99,12 +115,66 @@ void check_golden(const std::string& name) {
   MESSAGE(name << ": relative error of a logit at most " << worst);
 }
 
+const std::string kVariants[] = {"mamba2",
+                                 "mamba2-groups",
+                                 "mamba2-limit",
+                                 "mamba2-untied",
+                                 "mamba2-ssm",
+                                 "mamba2-ssm-groups",
+                                 "granite",
+                                 "granite-rope",
+                                 "granite-experts",
+                                 "falcon",
+                                 "falcon-norm",
+                                 "falcon-gate-first",
+                                 "qwen2",
+                                 "qwen3-next",
+                                 "qwen3-next-dense",
+                                 "qwen3-next-some-dense",
+                                 "qwen3_5",
+                                 "qwen3_5-text"};
+
 TEST_CASE("logits of every family agree with transformers within 1e-4, whatever the chunks") {
-  for (const char* name : {"mamba2", "mamba2-groups", "mamba2-limit", "mamba2-untied", "mamba2-ssm",
-                           "mamba2-ssm-groups", "granite", "granite-rope", "granite-experts",
-                           "falcon", "falcon-norm", "falcon-gate-first", "qwen2", "qwen3-next",
-                           "qwen3-next-dense", "qwen3-next-some-dense", "qwen3_5", "qwen3_5-text"})
-    check_golden(name);
+  for (const std::string& name : kVariants)
+    check_golden(name, std::make_shared<engine::CpuDevice>());
+}
+
+TEST_CASE("they do so where recurrent memory is a base and a log") {
+  for (const std::string& name : kVariants) check_golden(name, std::make_shared<LoggingDevice>());
+}
+
+// The states after each of 75 tokens that follow 40 others, then what each says after 20 more.
+TEST_CASE("states on the way are those of texts that end there, and go on apart from each other") {
+  for (const std::string& name : kVariants) {
+    for (const bool logged : {false, true}) {
+      CAPTURE(name);
+      CAPTURE(logged);
+      std::shared_ptr<engine::Device> device = std::make_shared<engine::CpuDevice>();
+      if (logged) device = std::make_shared<LoggingDevice>();
+      const Variant variant(name, device);
+      Reader reader(variant);
+      const auto text = std::span(variant.tokens);
+      const StatePtr start = reader.read(variant.empty(), text.first(40), 40);
+      std::vector<std::size_t> everywhere(75);
+      std::iota(everywhere.begin(), everywhere.end(), std::size_t{1});
+      const std::vector<StatePtr> states = reader.states(start, text.subspan(40, 75), everywhere);
+      REQUIRE(states.size() == everywhere.size());
+      for (const std::size_t at : {74, 3, 40, 23, 24, 55, 56, 0, 74}) {
+        CAPTURE(at);
+        const StatePtr whole = reader.read(variant.empty(), text.first(41 + at), 41 + at);
+        CHECK(relative_error(reader.logits_after(*states[at]), reader.logits_after(*whole)) <=
+              kTolerance);
+        const auto rest = text.last(20);
+        const std::vector<float> wanted = reader.logits_after(*reader.read(whole, rest, 20));
+        for (const std::size_t chunk : {1, 20})
+          CHECK(relative_error(reader.logits_after(*reader.read(states[at], rest, chunk)),
+                               wanted) <= kTolerance);
+        const StatePtr twin = engine::restore(*variant.model, engine::serialize(*states[at]));
+        CHECK(relative_error(reader.logits_after(*reader.read(twin, rest, 7)), wanted) <=
+              kTolerance);
+      }
+    }
+  }
 }
 
 }  // namespace
