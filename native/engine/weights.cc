@@ -6,7 +6,6 @@
 namespace stateline::engine {
 namespace {
 
-using formats::DType;
 using formats::Safetensors;
 using formats::Tensor;
 using kernels::PackedMatrix;
@@ -16,13 +15,14 @@ PackedMatrix read_matrix(const models::MatrixSpec& spec, const Safetensors& file
   const std::string& name = spec.parts.front().name;
   const std::size_t n = spec.rows(), k = spec.cols;
   const Tensor& tensor = file.require(name, {n, k});
-  if (tensor.dtype == DType::kI8) {
+  if (tensor.dtype == DType::kInt8) {
     const std::vector<float> scale = file.require_f32(name + "_scale", {n});
     return PackedMatrix::pack(WeightType::int8, tensor.data.data(), scale.data(), n, k);
   }
-  file.require_f32(name, {n, k});  // for its look at each value
-  const WeightType type = tensor.dtype == DType::kF32 ? WeightType::f32 : WeightType::bf16;
-  return PackedMatrix::pack(type, tensor.data.data(), nullptr, n, k);
+  const std::vector<float> values = file.require_f32(name, {n, k});  // looks at each value
+  if (tensor.dtype == DType::kBF16)
+    return PackedMatrix::pack(WeightType::bf16, tensor.data.data(), nullptr, n, k);
+  return PackedMatrix::pack(WeightType::f32, values.data(), nullptr, n, k);
 }
 
 }  // namespace

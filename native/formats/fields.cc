@@ -2,20 +2,19 @@
 
 #include <cstdint>
 
-#include "formats/error.h"
+#include "formats/refusal.h"
 
 namespace stateline::formats {
 namespace {
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxFileBytes = 1u << 20;
+constexpr auto kRemedy = "use a config.json exported together with the model";
 
 }  // namespace
 
 void Fields::fail(const std::string& field, const std::string& what) const {
-  throw Error(ErrorCode::kInvalidModel,
-              file_ + ": \"" + field + "\" " + what +
-                  "; use a config.json exported together with the model.");
+  refuse(file_, "\"" + field + "\" " + what, kRemedy);
 }
 
 const Json& Fields::field(const std::string& name) const {
@@ -50,11 +49,7 @@ std::string Fields::text(const std::string& name, std::size_t most_bytes) const 
 }
 
 Json parse_configuration(std::span<const std::byte> text, const std::string& file) {
-  if (text.size() > kMaxFileBytes) {
-    throw Error(
-        ErrorCode::kInvalidModel,
-        file + ": is longer than 1 MB; use a config.json exported together with the model.");
-  }
+  if (text.size() > kMaxFileBytes) refuse(file, "is longer than 1 MB", kRemedy);
   return parse_object(text, kMaxDepth, file, "the configuration");
 }
 
