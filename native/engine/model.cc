@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "engine/cpu_device.h"
-#include "formats/mapped_file.h"
-#include "formats/xxh64.h"
+#include "formats/checkpoint.h"
 
 namespace stateline::engine {
 namespace {
 
-using formats::Safetensors;
 using kernels::PackedMatrix;
 using kernels::WeightType;
 
@@ -57,19 +55,17 @@ Model::Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> co
     layouts_.push_back(std::make_shared<const models::MemoryLayout>(memory, page));
 }
 
-std::shared_ptr<const Model> Model::load(const std::filesystem::path& directory,
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const kernels::Kernels& kernels,
                                          std::shared_ptr<Device> device) {
-  const formats::MappedFile config_file(directory / "config.json");
-  const std::u8string config_name = (directory / "config.json").u8string();
+  const formats::Checkpoint checkpoint = formats::Checkpoint::open(path);
+  const models::StoredModel stored(checkpoint);
   const auto contents = std::make_shared<Contents>();
-  contents->network = models::make_network(config_file.bytes(),
-                                           std::string(config_name.begin(), config_name.end()));
+  contents->network = models::make_network(stored.config(), stored.config_name());
   const models::Plan& plan = contents->network->plan();
-  const Safetensors file(directory / "model.safetensors");
-  contents->weights = read_weights(plan, file);
+  contents->weights = read_weights(plan, stored);
   contents->quantization = quantization_of(contents->weights.matrices[plan.head.index]);
-  contents->hash = {formats::xxh64(config_file.bytes()), formats::xxh64(file.bytes())};
+  contents->hash = checkpoint.hash();
   if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
 }

@@ -19,14 +19,14 @@ namespace stateline::engine {
 enum class Quantization { kF32, kBF16, kInt8 };
 const char* quantization_name(Quantization quantization);
 
-using ModelHash = std::array<std::uint64_t, 2>;  // of config.json and of model.safetensors
+using ModelHash = std::array<std::uint64_t, 2>;  // of the configuration and of the weights
 std::string hex(const ModelHash& hash);
 
 class Model {
  public:
-  // Reads config.json and model.safetensors. Throws Error(kInvalidModel) with one sentence. Without
-  // a device, the states lie in main memory and `kernels` compute.
-  static std::shared_ptr<const Model> load(const std::filesystem::path& directory,
+  // Reads a folder as transformers writes it, or a GGUF file. Throws Error(kInvalidModel) with one
+  // sentence. Without a device, the states lie in main memory and `kernels` compute.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const kernels::Kernels& kernels = kernels::kernels(),
                                            std::shared_ptr<Device> device = nullptr);
 

@@ -1,67 +1,95 @@
 #include "engine/weights.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cmath>
 #include <set>
 #include <string>
+#include <utility>
+
+#include "formats/dequantise.h"
+#include "formats/error.h"
 
 namespace stateline::engine {
 namespace {
 
-using formats::DType;
-using formats::Safetensors;
-using formats::Tensor;
 using kernels::PackedMatrix;
 using kernels::WeightType;
+using models::MatrixSpec;
+using models::StoredMatrix;
+using models::StoredModel;
+using models::StoredRow;
 
-bool is_whole(const models::MatrixSpec& spec) {
-  const models::MatrixSpec::Part& part = spec.parts.front();
-  return spec.parts.size() == 1 && part.first == 0 && (part.of == 0 || part.of == part.rows) &&
-         part.scale == 1;
+// A part of a matrix, and where its rows are stored.
+struct Source {
+  const MatrixSpec::Part& part;
+  StoredMatrix stored;
+
+  StoredRow row(std::size_t index) const { return stored.row(part.first + index); }
+  DType type() const { return row(0).tensor->dtype; }
+};
+
+std::vector<Source> sources_of(const MatrixSpec& spec, const StoredModel& stored) {
+  std::vector<Source> sources;
+  for (const MatrixSpec::Part& part : spec.parts) {
+    const std::size_t of = part.of == 0 ? part.rows : part.of;
+    sources.push_back({part, stored.matrix(part.name, of, spec.cols)});
+  }
+  return sources;
 }
 
-// A tensor as rows [of, cols], whatever it says of them.
-const Tensor& require_rows(const Safetensors& file, const models::MatrixSpec::Part& part,
-                           std::size_t cols) {
-  const std::size_t of = part.of == 0 ? part.rows : part.of;
-  const Tensor* tensor = file.find(part.name);
-  const bool stacked = tensor != nullptr && tensor->shape.size() > 2 &&
-                       tensor->shape.back() == cols && tensor->elements() == of * cols;
-  return stacked ? *tensor : file.require(part.name, {of, cols});
+const std::byte* stored_bytes(const StoredRow& row, std::size_t cols) {
+  const Block block = block_of(row.tensor->dtype);
+  return row.tensor->data.data() + row.row * (cols / block.values * block.bytes);
 }
 
-PackedMatrix read_whole(const models::MatrixSpec& spec, const Safetensors& file) {
-  const std::string& name = spec.parts.front().name;
+// One row as f32, scaled, in the order of transformers; `stored` [cols] is scratch.
+void read_row(const Source& source, std::size_t index, std::size_t cols, float* stored,
+              float* out) {
+  const StoredRow row = source.row(index);
+  formats::dequantise(row.tensor->dtype, stored_bytes(row, cols), cols, stored);
+  for (std::size_t i = 0; i < cols; ++i) {
+    const std::size_t at = source.stored.columns.empty() ? i : source.stored.columns[i];
+    out[i] = source.part.scale * stored[at];
+  }
+  if (!std::all_of(out, out + cols, [](float value) { return std::isfinite(value); })) {
+    throw Error(ErrorCode::kInvalidModel, "The tensor " + source.part.name +
+                                              " holds a value that is not finite; download the "
+                                              "model again or export it anew.");
+  }
+}
+
+// Stored as the kernels want it: one tensor, from its first row to its last.
+bool is_whole(const std::vector<Source>& sources) {
+  const MatrixSpec::Part& part = sources[0].part;
+  return sources.size() == 1 && part.first == 0 && (part.of == 0 || part.of == part.rows) &&
+         part.scale == 1 && sources[0].stored.columns.empty();
+}
+
+PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored) {
+  const std::vector<Source> sources = sources_of(spec, stored);
   const std::size_t n = spec.rows(), k = spec.cols;
-  const Tensor& tensor = require_rows(file, spec.parts.front(), k);
-  if (tensor.dtype == DType::kI8) {
-    const std::vector<float> scale = file.require_f32(name + "_scale", {n});
-    return PackedMatrix::pack(WeightType::int8, tensor.data.data(), scale.data(), n, k);
+  if (is_whole(sources) && sources[0].type() == DType::kInt8) {
+    const std::string& name = spec.parts[0].name;
+    return PackedMatrix::pack(WeightType::int8, sources[0].row(0).tensor->data.data(),
+                              stored.scales(name, n).data(), n, k);
   }
-  file.require_f32(name, tensor.shape);  // for its look at each value
-  const WeightType type = tensor.dtype == DType::kF32 ? WeightType::f32 : WeightType::bf16;
-  return PackedMatrix::pack(type, tensor.data.data(), nullptr, n, k);
-}
-
-PackedMatrix read_matrix(const models::MatrixSpec& spec, const Safetensors& file) {
-  if (is_whole(spec)) return read_whole(spec, file);
-  std::vector<float> all;
-  for (const models::MatrixSpec::Part& part : spec.parts) {
-    const Tensor& tensor = require_rows(file, part, spec.cols);
-    const std::vector<float> values = file.require_f32(part.name, tensor.shape);
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(part.first * spec.cols);
-    std::transform(first, first + static_cast<std::ptrdiff_t>(part.rows * spec.cols),
-                   std::back_inserter(all), [&](float value) { return value * part.scale; });
-  }
-  return PackedMatrix::pack(WeightType::f32, all.data(), nullptr, spec.rows(), spec.cols);
+  std::vector<float> all(n * k), scratch(k);
+  float* out = all.data();
+  for (const Source& source : sources)
+    for (std::size_t row = 0; row < source.part.rows; ++row, out += k)
+      read_row(source, row, k, scratch.data(), out);
+  if (is_whole(sources) && sources[0].type() == DType::kBF16)
+    return PackedMatrix::pack(WeightType::bf16, sources[0].row(0).tensor->data.data(), nullptr, n,
+                              k);
+  return PackedMatrix::pack(WeightType::f32, all.data(), nullptr, n, k);
 }
 
 }  // namespace
 
-Weights read_weights(const models::Plan& plan, const Safetensors& file) {
+Weights read_weights(const models::Plan& plan, const StoredModel& stored) {
   Weights weights;
-  for (const models::MatrixSpec& spec : plan.matrices()) {
-    weights.matrices.push_back(read_matrix(spec, file));
+  for (const MatrixSpec& spec : plan.matrices()) {
+    weights.matrices.push_back(read_matrix(spec, stored));
     weights.parameters += spec.rows() * spec.cols;
     weights.bytes += weights.matrices.back().bytes();
   }
@@ -69,7 +97,7 @@ Weights read_weights(const models::Plan& plan, const Safetensors& file) {
   for (const models::VectorSpec& spec : plan.vectors()) {
     std::vector<float> all = spec.values;
     for (const models::VectorSpec::Part& part : spec.parts) {
-      std::vector<float> values = file.require_f32(part.name, part.shape);
+      std::vector<float> values = stored.vector(part.name, part.shape);
       if (counted.insert(part.name).second) weights.parameters += values.size();
       if (part.prepare) values = part.prepare(std::move(values));
       all.insert(all.end(), values.begin(), values.end());

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <vector>
 
-#include "formats/safetensors.h"
 #include "kernels/packed_matrix.h"
 #include "models/plan.h"
+#include "models/stored.h"
 
 namespace stateline::engine {
 
@@ -19,6 +19,6 @@ struct Weights {
 
 // Throws Error(kInvalidModel) with one sentence if a tensor is missing, has another shape, or is
 // not finite.
-Weights read_weights(const models::Plan& plan, const formats::Safetensors& file);
+Weights read_weights(const models::Plan& plan, const models::StoredModel& stored);
 
 }  // namespace stateline::engine

@@ -3,13 +3,14 @@
 #include <cstdint>
 #include <string_view>
 
-#include "formats/error.h"
+#include "formats/refusal.h"
 
 namespace stateline::formats {
 namespace {
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxFileBytes = 1u << 20;
+constexpr auto kRemedy = "use a config.json exported together with the model";
 
 // JSON has no infinity; Python writes one all the same.
 std::string with_quoted_infinities(std::string_view text) {
@@ -31,9 +32,7 @@ std::string with_quoted_infinities(std::string_view text) {
 }  // namespace
 
 void Fields::fail(const std::string& field, const std::string& what) const {
-  throw Error(ErrorCode::kInvalidModel,
-              file_ + ": \"" + field + "\" " + what +
-                  "; use a config.json exported together with the model.");
+  refuse(file_, "\"" + field + "\" " + what, kRemedy);
 }
 
 const Json& Fields::field(const std::string& name) const {
@@ -89,11 +88,7 @@ void Fields::expect(const std::string& name, const Json& value) const {
 }
 
 Json parse_configuration(std::span<const std::byte> text, const std::string& file) {
-  if (text.size() > kMaxFileBytes) {
-    throw Error(
-        ErrorCode::kInvalidModel,
-        file + ": is longer than 1 MB; use a config.json exported together with the model.");
-  }
+  if (text.size() > kMaxFileBytes) refuse(file, "is longer than 1 MB", kRemedy);
   const std::string plain =
       with_quoted_infinities({reinterpret_cast<const char*>(text.data()), text.size()});
   return parse_object(std::as_bytes(std::span(plain)), kMaxDepth, file, "the configuration");

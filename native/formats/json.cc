@@ -1,15 +1,12 @@
 #include "formats/json.h"
 
-#include "formats/error.h"
+#include "formats/refusal.h"
 
 namespace stateline::formats {
 
 Json parse_object(std::span<const std::byte> text, int max_depth, const std::string& file,
                   const std::string& part) {
-  const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::kInvalidModel,
-                file + ": " + part + " " + what + "; download the model again or export it anew.");
-  };
+  const auto fail = [&](const std::string& what) { refuse(file, part + " " + what); };
   const auto bound_depth = [&](int depth, Json::parse_event_t event, Json&) {
     const bool opens =
         event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;

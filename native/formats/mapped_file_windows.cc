@@ -2,10 +2,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
-#include <string>
-
-#include "formats/error.h"
 #include "formats/mapped_file.h"
+#include "formats/refusal.h"
 
 namespace stateline::formats {
 namespace {
@@ -18,30 +16,29 @@ struct Handle {
   }
 };
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-  const std::u8string name = path.u8string();
-  throw Error(ErrorCode::kInvalidModel, std::string(name.begin(), name.end()) + ": " + what +
-                                            "; check the path or download the model again.");
-}
+constexpr auto kRemedy = "check the path or download the model again";
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path) {
+MappedFile::MappedFile(const std::filesystem::path& path) : name_(utf8_name(path)) {
+  const auto fail = [&](const std::string& what) { refuse(name_, what, kRemedy); };
   const Handle file{CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING,
                                 FILE_ATTRIBUTE_NORMAL, nullptr)};
-  if (file.handle == INVALID_HANDLE_VALUE) fail(path, "cannot be opened");
-  if (GetFileType(file.handle) != FILE_TYPE_DISK) fail(path, "is not a plain file");
+  if (file.handle == INVALID_HANDLE_VALUE) fail("cannot be opened");
+  if (GetFileType(file.handle) != FILE_TYPE_DISK) fail("is not a plain file");
   LARGE_INTEGER size{};
-  if (!GetFileSizeEx(file.handle, &size)) fail(path, "cannot be examined");
-  if (size.QuadPart <= 0) fail(path, "is empty");
+  if (!GetFileSizeEx(file.handle, &size)) fail("cannot be examined");
+  if (size.QuadPart <= 0) fail("is empty");
   size_ = static_cast<std::size_t>(size.QuadPart);
   const Handle mapping{CreateFileMappingW(file.handle, nullptr, PAGE_READONLY, 0, 0, nullptr)};
-  if (mapping.handle == nullptr) fail(path, "cannot be mapped");
+  if (mapping.handle == nullptr) fail("cannot be mapped");
   data_ = static_cast<const std::byte*>(MapViewOfFile(mapping.handle, FILE_MAP_READ, 0, 0, 0));
-  if (data_ == nullptr) fail(path, "cannot be mapped");
+  if (data_ == nullptr) fail("cannot be mapped");
 }
 
-MappedFile::~MappedFile() { UnmapViewOfFile(data_); }
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) UnmapViewOfFile(data_);
+}
 
 }  // namespace stateline::formats
 #endif

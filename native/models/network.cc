@@ -23,10 +23,8 @@ constexpr Family kFamilies[] = {{"stateline", make_stateline},
 
 }  // namespace
 
-std::unique_ptr<const Network> make_network(std::span<const std::byte> config,
-                                            const std::string& file) {
-  const formats::Json json = formats::parse_configuration(config, file);
-  const formats::Fields read(json, file);
+std::unique_ptr<const Network> make_network(const formats::Json& config, const std::string& file) {
+  const formats::Fields read(config, file);
   if (!read.has("model_type") && read.has("ssm_cfg")) return make_mamba_ssm(read);
   std::string known;
   for (const Family& family : kFamilies) {

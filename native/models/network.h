@@ -3,9 +3,9 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 
+#include "formats/json.h"
 #include "models/pass.h"
 #include "models/plan.h"
 
@@ -23,9 +23,8 @@ class Network {
   Plan plan_;
 };
 
-// Of the family that the text of a config.json names. Throws Error(kInvalidModel) with one sentence
-// if a field is missing, unknown or out of bounds.
-std::unique_ptr<const Network> make_network(std::span<const std::byte> config,
-                                            const std::string& file);
+// Of the family that a config.json names; `file` is its name. Throws Error(kInvalidModel) with one
+// sentence if a field is missing, unknown or out of bounds.
+std::unique_ptr<const Network> make_network(const formats::Json& config, const std::string& file);
 
 }  // namespace stateline::models

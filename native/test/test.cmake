@@ -39,7 +39,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND NOT STATE
 endif()
 
 if(TARGET stateline_engine)
-  stateline_tests(stateline_engine test/engine/*.cc test/models/*_test.cc test/longrange/*_test.cc)
+  stateline_tests(stateline_engine test/engine/*.cc test/formats/*_test.cc test/models/*_test.cc
+    test/longrange/*_test.cc)
   target_sources(hostile_files_test PRIVATE test/fuzz/readers.cc)
   if(UNIX)  # it forks, to weigh each run by itself
     stateline_tests(stateline_engine test/longrange/longrange_bench.cc)

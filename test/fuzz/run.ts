@@ -14,7 +14,7 @@ console.warn = () => undefined;
 
 const EXECUTIONS = 1_000_000;
 /** Larger than each seed, so that inputs can grow. */
-const NATIVE = { safetensors: 4096, config: 4096, state: 80_000 } as const;
+const NATIVE = { safetensors: 4096, gguf: 4096, index: 4096, config: 4096, state: 80_000 } as const;
 const SLOWEST_INPUT_SECONDS = 20;
 
 const root = join(import.meta.dirname, "../..");

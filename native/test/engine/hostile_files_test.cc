@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "engine_testing.h"
+#include "formats/fields.h"
 #include "formats/safetensors.h"
 #include "formats/xxh64.h"
 #include "models/network.h"
@@ -57,7 +58,7 @@ TEST_CASE_FIXTURE(Fixture, "headers are checked before any tensor is read") {
       {R"([])", "not a JSON object"},
       {R"({"a":1})", "lacks its dtype"},
       {R"({"a":{"dtype":1,"shape":[4],"data_offsets":[0,16]}})", "lacks its dtype"},
-      {R"({"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", "only F32, BF16 and I8"},
+      {R"({"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", "only F32, F16, BF16 and I8"},
       {R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,16]}})", "not a short list"},
       {R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})", "no natural number"},
       {R"({"a":{"dtype":"F32","shape":[4.0],"data_offsets":[0,16]}})", "no natural number"},
@@ -181,7 +182,9 @@ TEST_CASE("every field of config.json is bounded") {
   const auto fault = [](const json& config) -> std::string {
     const std::string text = config.dump();
     try {
-      models::make_network(std::as_bytes(std::span(text)), "config.json");
+      models::make_network(
+          formats::parse_configuration(std::as_bytes(std::span(text)), "config.json"),
+          "config.json");
       return "";
     } catch (const Error& error) {
       return error.what();
@@ -207,6 +210,8 @@ TEST_CASE("every field of config.json is bounded") {
 TEST_CASE("every input of the fuzz targets' corpus gives a value or a sentence") {
   const std::pair<const char*, void (*)(std::span<const std::byte>)> readers[] = {
       {"safetensors", fuzz::read_safetensors},
+      {"gguf", fuzz::read_gguf},
+      {"index", fuzz::read_index},
       {"config", fuzz::read_config},
       {"state", fuzz::read_state}};
   for (const auto& [name, read] : readers) {

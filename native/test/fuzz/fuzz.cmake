@@ -1,5 +1,5 @@
-# A program of libFuzzer for each reader of foreign bytes: fuzz_safetensors, fuzz_config, fuzz_state.
-foreach(reader safetensors config state)
+# A program of libFuzzer for each reader of foreign bytes: fuzz_safetensors and so on.
+foreach(reader safetensors gguf index config state)
   add_executable(fuzz_${reader} test/fuzz/target.cc test/fuzz/readers.cc)
   target_compile_definitions(fuzz_${reader} PRIVATE STATELINE_READER=read_${reader})
   target_link_libraries(fuzz_${reader} PRIVATE stateline_engine)

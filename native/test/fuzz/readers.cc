@@ -13,8 +13,12 @@
 #include "engine/cpu_device.h"
 #include "engine/executor.h"
 #include "engine/serialize.h"
+#include "formats/dequantise.h"
 #include "formats/error.h"
+#include "formats/fields.h"
+#include "formats/gguf.h"
 #include "formats/safetensors.h"
+#include "formats/safetensors_index.h"
 #include "formats/xxh64.h"
 #include "longrange/config.h"
 #include "models/network.h"
@@ -42,6 +46,29 @@ bool reads(ErrorCode code, const Read& read) {
   }
 }
 
+// Of a file of `bytes`; each is read whole.
+void check_tensors(const formats::Tensors& tensors, std::size_t bytes) {
+  std::size_t sum = 0;
+  for (const auto& [name, tensor] : tensors) {
+    sum += tensor.data.size();
+    if (tensor.dtype != DType::kInt8)
+      require(formats::to_f32(tensor).size() == tensor.elements(), "not all of a tensor is read");
+  }
+  require(sum <= bytes, "tensors of more bytes than the file has");
+}
+
+// Asked for as everything that it may be.
+void check_value(const formats::Metadata& metadata, const char* key) {
+  constexpr std::size_t kMost = 1000;
+  const auto ask = [](const auto& read) { reads(ErrorCode::kInvalidModel, read); };
+  ask([&] { require(metadata.natural(key, 1, kMost) <= kMost, "out of bounds"); });
+  ask([&] { require(metadata.real(key, 0, 1) <= 1, "out of bounds"); });
+  ask([&] { require(metadata.text(key, kMost).size() <= kMost, "too long a text"); });
+  ask([&] { require(metadata.naturals(key, 3, 1, kMost).size() == 3, "another length"); });
+  ask([&] { metadata.flag(key); });
+  ask([&] { metadata.length(key); });
+}
+
 const auto kTinyModel =
     std::filesystem::path(__FILE__).parent_path() / "../../../test/golden/tiny-f32";
 constexpr std::size_t kModelAt = 8, kModelBytes = 16, kChecksumBytes = 8;
@@ -61,19 +88,34 @@ std::vector<std::byte> fitted(std::span<const std::byte> bytes, const engine::Mo
 
 void read_safetensors(std::span<const std::byte> bytes) {
   reads(ErrorCode::kInvalidModel, [&] {
-    std::size_t sum = 0;
-    for (const auto& [name, tensor] : formats::read_tensors(bytes, "model.safetensors")) {
-      sum += tensor.data.size();
-      if (tensor.dtype != formats::DType::kI8)
-        require(formats::to_f32(tensor).size() == tensor.elements(), "not all of a tensor is read");
+    check_tensors(formats::read_safetensors(bytes, "model.safetensors"), bytes.size());
+  });
+}
+
+void read_gguf(std::span<const std::byte> bytes) {
+  reads(ErrorCode::kInvalidModel, [&] {
+    const formats::GgufContents contents = formats::read_gguf(bytes, "model.gguf");
+    require(contents.header.size() <= bytes.size(), "a header longer than the file");
+    check_tensors(contents.tensors, bytes.size());
+    for (const char* key : {"general.architecture", "general.alignment", "test.value"})
+      check_value(contents.metadata, key);
+  });
+}
+
+void read_index(std::span<const std::byte> bytes) {
+  reads(ErrorCode::kInvalidModel, [&] {
+    for (const auto& [tensor, file] : formats::read_index(bytes, "model.safetensors.index.json")) {
+      const std::filesystem::path path(file);
+      require(path.filename() == path && file != "." && file != "..",
+              "a name that leads elsewhere");
     }
-    require(sum <= bytes.size(), "tensors of more bytes than the file has");
   });
 }
 
 void read_config(std::span<const std::byte> bytes) {
   reads(ErrorCode::kInvalidModel, [&] {
-    const auto network = models::make_network(bytes, "config.json");
+    const auto network =
+        models::make_network(formats::parse_configuration(bytes, "config.json"), "config.json");
     require(network->plan().memory.size() == network->plan().heads + 1, "a memory is missing");
   });
   reads(ErrorCode::kInvalidModel, [&] {

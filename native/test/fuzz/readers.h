@@ -9,6 +9,10 @@ namespace stateline::fuzz {
 
 // Of a model's weights.
 void read_safetensors(std::span<const std::byte> bytes);
+// The same in GGUF, and its metadata.
+void read_gguf(std::span<const std::byte> bytes);
+// Of the list of a model's files of weights.
+void read_index(std::span<const std::byte> bytes);
 // config.json, of a language model and of a classifier.
 void read_config(std::span<const std::byte> bytes);
 // A stored state of the tiny model of test/golden. Model and checksum are made to fit, since no

@@ -27,10 +27,15 @@ class LoggingDevice : public engine::CpuDevice {
   }
 };
 
+std::filesystem::path file_of(const std::string& name) {
+  const std::filesystem::path gguf = kModels / name / "model.gguf";
+  return std::filesystem::exists(gguf) ? gguf : kModels / name;
+}
+
 struct Variant {
   Variant(const std::string& name, std::shared_ptr<engine::Device> device)
       : golden(kModels / name / "golden.safetensors"),
-        model(Model::load(kModels / name, kernels::kernels(), std::move(device))),
+        model(Model::load(file_of(name), kernels::kernels(), std::move(device))),
         tokens(golden.read<std::int32_t>("tokens")),
         positions(golden.read<std::int32_t>("positions")),
         logits(golden.read<float>("logits")) {
@@ -132,7 +137,14 @@ const std::string kVariants[] = {"mamba2",
                                  "qwen3-next-dense",
                                  "qwen3-next-some-dense",
                                  "qwen3_5",
-                                 "qwen3_5-text"};
+                                 "qwen3_5-text",
+                                 "qwen2-sharded",
+                                 "gguf-mamba2",
+                                 "gguf-granite",
+                                 "gguf-granite-experts",
+                                 "gguf-falcon",
+                                 "gguf-qwen2",
+                                 "gguf-qwen35"};
 
 TEST_CASE("logits of every family agree with transformers within 1e-4, whatever the chunks") {
   for (const std::string& name : kVariants)
