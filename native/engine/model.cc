@@ -12,16 +12,17 @@ namespace {
 
 using formats::Safetensors;
 using kernels::PackedMatrix;
-using kernels::WeightType;
 
 Quantization quantization_of(const PackedMatrix& matrix) {
   switch (matrix.type()) {
-    case WeightType::f32:
+    case DType::kF32:
       return Quantization::kF32;
-    case WeightType::bf16:
+    case DType::kBF16:
       return Quantization::kBF16;
-    case WeightType::int8:
+    case DType::kInt8:
       return Quantization::kInt8;
+    default:
+      break;
   }
   return Quantization::kF32;
 }

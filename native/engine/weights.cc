@@ -10,7 +10,6 @@ using formats::DType;
 using formats::Safetensors;
 using formats::Tensor;
 using kernels::PackedMatrix;
-using kernels::WeightType;
 
 PackedMatrix read_matrix(const models::MatrixSpec& spec, const Safetensors& file) {
   const std::string& name = spec.parts.front().name;
@@ -18,10 +17,11 @@ PackedMatrix read_matrix(const models::MatrixSpec& spec, const Safetensors& file
   const Tensor& tensor = file.require(name, {n, k});
   if (tensor.dtype == DType::kI8) {
     const std::vector<float> scale = file.require_f32(name + "_scale", {n});
-    return PackedMatrix::pack(WeightType::int8, tensor.data.data(), scale.data(), n, k);
+    return PackedMatrix::pack(stateline::DType::kInt8, tensor.data.data(), scale.data(), n, k);
   }
   file.require_f32(name, {n, k});  // for its look at each value
-  const WeightType type = tensor.dtype == DType::kF32 ? WeightType::f32 : WeightType::bf16;
+  const stateline::DType type =
+      tensor.dtype == DType::kF32 ? stateline::DType::kF32 : stateline::DType::kBF16;
   return PackedMatrix::pack(type, tensor.data.data(), nullptr, n, k);
 }
 
