@@ -86,7 +86,7 @@ Napi::Object info_of(Napi::Env env, const Engine& engine) {
   info.Set("heads", count(plan.heads));
   info.Set("parameters", count(model.parameters()));
   info.Set("weightBytes", count(model.weight_bytes()));
-  info.Set("quantization", string(engine::quantization_name(model.quantization())));
+  info.Set("quantization", string(std::string(model.quantization())));
   info.Set("hash", string(engine::hex(model.hash())));
   info.Set("defaultHybridRatio", Napi::Number::New(env, plan.hybrid_ratio));
   info.Set("attentionWindow", count(plan.attention_window));

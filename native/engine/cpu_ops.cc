@@ -15,12 +15,8 @@ constexpr std::size_t kSteppedTokens = 8;
 
 }  // namespace
 
-CpuOps::CpuOps(const Model& model, kernels::ThreadPool& pool, std::size_t max_rows)
-    : plan_(model.plan()),
-      weights_(model.weights()),
-      kernels_(model.kernels()),
-      pool_(pool),
-      sum_(max_rows * model.plan().hidden_size) {}
+CpuOps::CpuOps(const Model& model, kernels::ThreadPool& pool)
+    : plan_(model.plan()), weights_(model.weights()), kernels_(model.kernels()), pool_(pool) {}
 
 void CpuOps::embed(models::Matrix W, std::span<const std::int32_t> tokens, float scale,
                    models::Rows x) {
@@ -34,16 +30,9 @@ void CpuOps::embed(models::Matrix W, std::span<const std::int32_t> tokens, float
 }
 
 void CpuOps::linear(const models::LinearOp& op) {
-  const kernels::PackedMatrix& W = weights_.matrices[op.W.index];
-  const models::Rows out =
-      op.add ? models::Rows{reinterpret_cast<std::byte*>(sum_.data()), W.rows()} : op.y;
-  kernels_.linear(pool_, W, op.x.floats(), op.rows, op.x.stride, out.floats(), out.stride);
-  for (std::size_t t = 0; (op.scale != 1 || op.bias) && t < op.rows; ++t) {
-    float* row = out.from(t).floats();
-    for (std::size_t i = 0; i < W.rows(); ++i)
-      row[i] = op.scale * (row[i] + (op.bias ? at(*op.bias)[i] : 0));
-  }
-  if (op.add) kernels_.add(op.rows, W.rows(), out.floats(), out.stride, op.y.floats(), op.y.stride);
+  kernels_.linear(pool_, weights_.matrices[op.W.index], op.x.floats(), op.rows, op.x.stride,
+                  op.y.floats(), op.y.stride,
+                  {.bias = op.bias ? at(*op.bias) : nullptr, .scale = op.scale, .add = op.add});
 }
 
 void CpuOps::norm(const models::NormOp& op) {

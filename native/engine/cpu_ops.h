@@ -11,8 +11,8 @@ namespace stateline::engine {
 
 class CpuOps : public models::Ops {
  public:
-  // `max_rows`: the most that an operation will be given. Model and pool are borrowed.
-  CpuOps(const Model& model, kernels::ThreadPool& pool, std::size_t max_rows);
+  // Both are borrowed.
+  CpuOps(const Model& model, kernels::ThreadPool& pool);
 
   void embed(models::Matrix W, std::span<const std::int32_t> tokens, float scale,
              models::Rows x) override;
@@ -56,7 +56,6 @@ class CpuOps : public models::Ops {
 
   Angles angles_;
   std::vector<float> cosines_, sines_;
-  std::vector<float> sum_;                  // [max_rows, d] what a product adds
   std::vector<float> expert_x_, expert_h_;  // of the rows that chose one expert
 };
 

@@ -12,7 +12,7 @@ constexpr std::size_t kAlignedFloats = 16;  // a cache line
 }  // namespace
 
 Forward::Forward(const Model& model, kernels::ThreadPool& pool, std::size_t max_tokens)
-    : model_(model), ops_(model, pool, max_tokens), max_tokens_(max_tokens) {
+    : model_(model), ops_(model, pool), max_tokens_(max_tokens) {
   std::size_t floats = 0;
   for (const models::ScratchSpec& spec : model.plan().scratch())
     floats += max_tokens * spec.width + kAlignedFloats;
@@ -101,9 +101,7 @@ void LogitsHead::compute(const float* hidden, std::size_t rows, float* out) {
   model_.kernels().rms_norm(rows, 1, d, hidden, d, weights.vectors[plan.final_norm.index].data(),
                             plan.eps, normed_.data(), d);
   model_.kernels().linear(pool_, weights.matrices[plan.head.index], normed_.data(), rows, d, out,
-                          plan.vocab_size);
-  if (plan.logit_scale == 1) return;
-  for (std::size_t i = 0; i < rows * plan.vocab_size; ++i) out[i] *= plan.logit_scale;
+                          plan.vocab_size, {.scale = plan.logit_scale});
 }
 
 void LogitsHead::compute(std::span<const Buffer* const> hidden, float* out) {

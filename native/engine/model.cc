@@ -1,6 +1,8 @@
 #include "engine/model.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "engine/cpu_device.h"
@@ -10,33 +12,10 @@ namespace stateline::engine {
 namespace {
 
 using kernels::PackedMatrix;
-using kernels::WeightType;
 
-Quantization quantization_of(const PackedMatrix& matrix) {
-  switch (matrix.type()) {
-    case WeightType::f32:
-      return Quantization::kF32;
-    case WeightType::bf16:
-      return Quantization::kBF16;
-    case WeightType::int8:
-      return Quantization::kInt8;
-  }
-  return Quantization::kF32;
-}
+unsigned all_threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 }  // namespace
-
-const char* quantization_name(Quantization quantization) {
-  switch (quantization) {
-    case Quantization::kF32:
-      return "f32";
-    case Quantization::kBF16:
-      return "bf16";
-    case Quantization::kInt8:
-      return "int8";
-  }
-  return "f32";
-}
 
 std::string hex(const ModelHash& hash) {
   char text[33];
@@ -57,14 +36,13 @@ Model::Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> co
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const kernels::Kernels& kernels,
-                                         std::shared_ptr<Device> device) {
+                                         std::shared_ptr<Device> device, Rounding rounding) {
   const formats::Checkpoint checkpoint = formats::Checkpoint::open(path);
   const models::StoredModel stored(checkpoint);
   const auto contents = std::make_shared<Contents>();
   contents->network = models::make_network(stored.config(), stored.config_name());
   const models::Plan& plan = contents->network->plan();
-  contents->weights = read_weights(plan, stored);
-  contents->quantization = quantization_of(contents->weights.matrices[plan.head.index]);
+  contents->weights = read_weights(plan, stored, rounding, all_threads());
   contents->hash = checkpoint.hash();
   if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,9 +17,6 @@
 
 namespace stateline::engine {
 
-enum class Quantization { kF32, kBF16, kInt8 };
-const char* quantization_name(Quantization quantization);
-
 using ModelHash = std::array<std::uint64_t, 2>;  // of the configuration and of the weights
 std::string hex(const ModelHash& hash);
 
@@ -28,7 +26,8 @@ class Model {
   // sentence. Without a device, the states lie in main memory and `kernels` compute.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const kernels::Kernels& kernels = kernels::kernels(),
-                                           std::shared_ptr<Device> device = nullptr);
+                                           std::shared_ptr<Device> device = nullptr,
+                                           Rounding rounding = Rounding::kNone);
 
   // The same weights, not copied, for states on another device.
   std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
@@ -38,7 +37,10 @@ class Model {
   const models::Plan& plan() const { return contents_->network->plan(); }
   const Weights& weights() const { return contents_->weights; }
   const ModelHash& hash() const { return contents_->hash; }
-  Quantization quantization() const { return contents_->quantization; }
+  // Of the matrices, by the first layer's first.
+  std::string_view quantization() const {
+    return name_of(weights().matrices[plan().matrices().size() > 1 ? 1 : 0].type());
+  }
   std::size_t parameters() const { return contents_->weights.parameters; }
   std::size_t weight_bytes() const { return contents_->weights.bytes; }
 
@@ -55,7 +57,6 @@ class Model {
   // What the files hold.
   struct Contents {
     ModelHash hash{};
-    Quantization quantization = Quantization::kF32;
     std::unique_ptr<const models::Network> network;
     Weights weights;
   };

@@ -1,19 +1,20 @@
 #include "engine/weights.h"
 
 #include <algorithm>
-#include <cmath>
+#include <atomic>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "formats/dequantise.h"
 #include "formats/error.h"
+#include "kernels/thread_pool.h"
 
 namespace stateline::engine {
 namespace {
 
 using kernels::PackedMatrix;
-using kernels::WeightType;
 using models::MatrixSpec;
 using models::StoredMatrix;
 using models::StoredModel;
@@ -26,70 +27,100 @@ struct Source {
 
   StoredRow row(std::size_t index) const { return stored.row(part.first + index); }
   DType type() const { return row(0).tensor->dtype; }
+  // Whether rows are as they are stored.
+  bool plain() const { return part.scale == 1 && stored.columns.empty(); }
 };
 
-std::vector<Source> sources_of(const MatrixSpec& spec, const StoredModel& stored) {
-  std::vector<Source> sources;
-  for (const MatrixSpec::Part& part : spec.parts) {
-    const std::size_t of = part.of == 0 ? part.rows : part.of;
-    sources.push_back({part, stored.matrix(part.name, of, spec.cols)});
+// A matrix out of its parts.
+class Sources {
+ public:
+  Sources(const MatrixSpec& spec, const StoredModel& stored) : cols_(spec.cols) {
+    for (const MatrixSpec::Part& part : spec.parts) {
+      const std::size_t of = part.of == 0 ? part.rows : part.of;
+      sources_.push_back({part, stored.matrix(part.name, of, spec.cols)});
+      for (std::size_t row = 0; row < part.rows; ++row)
+        places_.push_back({sources_.size() - 1, row});
+    }
   }
-  return sources;
+
+  // The type of all rows if they can be taken over as they are.
+  std::optional<DType> common_type() const {
+    for (const Source& source : sources_)
+      if (!source.plain() || source.type() != sources_[0].type()) return std::nullopt;
+    return sources_[0].type();
+  }
+
+  const std::byte* stored_row(std::size_t row) const {
+    const auto& [source, index] = places_[row];
+    return bytes_of(sources_[source].row(index));
+  }
+  // As f32, in the order of transformers.
+  void read(std::size_t row, float* out) const {
+    const auto& [number, index] = places_[row];
+    const Source& source = sources_[number];
+    const StoredRow stored = source.row(index);
+    thread_local std::vector<float> values;
+    values.resize(cols_);
+    formats::dequantise(stored.tensor->dtype, bytes_of(stored), cols_, values.data());
+    for (std::size_t i = 0; i < cols_; ++i) {
+      const std::size_t at = source.stored.columns.empty() ? i : source.stored.columns[i];
+      out[i] = source.part.scale * values[at];
+    }
+  }
+
+ private:
+  const std::byte* bytes_of(const StoredRow& row) const {
+    const Block block = block_of(row.tensor->dtype);
+    return row.tensor->data.data() + row.row * (cols_ / block.values * block.bytes);
+  }
+
+  std::size_t cols_;
+  std::vector<Source> sources_;
+  std::vector<std::pair<std::size_t, std::size_t>> places_;  // [rows] source, its row
+};
+
+DType packed_type(std::optional<DType> stored, Rounding rounding) {
+  if (stored == DType::kInt8 || stored == DType::kQ4_0 || stored == DType::kQ8_0) return *stored;
+  if (rounding == Rounding::kInt8) return DType::kQ8_0;
+  if (rounding == Rounding::kInt4) return DType::kQ4_0;
+  return stored == DType::kBF16 ? DType::kBF16 : DType::kF32;
 }
 
-const std::byte* stored_bytes(const StoredRow& row, std::size_t cols) {
-  const Block block = block_of(row.tensor->dtype);
-  return row.tensor->data.data() + row.row * (cols / block.values * block.bytes);
-}
-
-// One row as f32, scaled, in the order of transformers; `stored` [cols] is scratch.
-void read_row(const Source& source, std::size_t index, std::size_t cols, float* stored,
-              float* out) {
-  const StoredRow row = source.row(index);
-  formats::dequantise(row.tensor->dtype, stored_bytes(row, cols), cols, stored);
-  for (std::size_t i = 0; i < cols; ++i) {
-    const std::size_t at = source.stored.columns.empty() ? i : source.stored.columns[i];
-    out[i] = source.part.scale * stored[at];
-  }
-  if (!std::all_of(out, out + cols, [](float value) { return std::isfinite(value); })) {
-    throw Error(ErrorCode::kInvalidModel, "The tensor " + source.part.name +
-                                              " holds a value that is not finite; download the "
-                                              "model again or export it anew.");
-  }
-}
-
-// Stored as the kernels want it: one tensor, from its first row to its last.
-bool is_whole(const std::vector<Source>& sources) {
-  const MatrixSpec::Part& part = sources[0].part;
-  return sources.size() == 1 && part.first == 0 && (part.of == 0 || part.of == part.rows) &&
-         part.scale == 1 && sources[0].stored.columns.empty();
-}
-
-PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored) {
-  const std::vector<Source> sources = sources_of(spec, stored);
-  const std::size_t n = spec.rows(), k = spec.cols;
-  if (is_whole(sources) && sources[0].type() == DType::kInt8) {
-    const std::string& name = spec.parts[0].name;
-    return PackedMatrix::pack(WeightType::int8, sources[0].row(0).tensor->data.data(),
-                              stored.scales(name, n).data(), n, k);
-  }
-  std::vector<float> all(n * k), scratch(k);
-  float* out = all.data();
-  for (const Source& source : sources)
-    for (std::size_t row = 0; row < source.part.rows; ++row, out += k)
-      read_row(source, row, k, scratch.data(), out);
-  if (is_whole(sources) && sources[0].type() == DType::kBF16)
-    return PackedMatrix::pack(WeightType::bf16, sources[0].row(0).tensor->data.data(), nullptr, n,
-                              k);
-  return PackedMatrix::pack(WeightType::f32, all.data(), nullptr, n, k);
+PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored, Rounding rounding,
+                         kernels::ThreadPool& pool) {
+  const Sources sources(spec, stored);
+  const std::optional<DType> common = sources.common_type();
+  const DType type = packed_type(common, rounding);
+  PackedMatrix matrix(type, spec.rows(), spec.cols);
+  const std::size_t panels = matrix.panels(), blocks = std::min<std::size_t>(panels, 64);
+  std::vector<float> scale;
+  if (type == DType::kInt8) scale = stored.scales(spec.parts[0].name, spec.rows());
+  std::atomic<bool> finite = true;
+  pool.run(blocks, 1e9, [&](std::size_t block) {
+    const std::size_t begin = panels * block / blocks, end = panels * (block + 1) / blocks;
+    if (common == type && type != DType::kF32 && type != DType::kBF16) {
+      matrix.take_panels(
+          begin, end, [&](std::size_t row) { return sources.stored_row(row); },
+          scale.empty() ? nullptr : scale.data());
+    } else if (!matrix.round_panels(begin, end,
+                                    [&](std::size_t row, float* out) { sources.read(row, out); })) {
+      finite = false;
+    }
+  });
+  if (finite) return matrix;
+  throw Error(ErrorCode::kInvalidModel, "The tensor " + spec.parts[0].name +
+                                            " holds a value that is not finite; download the model "
+                                            "again or export it anew.");
 }
 
 }  // namespace
 
-Weights read_weights(const models::Plan& plan, const StoredModel& stored) {
+Weights read_weights(const models::Plan& plan, const StoredModel& stored, Rounding rounding,
+                     unsigned threads) {
+  kernels::ThreadPool pool(threads);
   Weights weights;
   for (const MatrixSpec& spec : plan.matrices()) {
-    weights.matrices.push_back(read_matrix(spec, stored));
+    weights.matrices.push_back(read_matrix(spec, stored, rounding, pool));
     weights.parameters += spec.rows() * spec.cols;
     weights.bytes += weights.matrices.back().bytes();
   }

@@ -34,18 +34,35 @@ STATELINE_DECLARE(neon)
 namespace {
 
 constexpr Kernels kReference{
-    "reference",           reference::linear,      reference::rms_norm, reference::causal_conv,
-    reference::silu_mul,   reference::sigmoid_mul, reference::add,      reference::add_scaled,
-    reference::discretise, reference::ssd_prefill, reference::ssd_step, reference::ssd_log,
-    reference::log_fold,   reference::attention,   reference::argmax,   reference::log_sum_exp,
-    reference::softmax,    reference::gelu,        reference::rotate,   reference::ti_recurrence,
-    reference::ti_scan,    reference::long_conv,
+    "reference",
+    {reference::linear},
+    reference::rms_norm,
+    reference::causal_conv,
+    reference::silu_mul,
+    reference::sigmoid_mul,
+    reference::add,
+    reference::add_scaled,
+    reference::discretise,
+    reference::ssd_prefill,
+    reference::ssd_step,
+    reference::ssd_log,
+    reference::log_fold,
+    reference::attention,
+    reference::argmax,
+    reference::log_sum_exp,
+    reference::softmax,
+    reference::gelu,
+    reference::rotate,
+    reference::ti_recurrence,
+    reference::ti_scan,
+    reference::long_conv,
+    reference::quantise_row,
 };
 
 #ifdef STATELINE_HAS_avx2
 Kernels with_linear(const char* level, Kernels base, Linear* linear) {
   base.level = level;
-  base.linear = linear;
+  base.linear = {linear};
   return base;
 }
 #endif

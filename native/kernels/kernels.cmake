@@ -1,4 +1,4 @@
-# stateline_kernels: the contract's reference implementations, and each cpu/*.cc once per level.
+#stateline_kernels : the contract's reference implementations, and each cpu/*.cc once per level.
 file(GLOB plain_sources CONFIGURE_DEPENDS kernels/*.cc kernels/reference/*.cc kernels/cuda/*.cc)
 file(GLOB cpu_sources CONFIGURE_DEPENDS kernels/cpu/*.cc)
 add_library(stateline_kernels STATIC ${plain_sources})

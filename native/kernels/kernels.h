@@ -10,6 +10,7 @@
 #include "kernels/linear.h"
 #include "kernels/long_conv.h"
 #include "kernels/norm.h"
+#include "kernels/quantise.h"
 #include "kernels/recurrent_log.h"
 #include "kernels/rotary.h"
 #include "kernels/sampling.h"
@@ -20,7 +21,7 @@ namespace stateline::kernels {
 
 struct Kernels {
   const char* level;  // "reference", "scalar", "avx2", "avxvnni", "avx512", "avx512vnni" or "neon"
-  Linear* linear;
+  LinearKernel linear;
   RmsNorm* rms_norm;
   CausalConv* causal_conv;
   GateMul* silu_mul;
@@ -41,6 +42,7 @@ struct Kernels {
   TiRun* ti_recurrence;
   TiRun* ti_scan;
   LongConv* long_conv;
+  QuantiseRow* quantise_row;
 };
 
 // The best level of this CPU, or the one that the environment variable STATELINE_CPU names (for

@@ -4,38 +4,79 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
+
+#include "tensors/dtype.h"
 
 namespace stateline::kernels {
 
-enum class WeightType { f32, bf16, int8 };
+constexpr size_t kPanelRows = 16;    // output rows per panel: one AVX-512 register of f32
+constexpr size_t kBlockValues = 32;  // neighbours along k that share a scale, in kQ8_0 and kQ4_0
 
-constexpr size_t kPanelRows = 16;  // output rows per panel: one AVX-512 register of f32
-
-// Layout, n padded to 16 and k to 4, padding is zero:
-//   f32  [n/16][k][16]
-//   bf16 [n/16][k/2][16][2]
-//   int8 [n/16][k/4][16][4], with scale [n] and row_sum [n] (sum of the int8 values of a row, for
-//        the unsigned-by-signed products of VNNI)
+// Layout, a panel after the other, n padded to 16, padding is zero:
+//   kF32   [k][16]
+//   kBF16  [k/2][16][2]
+//   kInt8  [k/4][16][4], with scale [n] and row_sum [n] beside the panels (sum of the int8 values
+//          of a row, for the unsigned-by-signed products of VNNI)
+//   kQ8_0  scales f16 [k/32][16], then unsigned bytes [k/32][8][16][4]; w = (byte - 128) * scale
+//   kQ4_0  scales f16 [k/32][16], then bytes of two weights [k/32][4][16][4]: of those of [u][][i]
+//          the lower half belongs to column 4 u + i of the block, the higher one to 16 + 4 u + i;
+//          w = (half - 8) * scale
+// k is padded to 4 in the first three, to 32 in the others; the scales to 64 bytes a panel.
 class PackedMatrix {
  public:
   PackedMatrix() = default;
 
-  // `weights` is row-major [n, k] in the given type and needs no alignment (a mapped file will do);
-  // `scale` is [n] for int8 and null otherwise. Copies; the source may go away.
-  static PackedMatrix pack(WeightType type, const void* weights, const float* scale, size_t n,
-                           size_t k);
+  // Room for any of the five types above; each panel must be packed before it is read. Threads may
+  // pack different panels at once. Throws std::bad_alloc.
+  PackedMatrix(DType type, size_t n, size_t k);
 
-  WeightType type() const { return type_; }
+  // Panels [begin, end) from rows that are stored in the matrix's own type: taken over exactly.
+  // row(r) is where row r < n begins, const std::byte*, without need of alignment: k values, or
+  // k/32 blocks of GGUF (then k must be a multiple of 32). `scale` is [n] for kInt8, else null.
+  template <class Row>
+  void take_panels(size_t begin, size_t end, const Row& row, const float* scale = nullptr) {
+    const std::byte* rows[kPanelRows];
+    for (size_t panel = begin; panel < end; ++panel) {
+      const size_t first = panel * kPanelRows;
+      for (size_t r = 0; r < rows_of(panel); ++r) rows[r] = row(first + r);
+      take_panel(panel, rows, scale ? scale + first : nullptr);
+    }
+  }
+
+  // Panels [begin, end) from rows in f32, rounded as kernels/quantise.h says: row(r, out) writes
+  // row r < n into out [k]. False if a value was not finite.
+  template <class Row>
+  [[nodiscard]] bool round_panels(size_t begin, size_t end, const Row& row) {
+    const size_t stride = blocks() * kBlockValues;
+    std::vector<float> rows(kPanelRows * stride);  // what stands beyond k stays zero
+    bool finite = true;
+    for (size_t panel = begin; panel < end; ++panel) {
+      const size_t first = panel * kPanelRows;
+      for (size_t r = 0; r < rows_of(panel); ++r) row(first + r, rows.data() + r * stride);
+      finite &= round_panel(panel, rows.data());
+    }
+    return finite;
+  }
+
+  // All panels of a row-major matrix in its own type, taken over on this thread.
+  static PackedMatrix pack(DType type, const void* weights, const float* scale, size_t n, size_t k);
+
+  DType type() const { return type_; }
   size_t rows() const { return n_; }  // n, outputs
   size_t cols() const { return k_; }  // k, inputs
-  size_t padded_cols() const { return (k_ + 3) / 4 * 4; }
+  size_t padded_cols() const;
   size_t panels() const { return (n_ + kPanelRows - 1) / kPanelRows; }
-  size_t panel_bytes() const { return kPanelRows * padded_cols() * element_bytes(); }
-  size_t bytes() const { return panels() * panel_bytes(); }
+  size_t panel_bytes() const { return panel_bytes_; }
+  size_t bytes() const { return panels() * panel_bytes_; }
 
-  const std::byte* panel(size_t index) const { return data_.get() + index * panel_bytes(); }
-  const float* scale() const { return scale_.get(); }        // [16 * panels()], int8 only
-  const int32_t* row_sum() const { return row_sum_.get(); }  // [16 * panels()], int8 only
+  const std::byte* panel(size_t index) const { return data_.get() + index * panel_bytes_; }
+  const float* scale() const { return scale_.get(); }        // [16 * panels()], kInt8 only
+  const int32_t* row_sum() const { return row_sum_.get(); }  // [16 * panels()], kInt8 only
+
+  // kQ8_0 and kQ4_0: a panel's blocks along k, and where their weights begin in it.
+  size_t blocks() const { return (k_ + kBlockValues - 1) / kBlockValues; }
+  size_t scales_bytes() const { return (blocks() * kPanelRows * sizeof(uint16_t) + 63) / 64 * 64; }
 
   // Row `row` as f32 into out [k]: the embedding look-up of a tied matrix.
   void copy_row(size_t row, float* out) const;
@@ -46,15 +87,21 @@ class PackedMatrix {
     bool small;  // which alignment it was allocated with
   };
 
-  void pack_scales(const float* scale);
-  size_t element_bytes() const;
-  float* f32_at(size_t row, size_t col) const;
-  uint16_t* bf16_at(size_t row, size_t col) const;
-  int8_t* int8_at(size_t row, size_t col) const;
+  size_t rows_of(size_t panel) const {
+    const size_t left = n_ - panel * kPanelRows;
+    return left < kPanelRows ? left : kPanelRows;
+  }
+  size_t row_bytes() const;
+  void take_panel(size_t panel, const std::byte* const* rows, const float* scale);
+  void take_values(std::byte* panel, const std::byte* const* rows, size_t count) const;
+  void take_blocks(std::byte* panel, const std::byte* const* rows, size_t count) const;
+  void take_scales(size_t panel, const float* scale);
+  bool round_panel(size_t panel, const float* rows);
 
-  WeightType type_ = WeightType::f32;
+  DType type_ = DType::kF32;
   size_t n_ = 0;
   size_t k_ = 0;
+  size_t panel_bytes_ = 0;
   std::unique_ptr<std::byte, Free> data_;
   std::unique_ptr<float[]> scale_;
   std::unique_ptr<int32_t[]> row_sum_;

@@ -27,7 +27,7 @@ class Weights {
 
   PackedMatrix matrix(const std::string& name, std::size_t n, std::size_t k) {
     const std::vector<float> values = vector(name, {n, k});
-    return PackedMatrix::pack(kernels::WeightType::f32, values.data(), nullptr, n, k);
+    return PackedMatrix::pack(DType::kF32, values.data(), nullptr, n, k);
   }
 
   [[noreturn]] void fail(const std::string& what) const {

@@ -48,7 +48,8 @@ Attention::Layer Attention::layer(Plan& plan, const std::string& prefix) const {
     layer.k_norm = plan.vector(prefix + "k_norm.weight", {D}, plus_one_repeated(shape_.kv_heads));
   }
   layer.out_proj = plan.matrix(prefix + "o_proj.weight", d, width());
-  if (shape_.out_bias) layer.out_bias = plan.vector(prefix + "o_proj.bias", {d});
+  if (shape_.out_bias)
+    layer.out_bias = plan.vector(prefix + "o_proj.bias", {d}, scaled(shape_.output_scale));
   return layer;
 }
 
@@ -80,13 +81,13 @@ void Attention::mix(const Pass& pass, std::size_t index, const Layer& w, Rows in
   }
 }
 
-void Attention::project(const Pass& pass, const Layer& w, std::size_t rows, float scale) const {
+void Attention::project(const Pass& pass, const Layer& w, std::size_t rows) const {
   pass.ops().linear({.W = w.out_proj,
                      .rows = rows,
                      .x = pass[y_],
                      .y = pass.stream(),
                      .bias = w.out_bias,
-                     .scale = scale,
+                     .scale = shape_.output_scale,
                      .add = true});
 }
 

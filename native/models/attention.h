@@ -19,7 +19,8 @@ class Attention {
     float scale;
     std::size_t rotary = 0;  // values of a head that turn, from the first on; 0: none
     double theta = 0;
-    float input_scale = 1, key_scale = 1;  // that x and the keys are multiplied by
+    // That x, the keys and what leaves the block are multiplied by.
+    float input_scale = 1, key_scale = 1, output_scale = 1;
     bool bias = false, out_bias = false;
     // Rows of q_proj are [q | gate] head by head, and the output is multiplied by sigmoid(gate).
     bool gated = false;
@@ -45,8 +46,8 @@ class Attention {
   // x [rows, d] is normalised.
   void mix(const Pass& pass, std::size_t index, const Layer& w, Rows x) const;
   std::pair<Rows, std::size_t> mixed(const Pass& pass) const { return {pass[y_], width()}; }
-  // The first rows of what was mixed: stream += scale * out_proj y
-  void project(const Pass& pass, const Layer& w, std::size_t rows, float scale) const;
+  // The first rows of what was mixed: stream += out_proj y
+  void project(const Pass& pass, const Layer& w, std::size_t rows) const;
 
  private:
   std::size_t width() const { return shape_.heads * shape_.head_dim; }

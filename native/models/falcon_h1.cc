@@ -64,6 +64,7 @@ Mamba2Mixer::Shape mixer_shape(const Fields& read, std::size_t d, float eps) {
   const std::vector<float> scale = multipliers(read, "ssm_multipliers", 5);
   std::copy(scale.begin(), scale.end(), shape.scale);
   shape.input_scale = multiplier(read, "ssm_in_multiplier");
+  shape.output_scale = multiplier(read, "ssm_out_multiplier");
   return shape;
 }
 
@@ -79,6 +80,7 @@ Attention::Shape attention_shape(const Fields& read, std::size_t d) {
   shape.theta = rope(read, 1).theta;
   shape.input_scale = multiplier(read, "attention_in_multiplier");
   shape.key_scale = multiplier(read, "key_multiplier");
+  shape.output_scale = multiplier(read, "attention_out_multiplier");
   shape.bias = shape.out_bias = flag_or(read, "attention_bias", false);
   return shape;
 }
@@ -95,8 +97,6 @@ class FalconH1 : public Network {
     plan_.eps = real_or(read, "rms_norm_eps", 1e-5f, 1e-12, 1);
     plan_.logit_scale = multiplier(read, "lm_head_multiplier");
     embedding_scale_ = multiplier(read, "embedding_multiplier");
-    mixer_scale_ = multiplier(read, "ssm_out_multiplier");
-    attention_scale_ = multiplier(read, "attention_out_multiplier");
     const std::vector<float> mlp = multipliers(read, "mlp_multipliers", 2);
     gate_scale_ = mlp[0];
     mlp_scale_ = mlp[1];
@@ -126,8 +126,8 @@ class FalconH1 : public Network {
       attention_.mix(pass, i, w.attention, h);
       const std::size_t rows =
           pass.keep_wanted(i, {{x, d_}, mixer_.mixed(pass), attention_.mixed(pass)});
-      mixer_.project(pass, w.mixer, rows, mixer_scale_);
-      attention_.project(pass, w.attention, rows, attention_scale_);
+      mixer_.project(pass, w.mixer, rows);
+      attention_.project(pass, w.attention, rows);
       ops.norm({rows, 1, d_, x, w.norm2, plan_.eps, h});
       mlp_.run(pass, w.mlp, rows, h, mlp_scale_);
     }
@@ -153,13 +153,13 @@ class FalconH1 : public Network {
     if (mlp_bias_) {
       layer.mlp.bias = plan_.joined({{mlp + "gate_proj.bias", {F_}, scaled(gate_scale_)},
                                      {mlp + "up_proj.bias", {F_}, nullptr}});
-      layer.mlp.down_bias = plan_.vector(mlp + "down_proj.bias", {d_});
+      layer.mlp.down_bias = plan_.vector(mlp + "down_proj.bias", {d_}, scaled(mlp_scale_));
     }
     return layer;
   }
 
   std::size_t d_, F_;
-  float embedding_scale_, mixer_scale_, attention_scale_, gate_scale_, mlp_scale_;
+  float embedding_scale_, gate_scale_, mlp_scale_;
   bool mlp_bias_;
   Matrix embedding_;
   Mamba2Mixer mixer_;

@@ -17,6 +17,10 @@
 namespace stateline::models {
 namespace {
 
+float residual_scale(const Fields& read) {
+  return real_or(read, "residual_multiplier", 1, -1e6, 1e6);
+}
+
 Mamba2Mixer::Shape mixer_shape(const Fields& read, std::size_t d, float eps) {
   Mamba2Mixer::Shape shape{};
   shape.hidden_size = d;
@@ -35,6 +39,7 @@ Mamba2Mixer::Shape mixer_shape(const Fields& read, std::size_t d, float eps) {
   shape.eps = eps;
   shape.conv_bias = flag_or(read, "mamba_conv_bias", true);
   shape.in_bias = shape.out_bias = flag_or(read, "mamba_proj_bias", false);
+  shape.output_scale = residual_scale(read);
   return shape;
 }
 
@@ -47,6 +52,7 @@ Attention::Shape attention_shape(const Fields& read, std::size_t d) {
   shape.head_dim = heads.head_dim;
   shape.scale = real_or(read, "attention_multiplier", 1, 0, 1e6);
   shape.bias = shape.out_bias = flag_or(read, "attention_bias", false);
+  shape.output_scale = residual_scale(read);
   const std::string positions =
       read.has("position_embedding_type") ? read.text("position_embedding_type", 16) : "nope";
   if (positions != "rope" && positions != "nope")
@@ -71,7 +77,7 @@ class GraniteHybrid : public Network {
     plan_.eps = real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1);
     plan_.logit_scale = 1 / real_or(read, "logits_scaling", 1, 1e-6, 1e6);
     embedding_scale_ = real_or(read, "embedding_multiplier", 1, -1e6, 1e6);
-    residual_scale_ = real_or(read, "residual_multiplier", 1, -1e6, 1e6);
+    residual_scale_ = residual_scale(read);
     plan_.stream = plan_.scratch(d, Precision::kFull);
     embedding_ = plan_.matrix("model.embed_tokens.weight", common.vocab_size, d);
     plan_.head = common.tied ? embedding_ : plan_.matrix("lm_head.weight", common.vocab_size, d);
@@ -143,12 +149,12 @@ class GraniteHybrid : public Network {
     if (w.attention) {
       attention_.mix(pass, index, *w.attention, pass[h_]);
       const std::size_t rows = pass.keep_wanted(index, {stream, attention_.mixed(pass)});
-      attention_.project(pass, *w.attention, rows, residual_scale_);
+      attention_.project(pass, *w.attention, rows);
       return rows;
     }
     mixer_.mix(pass, index, *w.mixer, pass[h_]);
     const std::size_t rows = pass.keep_wanted(index, {stream, mixer_.mixed(pass)});
-    mixer_.project(pass, *w.mixer, rows, residual_scale_);
+    mixer_.project(pass, *w.mixer, rows);
     return rows;
   }
 

@@ -118,7 +118,7 @@ class Mamba2 : public Network {
       ops.norm({pass.rows(), 1, d_, pass.stream(), w.norm, eps_, pass[h_]});
       mixer_.mix(pass, i, w.mixer, pass[h_]);
       const std::size_t rows = pass.keep_wanted(i, {{pass.stream(), d_}, mixer_.mixed(pass)});
-      mixer_.project(pass, w.mixer, rows, 1);
+      mixer_.project(pass, w.mixer, rows);
     }
   }
 

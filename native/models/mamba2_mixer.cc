@@ -45,7 +45,8 @@ Mamba2Mixer::Layer Mamba2Mixer::layer(Plan& plan, const std::string& prefix) con
   w.D = plan.vector(prefix + "D", {H});
   if (shape_.norm) w.norm = plan.vector(prefix + "norm.weight", {inner});
   w.out_proj = plan.matrix(prefix + "out_proj.weight", d, inner);
-  if (shape_.out_bias) w.out_bias = plan.vector(prefix + "out_proj.bias", {d});
+  if (shape_.out_bias)
+    w.out_bias = plan.vector(prefix + "out_proj.bias", {d}, scaled(shape_.output_scale));
   return w;
 }
 
@@ -93,13 +94,13 @@ void Mamba2Mixer::mix(const Pass& pass, std::size_t index, const Layer& w, Rows 
                  .y = y.from(first)});
 }
 
-void Mamba2Mixer::project(const Pass& pass, const Layer& w, std::size_t rows, float scale) const {
+void Mamba2Mixer::project(const Pass& pass, const Layer& w, std::size_t rows) const {
   pass.ops().linear({.W = w.out_proj,
                      .rows = rows,
                      .x = pass[y_],
                      .y = pass.stream(),
                      .bias = w.out_bias,
-                     .scale = scale,
+                     .scale = shape_.output_scale,
                      .add = true});
 }
 

@@ -26,7 +26,7 @@ class Mamba2Mixer {
     bool conv_bias = true, in_bias = false, out_bias = false;
     // What a family multiplies z, x, B, C and dt by.
     float scale[5] = {1, 1, 1, 1, 1};
-    float input_scale = 1;  // and what it multiplies x by, before in_proj
+    float input_scale = 1, output_scale = 1;  // and x before, and what out_proj gives
 
     std::size_t inner() const { return heads * head_dim; }
     std::size_t channels() const { return inner() + 2 * groups * state_size; }
@@ -55,8 +55,8 @@ class Mamba2Mixer {
   // x [rows, d] is normalised.
   void mix(const Pass& pass, std::size_t index, const Layer& w, Rows x) const;
   std::pair<Rows, std::size_t> mixed(const Pass& pass) const { return {pass[y_], shape_.inner()}; }
-  // The first rows of what was mixed: stream += scale * out_proj y
-  void project(const Pass& pass, const Layer& w, std::size_t rows, float scale) const;
+  // The first rows of what was mixed: stream += out_proj y
+  void project(const Pass& pass, const Layer& w, std::size_t rows) const;
 
  private:
   Shape shape_{};

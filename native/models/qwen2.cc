@@ -51,7 +51,7 @@ class Qwen2 : public Network {
       ops.norm({pass.rows(), 1, d_, x, w.norm1, plan_.eps, h});
       attention_.mix(pass, i, w.attention, h);
       const std::size_t rows = pass.keep_wanted(i, {{x, d_}, attention_.mixed(pass)});
-      attention_.project(pass, w.attention, rows, 1);
+      attention_.project(pass, w.attention, rows);
       ops.norm({rows, 1, d_, x, w.norm2, plan_.eps, h});
       mlp_.run(pass, w.mlp, rows, h);
     }

@@ -195,7 +195,7 @@ class Qwen3 : public Network {
     if (w.attention) {
       attention_.mix(pass, index, *w.attention, pass[h_]);
       const std::size_t rows = pass.keep_wanted(index, {stream, attention_.mixed(pass)});
-      attention_.project(pass, *w.attention, rows, 1);
+      attention_.project(pass, *w.attention, rows);
       return rows;
     }
     delta_.mix(pass, index, *w.delta, pass[h_]);

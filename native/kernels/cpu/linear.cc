@@ -1,5 +1,8 @@
 #include "kernels/linear.h"
 
+#include <cassert>
+
+#include "kernels/cpu/linear_blocks.h"
 #include "kernels/cpu/linear_float.h"
 #include "kernels/cpu/linear_int8.h"
 
@@ -37,15 +40,23 @@ void run_panels(ThreadPool& pool, const PackedMatrix& W, size_t m, const Product
 }  // namespace
 
 void linear(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx, float* y,
-            size_t ldy) {
+            size_t ldy, const LinearEpilogue& epilogue) {
   if (m == 0 || W.rows() == 0) return;
+  const Output out(W, y, ldy, epilogue);
+  const auto run = [&](const auto& product) { run_panels(pool, W, m, product); };
   switch (W.type()) {
-    case WeightType::f32:
-      return run_panels(pool, W, m, FloatProduct<F32Weights>(pool, W, x, m, ldx, y, ldy));
-    case WeightType::bf16:
-      return run_panels(pool, W, m, FloatProduct<Bf16Weights>(pool, W, x, m, ldx, y, ldy));
-    case WeightType::int8:
-      return run_panels(pool, W, m, Int8Product(pool, W, x, m, ldx, y, ldy));
+    case DType::kF32:
+      return run(FloatProduct<F32Weights>(pool, W, x, m, ldx, out));
+    case DType::kBF16:
+      return run(FloatProduct<Bf16Weights>(pool, W, x, m, ldx, out));
+    case DType::kInt8:
+      return run(Int8Product(pool, W, x, m, ldx, out));
+    case DType::kQ8_0:
+      return run(BlockProduct<Q8Dot>(pool, W, x, m, ldx, out));
+    case DType::kQ4_0:
+      return run(BlockProduct<Q4Dot>(pool, W, x, m, ldx, out));
+    default:
+      assert(false);
   }
 }
 

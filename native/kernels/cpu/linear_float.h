@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "kernels/cpu/linear_output.h"
 #include "kernels/cpu/row_tiles.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/linear.h"
@@ -45,8 +46,8 @@ class FloatProduct {
   static constexpr size_t kDecodePanels = kLanes >= 8 ? 4 : 2;  // enough chains to hide the latency
 
   FloatProduct(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx,
-               float* y, size_t ldy)
-      : W_(W), m_(m), y_(y), ldy_(ldy), k_(round_up(W.cols(), Weights::kStep)) {
+               const Output& y)
+      : W_(W), m_(m), y_(y), k_(round_up(W.cols(), Weights::kStep)) {
     if (m == 1 && k_ == W.cols()) {
       x_ = x;
       return;
@@ -102,7 +103,7 @@ class FloatProduct {
     STATELINE_UNROLL
     for (size_t r = 0; r < R; ++r) {
       STATELINE_UNROLL
-      for (size_t j = 0; j < kVecs; ++j) put(t + r, panel * kPanelRows + j * kLanes, sums[r][j]);
+      for (size_t j = 0; j < kVecs; ++j) y_.put(t + r, panel * kPanelRows + j * kLanes, sums[r][j]);
     }
   }
 
@@ -126,19 +127,10 @@ class FloatProduct {
     }
   }
 
-  STATELINE_INLINE void put(size_t row, size_t n, Vec value) const {
-    if (n + kLanes <= W_.rows()) {
-      store(y_ + row * ldy_ + n, value);
-    } else if (n < W_.rows()) {
-      store_part(y_ + row * ldy_ + n, value, W_.rows() - n);
-    }
-  }
-
   const PackedMatrix& W_;
   const float* x_;  // [tiles][k][rows of the tile]
   size_t m_;
-  float* y_;
-  size_t ldy_;
+  Output y_;
   size_t k_;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/cpu/int8_dot.h"
+#include "kernels/cpu/linear_output.h"
 #include "kernels/cpu/row_tiles.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/linear.h"
@@ -19,13 +20,12 @@ class Int8Product {
   static constexpr size_t kDecodePanels = kLanes >= 8 ? 4 : 2;
 
   Int8Product(ThreadPool& pool, const PackedMatrix& W, const float* x, size_t m, size_t ldx,
-              float* y, size_t ldy)
+              const Output& y)
       : W_(W),
         w_(reinterpret_cast<const int8_t*>(W.panel(0))),
         panel_bytes_(W.panel_bytes()),
         m_(m),
         y_(y),
-        ldy_(ldy),
         k_(W.padded_cols()) {
     std::byte* scratch = pool.scratch(m * (sizeof(float) + k_));
     auto* scale = reinterpret_cast<float*>(scratch);
@@ -122,11 +122,11 @@ class Int8Product {
     int32_t sums[kPanelRows];
     STATELINE_UNROLL
     for (size_t j = 0; j < kDotParts; ++j) dot_store(parts[j], sums + j * kDotBytes / 4);
-    const size_t n = panel * kPanelRows, rows = smaller(kPanelRows, W_.rows() - n);
-    for_vectors(rows, [&](size_t i, size_t count) {
-      const Vec out = from_int32(sums + i) * splat(scale_[row]) * load(W_.scale() + n + i);
-      store_up_to(y_ + row * ldy_ + n + i, out, count);
-    });
+    const size_t n = panel * kPanelRows;
+    STATELINE_UNROLL
+    for (size_t i = 0; i < kPanelRows; i += kLanes) {
+      y_.put(row, n + i, from_int32(sums + i) * splat(scale_[row]) * load(W_.scale() + n + i));
+    }
   }
 
   const PackedMatrix& W_;
@@ -135,8 +135,7 @@ class Int8Product {
   const float* scale_;  // [m] absmax / 127
   const int8_t* x_;     // [tiles][k/4][rows of the tile][4]
   size_t m_;
-  float* y_;
-  size_t ldy_;
+  Output y_;
   size_t k_;
 };
 

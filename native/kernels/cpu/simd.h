@@ -20,8 +20,8 @@
 // Each of these defines, inside the level's namespace: struct Vec { lanes }, kLanes, kFused
 // (mul_add rounds once), load, store, load_part, store_part (first n lanes, the others zero or
 // untouched), splat, + - * /, mul_add, max and min (the second operand if either is NaN), round,
-// from_int32 (kLanes of them), store_int8 (rounded to even, of lanes in [-128, 127]), pow2 (2^n for
-// an integral n in [-127, 127], -127 giving 0), sum and max_of over lanes.
+// from_int32 and load_f16 (kLanes of them), store_int8 (rounded to even, of lanes in [-128, 127]),
+// pow2 (2^n for an integral n in [-127, 127], -127 giving 0), sum and max_of over lanes.
 #if defined(STATELINE_SIMD_AVX512)
 #include "kernels/cpu/simd_avx512.h"
 #elif defined(STATELINE_SIMD_AVX2)

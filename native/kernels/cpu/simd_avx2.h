@@ -38,6 +38,9 @@ STATELINE_INLINE Vec round(Vec a) {
 STATELINE_INLINE Vec from_int32(const int32_t* p) {
   return {_mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+STATELINE_INLINE Vec load_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
 STATELINE_INLINE void store_int8(int8_t* p, Vec a) {
   const __m256i wide = _mm256_cvtps_epi32(a.v);
   const __m128i half =

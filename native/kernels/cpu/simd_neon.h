@@ -34,6 +34,9 @@ STATELINE_INLINE Vec min(Vec a, Vec b) { return {vbslq_f32(vcltq_f32(a.v, b.v), 
 STATELINE_INLINE Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
 STATELINE_INLINE Vec round(Vec a) { return {vrndnq_f32(a.v)}; }
 STATELINE_INLINE Vec from_int32(const int32_t* p) { return {vcvtq_f32_s32(vld1q_s32(p))}; }
+STATELINE_INLINE Vec load_f16(const uint16_t* p) {
+  return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
+}
 STATELINE_INLINE void store_int8(int8_t* p, Vec a) {
   const int16x4_t half = vmovn_s32(vcvtnq_s32_f32(a.v));
   const int8x8_t bytes = vmovn_s16(vcombine_s16(half, half));

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "tensors/half.h"
+
 namespace stateline::kernels::STATELINE_LEVEL {
 
 struct Vec {
@@ -60,6 +62,9 @@ STATELINE_INLINE Vec round(Vec a) {
 }
 STATELINE_INLINE Vec from_int32(const int32_t* p) {
   return map([&](size_t i) { return static_cast<float>(p[i]); });
+}
+STATELINE_INLINE Vec load_f16(const uint16_t* p) {
+  return map([&](size_t i) { return f32_from_f16(p[i]); });
 }
 STATELINE_INLINE void store_int8(int8_t* p, Vec a) {
   const Vec whole = round(a);

@@ -23,6 +23,7 @@ Rotate rotate;
 TiRun ti_recurrence;
 TiRun ti_scan;
 LongConv long_conv;
+QuantiseRow quantise_row;
 
 #define STATELINE_QUOTE_(name) #name
 #define STATELINE_QUOTE(name) STATELINE_QUOTE_(name)
@@ -30,7 +31,7 @@ LongConv long_conv;
 extern const Kernels table;
 const Kernels table{
     STATELINE_QUOTE(STATELINE_LEVEL),
-    linear,
+    {linear},
     rms_norm,
     causal_conv,
     silu_mul,
@@ -51,6 +52,7 @@ const Kernels table{
     ti_recurrence,
     ti_scan,
     long_conv,
+    quantise_row,
 };
 
 }  // namespace stateline::kernels::STATELINE_LEVEL

@@ -68,8 +68,8 @@ PackedWeights pack_weights(WeightFormat format, const float* W, size_t n, size_t
   return packed;
 }
 
-WeightFormat format_for(WeightType type) {
-  return type == WeightType::int8 ? WeightFormat::int8 : WeightFormat::bf16;
+WeightFormat format_for(DType type) {
+  return type == DType::kInt8 ? WeightFormat::int8 : WeightFormat::bf16;
 }
 
 PackedWeights pack_weights(const PackedMatrix& W) {

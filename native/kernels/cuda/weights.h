@@ -40,7 +40,7 @@ struct PackedWeights {
 PackedWeights pack_weights(WeightFormat format, const float* W, size_t n, size_t k);
 // The processor's weights as the GPU reads them: f32 is rounded to bf16, bf16 and int8 stay as they
 // are.
-WeightFormat format_for(WeightType type);
+WeightFormat format_for(DType type);
 PackedWeights pack_weights(const PackedMatrix& W);
 // What the packed weights stand for, [n, k].
 std::vector<float> unpack_weights(WeightFormat format, const PackedWeights& packed, size_t n,

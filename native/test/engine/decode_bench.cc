@@ -96,8 +96,8 @@ int main(int count, char** arguments) {
                   : static_cast<std::size_t>(
                         model->plan().hybrid_ratio * static_cast<double>(heads) + 0.5);
     std::printf("%s, %s, %zu parameters, %zu of %zu heads in state mode, window %llu\n",
-                model->kernels().level, engine::quantization_name(model->quantization()),
-                model->parameters(), state_heads, heads, static_cast<unsigned long long>(kWindow));
+                model->kernels().level, model->quantization().data(), model->parameters(),
+                state_heads, heads, static_cast<unsigned long long>(kWindow));
     for (const unsigned threads : {1u, 2u}) {
       const Speed idle = measure(*model, state_heads, threads);
       const BusyNeighbour neighbour;

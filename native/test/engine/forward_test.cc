@@ -165,7 +165,7 @@ TEST_CASE("many branches that step together are each what it would be alone, bit
     engine::LogitsHead head(*model, pool, 32);
     for (std::size_t state_heads = 0; state_heads <= model->plan().heads; ++state_heads) {
       for (const std::size_t count : {1, 2, 3, 4, 7, 13, 32}) {
-        CAPTURE(engine::quantization_name(model->quantization()));
+        CAPTURE(model->quantization());
         CAPTURE(state_heads);
         CAPTURE(count);
         std::vector<Branch> together, alone;

@@ -30,8 +30,8 @@ std::vector<Layer> make_model() {
   const std::vector<float> weights(kMlp * kHidden * 2, 0.001f);
   std::vector<Layer> layers;
   for (size_t l = 0; l < kLayers; ++l) {
-    layers.push_back({PackedMatrix::pack(WeightType::f32, weights.data(), nullptr, kMlp, kHidden),
-                      PackedMatrix::pack(WeightType::f32, weights.data(), nullptr, kHidden, kMlp)});
+    layers.push_back({PackedMatrix::pack(DType::kF32, weights.data(), nullptr, kMlp, kHidden),
+                      PackedMatrix::pack(DType::kF32, weights.data(), nullptr, kHidden, kMlp)});
   }
   return layers;
 }

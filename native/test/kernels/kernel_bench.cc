@@ -47,13 +47,13 @@ void report(const Kernels& level, const std::string& name, double ns, double amo
               unit);
 }
 
-PackedMatrix pack(WeightType type, size_t n, size_t k) {
+PackedMatrix pack(DType type, size_t n, size_t k) {
   const std::vector<float> scale(n, 0.01f), weights = random_floats(n * k);
-  if (type == WeightType::f32) return PackedMatrix::pack(type, weights.data(), nullptr, n, k);
+  if (type == DType::kF32) return PackedMatrix::pack(type, weights.data(), nullptr, n, k);
   // Any bytes will do for a bench, but a bf16 made of noise could be NaN.
   const std::vector<uint16_t> words(n * k, 0x3f80);
-  return PackedMatrix::pack(type, words.data(), type == WeightType::int8 ? scale.data() : nullptr,
-                            n, k);
+  return PackedMatrix::pack(type, words.data(), type == DType::kInt8 ? scale.data() : nullptr, n,
+                            k);
 }
 
 void bench_linear(const Kernels& level, ThreadPool& pool) {
@@ -62,7 +62,7 @@ void bench_linear(const Kernels& level, ThreadPool& pool) {
                               {2 * kMlp, kHidden},
                               {kHidden, kMlp},
                               {4096, kHidden}};
-  for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::int8}) {
+  for (const DType type : {DType::kF32, DType::kBF16, DType::kInt8}) {
     for (const auto& [n, k] : shapes) {
       const PackedMatrix W = pack(type, n, k);
       const std::vector<float> x = random_floats(kPrefill * k);
@@ -80,7 +80,7 @@ void bench_linear(const Kernels& level, ThreadPool& pool) {
 }
 
 // All products of the model, as one token (or one block) needs them: what threads really bring.
-void bench_model(const Kernels& level, ThreadPool& pool, WeightType type, const char* name) {
+void bench_model(const Kernels& level, ThreadPool& pool, DType type, const char* name) {
   std::vector<PackedMatrix> matrices;
   for (size_t layer = 0; layer < 6; ++layer) {
     for (const auto& [n, k] :
@@ -218,8 +218,8 @@ int main(int argc, char** argv) {
   for (const Kernels* level : available_kernels()) {
     if (std::string(level->level) == "reference" || (!only.empty() && only != level->level))
       continue;
-    bench_model(*level, pool, WeightType::f32, "f32");
-    bench_model(*level, pool, WeightType::int8, "int8");
+    bench_model(*level, pool, DType::kF32, "f32");
+    bench_model(*level, pool, DType::kInt8, "int8");
     bench_linear(*level, pool);
     bench_ssd(*level, pool);
     bench_attention(*level, pool);
