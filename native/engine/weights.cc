@@ -26,7 +26,6 @@ struct Source {
   StoredMatrix stored;
 
   StoredRow row(std::size_t index) const { return stored.row(part.first + index); }
-  DType type() const { return row(0).tensor->dtype; }
   // Whether rows are as they are stored.
   bool plain() const { return part.scale == 1 && stored.columns.empty(); }
 };
@@ -45,9 +44,12 @@ class Sources {
 
   // The type of all rows if they can be taken over as they are.
   std::optional<DType> common_type() const {
-    for (const Source& source : sources_)
-      if (!source.plain() || source.type() != sources_[0].type()) return std::nullopt;
-    return sources_[0].type();
+    const DType first = sources_[0].row(0).tensor->dtype;
+    for (const auto& [source, row] : places_) {
+      const bool alike = sources_[source].row(row).tensor->dtype == first;
+      if (!alike || !sources_[source].plain()) return std::nullopt;
+    }
+    return first;
   }
 
   const std::byte* stored_row(std::size_t row) const {
@@ -80,10 +82,10 @@ class Sources {
 };
 
 DType packed_type(std::optional<DType> stored, Rounding rounding) {
-  if (stored == DType::kInt8 || stored == DType::kQ4_0 || stored == DType::kQ8_0) return *stored;
-  if (rounding == Rounding::kInt8) return DType::kQ8_0;
-  if (rounding == Rounding::kInt4) return DType::kQ4_0;
-  return stored == DType::kBF16 ? DType::kBF16 : DType::kF32;
+  if (stored == DType::kInt8) return *stored;
+  if (rounding == Rounding::kNone) return stored == DType::kBF16 ? DType::kBF16 : DType::kF32;
+  if (stored == DType::kQ4_0 || rounding == Rounding::kInt4) return DType::kQ4_0;
+  return DType::kQ8_0;
 }
 
 PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored, Rounding rounding,

@@ -10,12 +10,12 @@
 
 namespace stateline::engine {
 
-// How matrices may be rounded as they are read. What is stored in a type that the kernels multiply
-// by is taken over as it is, whatever this says.
+// How matrices may be rounded as they are read, and with them, as they are multiplied, the
+// activations. Those of int8 by the row stay what they are.
 enum class Rounding {
-  kNone,  // the values as they are, in f32 where nothing smaller holds them
-  kInt8,  // in blocks of 32: 8.5 bits a weight
-  kInt4,  // likewise: 4.5 bits
+  kNone,  // to nothing: bf16 where that is stored, else f32
+  kInt8,  // to blocks of 32, 8.5 bits a weight; blocks of 4.5 bits that are stored stay
+  kInt4,  // to blocks of 32, 4.5 bits a weight
 };
 
 struct Weights {
