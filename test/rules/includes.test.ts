@@ -13,9 +13,10 @@ const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
   formats: ["tensors"],
   kernels: ["tensors"],
   cuda: ["kernels", "tensors"],
-  engine: ["formats", "kernels", "cuda", "tensors"],
+  models: ["formats", "kernels", "tensors"],
+  engine: ["models", "formats", "kernels", "cuda", "tensors"],
   longrange: ["engine", "kernels", "formats", "tensors"],
-  binding: ["engine", "longrange", "kernels", "formats", "tensors"],
+  binding: ["engine", "longrange", "models", "kernels", "formats", "tensors"],
 };
 
 type Sources = Readonly<Record<string, string>>;
