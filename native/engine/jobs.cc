@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace stateline::engine {
 namespace {
@@ -227,15 +228,21 @@ Tokens GenerateJob::draft() const {
 }
 
 // Reads `token` and the draft in one chunk, keeps the draft as far as it is what would have been
-// decoded, and leaves the prediction of what follows in logits_.
+// decoded, and leaves the prediction of what follows in logits_. Where tokens are logged, a state
+// after each costs little and the text goes back to one of them; else it is read again.
 void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
   const std::size_t vocab = logits_.size();
   Tokens tokens{token};
   tokens.insert(tokens.end(), draft.begin(), draft.end());
   const StatePtr before = branch_->freeze();
-  workbench_.executor->advance(*branch_, tokens, Wanted::kAll);
+  std::vector<StatePtr> states;
   draft_logits_.resize(tokens.size() * vocab);
-  workbench_.executor->logits_of_rows(0, tokens.size(), draft_logits_.data());
+  if (branch_->shape().layout->logged()) {
+    states = read_with_states(tokens);
+  } else {
+    workbench_.executor->advance(*branch_, tokens, Wanted::kAll);
+    workbench_.executor->logits_of_rows(0, tokens.size(), draft_logits_.data());
+  }
   std::size_t accepted = 0;
   std::span<float> row;
   for (;; ++accepted) {
@@ -251,10 +258,22 @@ void GenerateJob::verify(std::int32_t token, const Tokens& draft) {
   next_draft_tokens_ = accepted < draft.size() ? kFirstDraftTokens
                                                : std::min(2 * next_draft_tokens_, kMostDraftTokens);
   if (accepted < draft.size()) {
-    branch_.emplace(workbench_.model, *before);
-    workbench_.executor->advance(*branch_, std::span(tokens).first(accepted + 1));
+    branch_.emplace(workbench_.model, states.empty() ? *before : *states[accepted]);
+    if (states.empty())
+      workbench_.executor->advance(*branch_, std::span(tokens).first(accepted + 1));
   }
   std::copy(row.begin(), row.end(), logits_.begin());
+}
+
+// The state after each of the tokens, whose predictions are then in draft_logits_.
+std::vector<StatePtr> GenerateJob::read_with_states(const Tokens& tokens) {
+  std::vector<std::size_t> each(tokens.size());
+  std::iota(each.begin(), each.end(), std::size_t{1});
+  const std::vector<StatePtr> states = workbench_.executor->advance_through(*branch_, tokens, each);
+  std::vector<const Buffer*> hidden;
+  for (const StatePtr& state : states) hidden.push_back(&state->memory().hidden);
+  workbench_.executor->logits(hidden, draft_logits_.data());
+  return states;
 }
 
 bool GenerateJob::finish(GenerateEnd end) {

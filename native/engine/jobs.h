@@ -87,6 +87,7 @@ class GenerateJob : public Job {
   void mix_recalled(std::span<float> logits);
   Tokens draft() const;
   void verify(std::int32_t token, const Tokens& draft);
+  std::vector<StatePtr> read_with_states(const Tokens& tokens);
   bool finish(GenerateEnd end);
 
   Workbench& workbench_;

@@ -204,5 +204,29 @@ TEST_CASE("states on the way are those of texts that end there, and go on apart 
   }
 }
 
+// A text that repeats is drafted from itself; drafts are taken and refused.
+TEST_CASE("greedy text is the same with drafts and without, where recurrent memory is logged") {
+  for (const std::string name : {"mamba2", "granite", "falcon", "qwen2", "qwen3_5-text"}) {
+    CAPTURE(name);
+    const Variant variant(name, std::make_shared<LoggingDevice>());
+    engine::Engine engine(variant.model, 1);
+    Tokens text(variant.tokens.begin(), variant.tokens.begin() + 40);
+    text.insert(text.end(), variant.tokens.begin(), variant.tokens.begin() + 20);
+    const StatePtr start = advance(engine, variant.empty(), text);
+    const auto decoded = [&](std::size_t draft_tokens) {
+      Waiting<engine::GenerateResult> waiting;
+      engine::GenerateOptions options;
+      options.max_tokens = 60;
+      options.recall = engine::RecallOptions{nullptr, text, draft_tokens};
+      engine.generate(start, options, {}, waiting.reply());
+      return waiting.get();
+    };
+    const engine::GenerateResult plain = decoded(0), drafted = decoded(16);
+    CHECK(drafted.tokens == plain.tokens);
+    const StatePtr again = advance(engine, start, plain.tokens);
+    CHECK(relative_error(log_probs(engine, drafted.state), log_probs(engine, again)) <= kTolerance);
+  }
+}
+
 }  // namespace
 }  // namespace stateline::testing
