@@ -137,6 +137,10 @@ kernels::SsdArguments CpuOps::arguments(const models::StateHeads& heads, std::si
 }
 
 void CpuOps::recur(const models::RecurOp& op) {
+  if (op.heads.delta) {
+    kernels_.delta(pool_, arguments(op.heads, 0, op.tokens, op.state));
+    return;
+  }
   const auto run = [&](std::size_t first, std::size_t tokens) {
     (tokens == 1 ? kernels_.ssd_step : kernels_.ssd_prefill)(
         pool_, arguments(op.heads, first, tokens, op.state));
@@ -146,10 +150,11 @@ void CpuOps::recur(const models::RecurOp& op) {
 }
 
 void CpuOps::recur_log(const models::LogOp& op) {
-  kernels_.ssd_log(pool_, {.rows = arguments(op.heads, 0, op.tokens, nullptr),
-                           .base = op.base,
-                           .part = op.log,
-                           .held = op.logged});
+  const auto run = op.heads.delta ? kernels_.delta_log : kernels_.ssd_log;
+  run(pool_, {.rows = arguments(op.heads, 0, op.tokens, nullptr),
+              .base = op.base,
+              .part = op.log,
+              .held = op.logged});
 }
 
 void CpuOps::fold(const models::FoldOp& op) {

@@ -47,6 +47,8 @@ constexpr Kernels kReference{
     reference::ssd_step,
     reference::ssd_log,
     reference::log_fold,
+    reference::delta,
+    reference::delta_log,
     reference::attention,
     reference::argmax,
     reference::log_sum_exp,

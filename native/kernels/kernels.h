@@ -6,6 +6,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/causal_conv.h"
+#include "kernels/delta.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
 #include "kernels/long_conv.h"
@@ -33,6 +34,8 @@ struct Kernels {
   SsdStep* ssd_step;
   SsdLog* ssd_log;
   LogFold* log_fold;
+  Delta* delta;
+  DeltaLog* delta_log;
   Attention* attention;
   Argmax* argmax;
   LogSumExp* log_sum_exp;

@@ -14,6 +14,8 @@ SsdPrefill ssd_prefill;
 SsdStep ssd_step;
 SsdLog ssd_log;
 LogFold log_fold;
+Delta delta;
+DeltaLog delta_log;
 Attention attention;
 Argmax argmax;
 LogSumExp log_sum_exp;
@@ -43,6 +45,8 @@ const Kernels table{
     ssd_step,
     ssd_log,
     log_fold,
+    delta,
+    delta_log,
     attention,
     argmax,
     log_sum_exp,
