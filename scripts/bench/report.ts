@@ -132,7 +132,7 @@ function peers({ nodeLlamaCpp, llamaCpp, isBusy, notLoaded, rows }: PeerResults)
   return [
     "Milliseconds to the next token, medians, and the median of the rounds' ratios; both engines read and write the same tokens " +
       "in turn in one run. What is as before of a context is not read again: this engine has the server's cache of states, " +
-      `llama.cpp ${llamaCpp} (node-llama-cpp ${nodeLlamaCpp}) its cache, and checkpoints every 256 tokens and at each context's ` +
+      `llama.cpp ${llamaCpp} (node-llama-cpp ${nodeLlamaCpp}) its cache, and checkpoints every 512 tokens and at each context's ` +
       "end where its memory cannot be rolled back. Keystrokes are in 1,024 tokens, after a completion of 16 was written." +
       (isBusy ? " One other process spins beside them." : ""),
     notLoaded.join("\n"),
