@@ -134,7 +134,7 @@ function peers({ nodeLlamaCpp, llamaCpp, isBusy, notLoaded, rows }: PeerResults)
       "in turn in one run. What is as before of a context is not read again: this engine has the server's cache of states, " +
       `llama.cpp ${llamaCpp} (node-llama-cpp ${nodeLlamaCpp}) its cache, and checkpoints every 512 tokens and at each context's ` +
       "end where its memory cannot be rolled back. Keystrokes are in 1,024 tokens, after a completion of 16 was written." +
-      (isBusy ? " One other process spins beside them." : ""),
+      (isBusy ? " One other process spins beside them." : " One thread's milliseconds are the processor's."),
     notLoaded.join("\n"),
     table(
       ["file", "threads", "what", "ours, ms", "llama.cpp, ms", "times faster"],
