@@ -1,7 +1,6 @@
 """Makes native/test/models: a small random checkpoint of every family and variant, and the logits that it must give.
 
-    python3 -m venv --system-site-packages /tmp/families && /tmp/families/bin/pip install transformers==5.18.0
-    /tmp/families/bin/python model/golden_families.py [VARIANT ...]
+    python model/golden_families.py [VARIANT ...]    # in .cache/families, which ./dev bench peers makes
 
 Made with transformers 5.18.0, torch 2.13.0 (CPU), safetensors 0.8.0; transformers' own PyTorch code is the reference, without
 CUDA kernels. Each folder holds config.json and model.safetensors as transformers writes them (or as older files of the hub

@@ -16,6 +16,8 @@ interface Bench {
   readonly read: (output: string) => unknown;
   /** Needs more than a build: never run unless it is named. */
   readonly isOnDemand?: boolean;
+  /** What follows its name on the command line is its own. */
+  readonly takesArguments?: boolean;
 }
 
 const json = (output: string): unknown => JSON.parse(output.slice(output.search(/^[[{]/m)));
@@ -29,15 +31,22 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   joining: { command: process.execPath, args: ["scripts/bench/joining.ts"], read: json },
   gpu: { command: process.execPath, args: ["scripts/bench/gpu.ts"], read: json, isOnDemand: true },
   llama: { command: process.execPath, args: ["scripts/bench/llama.ts"], read: json, isOnDemand: true },
+  peers: {
+    command: process.execPath,
+    args: ["scripts/bench/peers.ts"],
+    read: json,
+    isOnDemand: true,
+    takesArguments: true,
+  },
   longrange: { command: process.execPath, args: ["scripts/bench/longRange.ts"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },
 };
 
-function run(name: string, bench: Bench): boolean {
+function run(name: string, bench: Bench, own: readonly string[]): boolean {
   const machine = describeMachine();
   const begin = performance.now();
-  const { stdout, status } = spawnSync(bench.command, bench.args, {
+  const { stdout, status } = spawnSync(bench.command, [...bench.args, ...own], {
     cwd: root,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
@@ -50,7 +59,7 @@ function run(name: string, bench: Bench): boolean {
   const folder = join(root, "docs", "benchmarks");
   mkdirSync(folder, { recursive: true });
   const record = {
-    command: name === "gpu" ? "./dev bench:gpu" : `./dev bench ${name}`,
+    command: name === "gpu" ? "./dev bench:gpu" : ["./dev bench", name, ...own].join(" "),
     commit: describeCommit(root),
     date: new Date().toISOString().slice(0, 10),
     machine,
@@ -63,7 +72,10 @@ function run(name: string, bench: Bench): boolean {
 }
 
 const usual = Object.entries(BENCHES).flatMap(([name, { isOnDemand }]) => (isOnDemand ? [] : [name]));
-const names = process.argv.length > 2 ? process.argv.slice(2) : usual;
+const asked = process.argv.slice(2);
+const takesArguments = BENCHES[asked[0] ?? ""]?.takesArguments === true;
+const own = takesArguments ? asked.slice(1) : [];
+const names = asked.length === 0 ? usual : takesArguments ? asked.slice(0, 1) : asked;
 for (const name of names) {
   const bench = BENCHES[name];
   if (bench === undefined) {
@@ -72,7 +84,7 @@ for (const name of names) {
   } else if (!existsSync(join(root, bench.args[0] ?? "")) && bench.command === process.execPath) {
     console.error(`${name}: ${bench.args[0]} is not there.`);
     process.exitCode = 1;
-  } else if (!run(name, bench)) {
+  } else if (!run(name, bench, own)) {
     process.exitCode = 1;
   }
 }

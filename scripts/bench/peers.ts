@@ -21,6 +21,8 @@ export interface PeerRow {
   readonly file: string;
   readonly threads: number;
   readonly case: string;
+  /** One thread's processor time is the work that was done, whatever else runs; of more threads it is the time on the wall. */
+  readonly clock: "processor" | "wall";
   /** Medians over the rounds; null where that engine cannot load the file. */
   readonly oursMs: number | null;
   readonly theirsMs: number | null;
@@ -75,11 +77,12 @@ async function tried<Loaded>(
   }
 }
 
-async function timed(racer: Racer, one: Case, seed: number): Promise<number> {
+async function timed(racer: Racer, one: Case, seed: number, clock: PeerRow["clock"]): Promise<number> {
   await one.prepare(racer, VOCABULARY, seed);
-  const begin = performance.now();
+  const [begin, used] = [performance.now(), process.cpuUsage()];
   await one.time(racer, VOCABULARY, seed);
-  return performance.now() - begin;
+  const { user, system } = process.cpuUsage(used);
+  return clock === "processor" ? (user + system) / 1000 : performance.now() - begin;
 }
 
 async function race(
@@ -91,10 +94,11 @@ async function race(
 ): Promise<PeerRow> {
   const all = { oursMs: [] as number[], theirsMs: [] as number[] };
   const rounds = Number(values.rounds ?? one.rounds);
+  const clock: PeerRow["clock"] = threads === 1 && !values.busy ? "processor" : "wall";
   // The first round warms up and does not count.
   for (let round = 0; round <= rounds; round++) {
-    const oursMs = ours && (await timed(ours, one, round));
-    const theirsMs = theirs && (await timed(theirs, one, round));
+    const oursMs = ours && (await timed(ours, one, round, clock));
+    const theirsMs = theirs && (await timed(theirs, one, round, clock));
     if (round > 0 && oursMs !== undefined) all.oursMs.push(oursMs);
     if (round > 0 && theirsMs !== undefined) all.theirsMs.push(theirsMs);
   }
@@ -102,7 +106,7 @@ async function race(
   const ratios =
     ours && theirs ? all.theirsMs.map((ms, round) => ms / (all.oursMs[round] ?? Number.NaN)) : [];
   const row = {
-    ...{ file: basename(file), threads, case: one.name },
+    ...{ file: basename(file), threads, case: one.name, clock },
     ...{ oursMs: middle(all.oursMs), theirsMs: middle(all.theirsMs), ratio: middle(ratios), all },
   };
   const words = (ms: number | null) => (ms === null ? "cannot" : `${ms.toFixed(1)} ms`);

@@ -9,6 +9,7 @@ import type { GpuResults } from "./gpu.ts";
 import type { JoiningResults } from "./joining.ts";
 import type { LlamaResults } from "./llama.ts";
 import { type LongRangeResults, longRangeTables } from "./longRangeReport.ts";
+import type { PeerResults } from "./peers.ts";
 
 interface Recorded<Results> {
   readonly command: string;
@@ -59,6 +60,7 @@ export function writeReport(folder: string): void {
     section("The syntax around the cursor", read<readonly JoiningResults[]>("joining"), joining),
     section("State against attention", read<BenchmarkRun>("attention"), attention),
     section("Attention beside llama.cpp's", read<LlamaResults>("llama"), llama),
+    section("Beside llama.cpp on the same files", read<PeerResults>("peers"), peers),
     section("The engine by itself", read<EngineResults>("engine"), engine),
     section("The engine on a GPU", read<GpuResults>("gpu"), gpu),
     section("Long sequences", read<LongRangeResults>("longrange"), longRangeTables),
@@ -123,6 +125,27 @@ function llama({ llamaCppPython, rows }: LlamaResults): string {
       ]),
     ),
   ].join("\n\n");
+}
+
+function peers({ nodeLlamaCpp, llamaCpp, isBusy, notLoaded, rows }: PeerResults): string {
+  const cell = (ms: number | null): string => (ms === null ? "" : ms.toFixed(1));
+  return [
+    "Milliseconds to the next token, medians, and the median of the rounds' ratios; both engines read and write the same tokens " +
+      "in turn in one run. What is as before of a context is not read again: this engine has the server's cache of states, " +
+      `llama.cpp ${llamaCpp} (node-llama-cpp ${nodeLlamaCpp}) its cache, and checkpoints every 512 tokens and at each context's ` +
+      "end where its memory cannot be rolled back. Keystrokes are in 1,024 tokens, after a completion of 16 was written." +
+      (isBusy ? " One other process spins beside them." : " One thread's milliseconds are the processor's."),
+    notLoaded.join("\n"),
+    table(
+      ["file", "threads", "what", "ours, ms", "llama.cpp, ms", "times faster"],
+      rows.map(({ file, threads, case: what, oursMs, theirsMs, ratio }) => [
+        ...[file, String(threads), what, cell(oursMs), cell(theirsMs)],
+        ratio === null ? "" : `${ratio.toFixed(2)}×`,
+      ]),
+    ),
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 function latency({ memory, default: byDefault, allState }: LatencyResults): string {

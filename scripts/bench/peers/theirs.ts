@@ -1,12 +1,12 @@
 /**
  * llama.cpp by node-llama-cpp at its best: what is as before of the context is kept; of memory that cannot be rolled back,
- * checkpoints are taken every 256 tokens read and at each context's end. Everything else as it is by default.
+ * checkpoints are taken every 512 tokens read and at each context's end. Everything else as it is by default.
  */
 import { type Context, type LlamaModel, loadLlama, type Sequence } from "../../eval/peer/llama.ts";
 import type { Racer } from "./racer.ts";
 
-/** As many as node-llama-cpp keeps by default, and more often: by default every 8,192. */
-const CHECKPOINTS = { max: 32, interval: 256 };
+/** One of its batches. By itself it takes a checkpoint every 8,192, and none in the first text that a sequence reads. */
+const CHECKPOINT_TOKENS = 512;
 
 export class Theirs implements Racer {
   readonly release: string;
@@ -33,7 +33,7 @@ export class Theirs implements Racer {
     const llama = await loadLlama(threads);
     const model = await llama.loadModel({ modelPath: path });
     const context = await model.createContext({ contextSize: contextTokens, sequences: 1, threads });
-    const sequence = context.getSequence({ checkpoints: CHECKPOINTS });
+    const sequence = context.getSequence();
     return new Theirs(llama.llamaCppRelease.release, model, context, sequence, () => llama.dispose());
   }
 
@@ -41,6 +41,7 @@ export class Theirs implements Racer {
     const sequence = this.#sequence;
     // The last token is read in any case: the first one to be written follows from it.
     await sequence.adaptStateToTokens(context.slice(0, -1), false);
+    if (sequence.needsCheckpoints) await this.#readWithCheckpoints(context);
     let written = 0;
     const options = { temperature: 0, yieldEogToken: true };
     for await (const _ of sequence.evaluate(context.slice(sequence.nextTokenIndex), options)) {
@@ -49,6 +50,16 @@ export class Theirs implements Racer {
       if (++written === count) break;
     }
     if (written !== count) throw new Error(`llama.cpp wrote ${written} tokens of ${count}.`);
+  }
+
+  async #readWithCheckpoints(context: readonly number[]): Promise<void> {
+    for (;;) {
+      const start = this.#sequence.nextTokenIndex;
+      const end = (Math.floor(start / CHECKPOINT_TOKENS) + 1) * CHECKPOINT_TOKENS;
+      if (end >= context.length) return;
+      await this.#sequence.evaluateWithoutGeneratingNewTokens(context.slice(start, end));
+      await this.#sequence.takeCheckpoint();
+    }
   }
 
   async forget(): Promise<void> {

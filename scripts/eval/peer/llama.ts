@@ -18,13 +18,14 @@ export interface Sequence {
     tokens: readonly number[],
     options: { temperature: number; yieldEogToken?: boolean },
   ): AsyncGenerator<number>;
+  evaluateWithoutGeneratingNewTokens(tokens: readonly number[]): Promise<void>;
   controlledEvaluate(
     tokens: readonly (number | [number, { generateNext: { logits: true } }])[],
   ): Promise<readonly ({ next: { logits?: Map<number, number> } } | undefined)[]>;
 }
 
 export interface Context {
-  getSequence(options?: { checkpoints?: { max: number; interval: number } }): Sequence;
+  getSequence(): Sequence;
   dispose(): Promise<void>;
 }
 
