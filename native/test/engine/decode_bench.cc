@@ -1,4 +1,5 @@
-// Speed of a model: decode_bench [model directory] [state heads]. Prints prefill tokens/s and ms
+// Speed of a model: decode_bench [folder or GGUF file] [state heads]. Prints what states before a
+// cursor hold, prefill tokens/s and ms
 // per decoded token with one and two threads, and both again beside one busy process (a spinning
 // twin). Each figure is the median of the repetitions; the ratio busy : idle is that of the
 // medians.
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -69,6 +71,25 @@ Speed measure(const engine::Model& model, std::size_t state_heads, unsigned thre
   return {kPrefillTokens / median(prefill), 1000 * median(decode) / kDecodedTokens};
 }
 
+// What the states after each of the last 40 of 1,024 tokens hold together, in bytes; of one, if
+// each were apart.
+struct Held {
+  std::size_t together, apart;
+};
+Held forty_states(const engine::Model& model, std::size_t state_heads) {
+  constexpr std::size_t kTokens = 1024, kStates = 40;
+  engine::Workbench workbench(model, 1);
+  engine::Branch branch(model, *engine::State::initial(model, state_heads, kWindow));
+  const engine::Tokens tokens(engine::kPrefillChunk, 1);
+  for (std::size_t at = 0; at < kTokens; at += tokens.size())
+    workbench.executor->advance(branch, tokens);
+  std::vector<std::size_t> stops(kStates);
+  std::iota(stops.begin(), stops.end(), std::size_t{1});
+  const auto states =
+      workbench.executor->advance_through(branch, std::span(tokens).first(kStates), stops);
+  return {model.meter()->bytes(), kStates * (states[0]->state_bytes() + states[0]->kv_bytes())};
+}
+
 // A process of its own that spins until stopped.
 class BusyNeighbour {
  public:
@@ -89,7 +110,8 @@ class BusyNeighbour {
 
 int main(int count, char** arguments) {
   try {
-    const auto model = engine::Model::load(count > 1 ? arguments[1] : "model/weights");
+    const auto model = engine::Model::load(count > 1 ? arguments[1] : "model/weights",
+                                           kernels::kernels(), nullptr, engine::Rounding::kInt8);
     const std::size_t heads = model->plan().heads;
     const std::size_t state_heads =
         count > 2 ? std::strtoul(arguments[2], nullptr, 10)
@@ -98,6 +120,9 @@ int main(int count, char** arguments) {
     std::printf("%s, %s, %zu parameters, %zu of %zu heads in state mode, window %llu\n",
                 model->kernels().level, model->quantization().data(), model->parameters(),
                 state_heads, heads, static_cast<unsigned long long>(kWindow));
+    const Held held = forty_states(*model, state_heads);
+    std::printf("the states after each of the last 40 tokens hold %.1f MB (%.1f MB apart)\n",
+                static_cast<double>(held.together) / 1e6, static_cast<double>(held.apart) / 1e6);
     for (const unsigned threads : {1u, 2u}) {
       const Speed idle = measure(*model, state_heads, threads);
       const BusyNeighbour neighbour;
