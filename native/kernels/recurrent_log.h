@@ -2,7 +2,6 @@
 // and writes a row of the log, so that a fork, an undo or a refused draft costs no copy of a state.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 #include "kernels/attention.h"
@@ -11,45 +10,28 @@
 namespace stateline::kernels {
 
 // One layer's part of one page: what its heads read in up to 32 tokens, a plain run of bytes,
-// 64-byte aligned, that may be copied or stored as it is. For each group of heads that share a key
-// head
-//   float k[K][32]           transposed, as in a slot of attention
-// and then for each head of the group
-//   double cumulative[32]    sum of the head's log decays in this page, up to and with the token
-//   float u[32][V]           the written value: dt v of ssd, beta (v - r) of the delta rule
+// 64-byte aligned, that may be copied or stored as it is. For each group of P = heads_per_key heads
+//   double cumulative[P][32]   sum of a head's log decays in this page, up to and with the token
+//   float k[32][K]
+//   float u[P][32][V]          the written value: dt v of ssd, beta (v - r) of the delta rule
 // so that S_t = exp(cumulative_t) base + sum_{j <= t} exp(cumulative_t - cumulative_j) k_j u_j^T.
-constexpr size_t log_key_bytes(size_t K) { return kPageTokens * K * sizeof(float); }
-constexpr size_t log_head_bytes(size_t V) {
-  return kPageTokens * (sizeof(double) + V * sizeof(float));
-}
 constexpr size_t log_bytes(size_t heads, size_t heads_per_key, size_t K, size_t V) {
-  return heads / heads_per_key * log_key_bytes(K) + heads * log_head_bytes(V);
+  return kPageTokens *
+         (heads * (sizeof(double) + V * sizeof(float)) + heads / heads_per_key * K * sizeof(float));
 }
 
 // What head number i of a part has.
 struct LogView {
-  float* k;
   double* cumulative;
+  float* k;
   float* u;
 };
 inline LogView log_view(std::byte* part, size_t i, size_t heads_per_key, size_t K, size_t V) {
-  std::byte* group = part + i / heads_per_key * log_bytes(heads_per_key, heads_per_key, K, V);
-  std::byte* head = group + log_key_bytes(K) + i % heads_per_key * log_head_bytes(V);
-  auto* cumulative = reinterpret_cast<double*>(head);
-  return {reinterpret_cast<float*>(group), cumulative,
-          reinterpret_cast<float*>(cumulative + kPageTokens)};
-}
-
-// Zeroes what a part holds of the tokens from `first` (0..32) on.
-inline void clear_log(std::byte* part, size_t first, size_t heads, size_t heads_per_key, size_t K,
-                      size_t V) {
-  for (size_t i = 0; i < heads; ++i) {
-    const LogView view = log_view(part, i, heads_per_key, K, V);
-    for (size_t c = 0; c < K; ++c)
-      std::fill(view.k + c * kPageTokens + first, view.k + (c + 1) * kPageTokens, 0.0f);
-    std::fill(view.cumulative + first, view.cumulative + kPageTokens, 0.0);
-    std::fill(view.u + first * V, view.u + kPageTokens * V, 0.0f);
-  }
+  const size_t group = i / heads_per_key, member = i % heads_per_key;
+  auto* cumulative =
+      reinterpret_cast<double*>(part + group * log_bytes(heads_per_key, heads_per_key, K, V));
+  auto* k = reinterpret_cast<float*>(cumulative + heads_per_key * kPageTokens);
+  return {cumulative + member * kPageTokens, k, k + kPageTokens * (K + member * V)};
 }
 
 // rows: the new tokens as ssd takes them; rows.tokens + held <= 32, rows.state is not used.

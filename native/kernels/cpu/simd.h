@@ -90,6 +90,15 @@ STATELINE_INLINE size_t round_up(size_t value, size_t step) {
 }
 STATELINE_INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+// Asks for the cache line of p, which is read or written soon.
+STATELINE_INLINE void prefetch(const float* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+
 // Calls body(i, count) over [0, n) in steps of a vector, the last one partial: one loop body serves
 // whole vectors and the tail.
 template <class Body>

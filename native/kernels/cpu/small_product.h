@@ -46,7 +46,14 @@ STATELINE_INLINE void multiply(Tile<R>& tile, const float* A, size_t lda, const 
   }
 }
 
-// The same for one row or two, with four chains of sums per vector or two: a single one would wait
+// tile += A^T B of A [k, R], row strides lda and ldb.
+template <size_t R>
+STATELINE_INLINE void multiply_transposed(Tile<R>& tile, const float* A, size_t lda, const float* B,
+                                          size_t ldb, size_t k) {
+  for (size_t i = 0; i < k; ++i) multiply<R>(tile, A + i * lda, 1, B + i * ldb, ldb, 1);
+}
+
+// multiply for one row or two, with four chains of sums per vector or two: a single one would wait
 // for each multiply-add.
 template <size_t R>
 STATELINE_INLINE void multiply_few(Tile<R>& tile, const float* A, size_t lda, const float* B,

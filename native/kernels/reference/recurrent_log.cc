@@ -1,5 +1,6 @@
 #include "kernels/recurrent_log.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -15,8 +16,7 @@ std::vector<double> state_after(const float* base, const LogView& log, size_t to
   for (size_t j = 0; j < tokens; ++j) {
     const double decay = std::exp(end - log.cumulative[j]);
     for (size_t c = 0; c < K; ++c) {
-      for (size_t d = 0; d < V; ++d)
-        S[c * V + d] += decay * log.k[c * kPageTokens + j] * log.u[j * V + d];
+      for (size_t d = 0; d < V; ++d) S[c * V + d] += decay * log.k[j * K + c] * log.u[j * V + d];
     }
   }
   return S;
@@ -26,7 +26,7 @@ void append(const SsdArguments& s, const LogView& log, size_t h, size_t t, size_
   const double before = place == 0 ? 0 : log.cumulative[place - 1];
   log.cumulative[place] = before + static_cast<double>(s.a[t * s.lda + h]);
   const float* k = s.k + t * s.ldk + h / s.heads_per_key * s.K;
-  for (size_t c = 0; c < s.K; ++c) log.k[c * kPageTokens + place] = k[c];
+  std::copy_n(k, s.K, log.k + place * s.K);
   for (size_t d = 0; d < s.V; ++d)
     log.u[place * s.V + d] = s.dt[t * s.lda + h] * s.v[t * s.ldv + h * s.V + d];
 }

@@ -178,26 +178,5 @@ TEST_CASE("a log that is cut back and goes on otherwise holds what it would with
   });
 }
 
-TEST_CASE("clearing a log leaves the tokens before and zeros behind") {
-  const Shape shape = kShapes[1];
-  Layer layer(shape);
-  ThreadPool pool(1);
-  reference::ssd_log(pool, layer.arguments(0, 20));
-  std::vector<float> before(layer.base.size()), after(layer.base.size());
-  reference::log_fold(pool, layer.fold(9, before.data()));
-  clear_log(layer.part.get(), 9, layer.head.size(), shape.heads_per_key, shape.K, shape.V);
-  reference::log_fold(pool, layer.fold(9, after.data()));
-  CHECK(before == after);
-  for (size_t i = 0; i < layer.head.size(); ++i) {
-    const LogView log = log_view(layer.part.get(), i, shape.heads_per_key, shape.K, shape.V);
-    CHECK(log.cumulative[8] != 0);
-    CHECK(std::all_of(log.cumulative + 9, log.cumulative + kPageTokens,
-                      [](double value) { return value == 0; }));
-    CHECK(std::all_of(log.u + 9 * shape.V, log.u + kPageTokens * shape.V,
-                      [](float value) { return value == 0; }));
-    for (size_t c = 0; c < shape.K; ++c) CHECK(log.k[c * kPageTokens + 9] == 0);
-  }
-}
-
 }  // namespace
 }  // namespace stateline::kernels::testing
