@@ -1,6 +1,7 @@
 #include "kernels/delta.h"
 
 #include <cassert>
+#include <cstring>
 
 #include "kernels/cpu/simd.h"
 
@@ -103,23 +104,21 @@ class LoggedGroup {
   }
 
   void append_keys() {
-    float* keys = log_of(first_).k;
-    for (size_t t = 0; t < s_.tokens; ++t) {
-      const float* k = s_.k + t * s_.ldk + g_ * s_.K;
-      for (size_t c = 0; c < s_.K; ++c) keys[c * kPage + arguments_.held + t] = k[c];
-    }
+    float* keys = log_of(first_).k + arguments_.held * s_.K;
+    for (size_t t = 0; t < s_.tokens; ++t)
+      std::memcpy(keys + t * s_.K, s_.k + t * s_.ldk + g_ * s_.K, s_.K * sizeof(float));
   }
 
   // scores[j] = x . k_j for the tokens up to t.
   void score(const float* x, size_t t, float* scores) const {
     const float* keys = log_of(first_).k;
-    const size_t seen = arguments_.held + t + 1;
-    for_vectors(seen, [&](size_t j, size_t n) {
-      Vec sum = splat(0);
-      for (size_t c = 0; c < s_.K; ++c)
-        sum = mul_add(splat(x[c]), load_up_to(keys + c * kPage + j, n), sum);
-      store_up_to(scores + j, sum, n);
-    });
+    for (size_t j = 0; j <= arguments_.held + t; ++j) {
+      Vec products = splat(0);
+      for_vectors(s_.K, [&](size_t c, size_t n) {
+        products = mul_add(load_up_to(x + c, n), load_up_to(keys + j * s_.K + c, n), products);
+      });
+      scores[j] = sum(products);
+    }
   }
 
   void run_head(size_t index) {

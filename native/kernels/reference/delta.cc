@@ -54,7 +54,7 @@ void delta_log(ThreadPool& pool, const LogArguments& arguments) {
       log.cumulative[place] =
           (place == 0 ? 0 : log.cumulative[place - 1]) + static_cast<double>(s.a[t * s.lda + h]);
       for (size_t c = 0; c < s.K; ++c)
-        log.k[c * kPageTokens + place] = s.k[t * s.ldk + h / s.heads_per_key * s.K + c];
+        log.k[place * s.K + c] = s.k[t * s.ldk + h / s.heads_per_key * s.K + c];
       for (size_t d = 0; d < s.V; ++d) log.u[place * s.V + d] = static_cast<float>(u[d]);
     }
   }
