@@ -1,34 +1,23 @@
 /** Text to tokens and back: byte-level BPE in which a document's own text can never become a special token. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer as BytePairEncoder } from "@huggingface/tokenizers";
-import { hasCode, reasonOf } from "../../protocol/reason.ts";
+import { reasonOf } from "../../protocol/reason.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
+import { readGgufTokenizer } from "./ggufTokenizer.ts";
+import { findSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
+import {
+  type AddedToken,
+  parseTokenizerFile,
+  readTokenizerFile,
+  type TokenizerFile,
+  type TokenizerParts,
+} from "./tokenizerFile.ts";
 import { concatBytes, decodeWhole } from "./utf8.ts";
-
-/** A tokenizer.json of a 250k-word vocabulary has about 30 MB. */
-const MOST_FILE_BYTES = 64 * 2 ** 20;
-
-const SPECIAL_NAMES = {
-  endOfText: "<|endoftext|>",
-  fimPrefix: "<|fim_prefix|>",
-  fimSuffix: "<|fim_suffix|>",
-  fimMiddle: "<|fim_middle|>",
-  repoName: "<|repo_name|>",
-  fileSep: "<|file_sep|>",
-} as const;
-
-export type SpecialTokens = Readonly<Record<keyof typeof SPECIAL_NAMES, number>>;
 
 /** The tokenizer.json cannot be used; the message is one sentence for a person. */
 export class TokenizerError extends Error {
   override name = "TokenizerError";
-}
-
-interface TokenizerFile {
-  readonly model: { readonly vocab: Readonly<Record<string, number>> };
-  readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
 }
 
 export class Tokenizer {
@@ -94,101 +83,88 @@ export class Tokenizer {
 const NO_BYTES = new Uint8Array(0);
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
-export async function loadTokenizer(directory: string, vocabSize: number): Promise<Tokenizer> {
-  const path = join(directory, "tokenizer.json");
-  return parseTokenizer(await readTokenizerFile(path), vocabSize, path);
+/** Of the folder of a model, or of its GGUF file; throws TokenizerError. */
+export async function loadTokenizer(modelPath: string, vocabSize: number): Promise<Tokenizer> {
+  if (modelPath.endsWith(".gguf")) return await loadGgufTokenizer(modelPath, vocabSize);
+  const path = join(modelPath, "tokenizer.json");
+  return parseTokenizer(await readTokenizerFile(path).catch(failure(path, "read")), vocabSize, path);
 }
 
 /** `text` is that of the tokenizer.json at `path`; throws TokenizerError. */
 export function parseTokenizer(text: string, vocabSize: number, path: string): Tokenizer {
   try {
-    return buildTokenizer(parseTokenizerFile(text), vocabSize, text);
+    return tokenizerOf({ file: parseTokenizerFile(text), known: {} }, vocabSize, text);
   } catch (cause) {
-    const reason = reasonOf(cause);
-    throw new TokenizerError(`The tokenizer at ${path} cannot be used: ${reason}`, { cause });
+    return failure(path, "used")(cause);
   }
 }
 
-async function readTokenizerFile(path: string): Promise<string> {
+async function loadGgufTokenizer(path: string, vocabSize: number): Promise<Tokenizer> {
   try {
-    const { size } = await stat(path);
-    if (size > MOST_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MOST_FILE_BYTES}`);
-    return await readFile(path, "utf8");
+    const parts = await readGgufTokenizer(path);
+    return tokenizerOf(parts, vocabSize, JSON.stringify(parts.file));
   } catch (cause) {
-    const missing = hasCode(cause, "ENOENT");
-    const reason = missing ? "it does not exist" : reasonOf(cause);
-    throw new TokenizerError(
-      `The tokenizer at ${path} cannot be read: ${reason}; a model's folder holds config.json, model.safetensors and tokenizer.json.`,
-      { cause },
-    );
+    return failure(path, "used")(cause);
   }
 }
 
-function parseTokenizerFile(text: string): TokenizerFile {
-  const file = JSON.parse(text) as Partial<Record<string, unknown>> | null;
-  const model = file?.model as Partial<Record<string, unknown>> | null | undefined;
-  if (typeof model !== "object" || model === null || (model.type ?? "BPE") !== "BPE") {
-    throw new Error("it is not a BPE tokenizer.");
-  }
-  const vocab = model.vocab;
-  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) {
-    throw new Error("its vocabulary is not a table of tokens and ids.");
-  }
-  if (!Array.isArray(model.merges)) throw new Error("its merges are not a list.");
-  const added = file?.added_tokens;
-  const wellFormed =
-    Array.isArray(added) &&
-    added.every(
-      (token) =>
-        typeof token === "object" &&
-        token !== null &&
-        Number.isInteger(token.id) &&
-        typeof token.content === "string",
-    );
-  if (!wellFormed) throw new Error("its added tokens are not a list of ids and contents.");
-  return file as unknown as TokenizerFile;
-}
+const failure =
+  (path: string, done: "read" | "used") =>
+  (cause: unknown): never => {
+    throw new TokenizerError(`The tokenizer at ${path} cannot be ${done}: ${reasonOf(cause)}`, { cause });
+  };
 
-function buildTokenizer(file: TokenizerFile, vocabSize: number, text: string): Tokenizer {
-  const special = findSpecialTokens(file);
+/** `text` is hashed: it tells this tokenizer from all others. */
+export function tokenizerOf({ file, known }: TokenizerParts, vocabSize: number, text: string): Tokenizer {
+  const special = findSpecialTokens(file.added_tokens, known);
   const bytes = tableOfBytes(file, vocabSize);
   for (const character of BYTE_CHARACTERS) {
     if (!Object.hasOwn(file.model.vocab, character)) {
       throw new Error("its vocabulary lacks some single bytes, so that not every text could be written.");
     }
   }
-  // Without added tokens the encoder takes "<|fim_middle|>" in a document for the plain characters that it is.
-  const plain = { decoder: null, normalizer: null, ...file, added_tokens: [], post_processor: null };
+  const plain = {
+    decoder: null,
+    ...file,
+    normalizer: normalizerOf(file),
+    added_tokens: addedText(file),
+    post_processor: null,
+  };
   const tokenizer = new Tokenizer(new BytePairEncoder(plain, {}), bytes, special, sha256(text));
   verify(tokenizer, file);
   return tokenizer;
 }
 
-function findSpecialTokens(file: TokenizerFile): SpecialTokens {
-  const ids = Object.entries(SPECIAL_NAMES).map(([name, content]) => {
-    const found = file.added_tokens.find((token) => token.content === content);
-    if (!found) throw new Error(`it has no special token ${content}.`);
-    return [name, found.id];
-  });
-  return Object.fromEntries(ids) as SpecialTokens;
+/**
+ * Added tokens that are nothing but white space, as GPT-NeoX has them for indentation: they are text. Without the others
+ * the encoder takes "<|fim_middle|>" in a document for the plain characters that it is.
+ */
+function addedText(file: TokenizerFile): readonly AddedToken[] {
+  return file.added_tokens.filter(({ content }) => /^\s+$/.test(content));
+}
+
+/** Composing characters would change a document's text, which must come back as it is; models know both forms. */
+function normalizerOf({ normalizer }: TokenizerFile): unknown {
+  return normalizer?.type === "NFC" ? null : (normalizer ?? null);
 }
 
 function tableOfBytes(file: TokenizerFile, vocabSize: number): Uint8Array[] {
   const table = new Array<Uint8Array>(vocabSize).fill(NO_BYTES);
-  const specialIds = new Set(file.added_tokens.map((token) => token.id));
   for (const [token, id] of Object.entries(file.model.vocab)) {
     if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
       throw new Error(
         `its token ${JSON.stringify(token)} has id ${id}, but the model has ${vocabSize} tokens.`,
       );
     }
-    if (!specialIds.has(id)) table[id] = bytesOfToken(token) ?? NO_BYTES;
+    table[id] = bytesOfToken(token) ?? NO_BYTES;
   }
-  for (const id of specialIds) {
+  for (const { id } of file.added_tokens) {
     if (id < 0 || id >= vocabSize) {
       throw new Error(`its special token ${id} is outside the model's ${vocabSize} tokens.`);
     }
+    table[id] = NO_BYTES;
   }
+  for (const { id, content } of addedText(file)) table[id] = Buffer.from(content);
   return table;
 }
 

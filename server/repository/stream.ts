@@ -6,11 +6,16 @@ import type { Tokenizer } from "../engine/tokenizer.ts";
 const PIECE_CHARACTERS = 8 * 1024;
 
 export function repositoryHeader(tokenizer: Tokenizer, name: string): number[] {
-  return [tokenizer.special.repoName, ...tokenizer.encode(`${name}\n`)];
+  return marked(tokenizer.special.repoName, tokenizer.encode(`${name}\n`));
 }
 
 export function fileHeader(tokenizer: Tokenizer, relativePath: string): number[] {
-  return [tokenizer.special.fileSep, ...tokenizer.encode(`${relativePath}\n`)];
+  return marked(tokenizer.special.fileSep, tokenizer.encode(`${relativePath}\n`));
+}
+
+/** Models that were taught no mark read the line alone. */
+function marked(mark: number | undefined, line: readonly number[]): number[] {
+  return mark === undefined ? [...line] : [mark, ...line];
 }
 
 /** Tokens of a whole file with its header. */

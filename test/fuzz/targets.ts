@@ -141,7 +141,7 @@ export function fuzz(name: TargetName, executions: number, random: Random): void
 }
 
 function checkTokens(tokenizer: Tokenizer, text: string): void {
-  const specials = new Set<number>(Object.values(tokenizer.special));
+  const specials = new Set(Object.values(tokenizer.special));
   for (const id of tokenizer.encode(text)) {
     assert.ok(Number.isInteger(id) && id >= 0 && id < tokenizer.vocabSize, `id ${id}`);
     assert.ok(!specials.has(id), `the special token ${id} comes out of a text`);

@@ -23,6 +23,12 @@ test("a document's text never yields a special token", async () => {
   assert.ok(ids.every((id) => !special.has(id)));
 });
 
+test("what a document writes in two characters is not composed into one", async () => {
+  const file = { ...tokenizerFile(), normalizer: { type: "NFC" } };
+  const tokenizer = await loadFrom(JSON.stringify(file), vocabSizeOf(file));
+  for (const text of ["e\u0301", "\u00e9"]) assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
+});
+
 test("lines end at tokens with a line feed and at special tokens", async () => {
   const tokenizer = await fakeTokenizer();
   assert.ok(tokenizer.lineEnds.includes(tokenizer.special.endOfText));

@@ -40,7 +40,7 @@ export interface LlamaModel {
 
 export interface Llama {
   readonly llamaCppRelease: { readonly release: string };
-  loadModel(options: { modelPath: string }): Promise<LlamaModel>;
+  loadModel(options: { modelPath: string; vocabOnly?: boolean }): Promise<LlamaModel>;
   dispose(): Promise<void>;
 }
 
