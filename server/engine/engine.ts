@@ -88,14 +88,25 @@ export interface Generated extends GeneratedText {
   readonly alternatives: readonly GeneratedText[];
 }
 
+/** Of a model's layers, how many keep recurrent memory and how many attend; a layer may do both. */
+export interface LayerKinds {
+  readonly recurrent: number;
+  readonly attention: number;
+}
+
 export interface ModelInfo {
+  /** "stateline" is the embedded model's; the others have the names of transformers' model_type. */
+  readonly family: string;
+  readonly layerKinds: LayerKinds;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
+  /** Of each layer, those that run as state or as attention, as a state is made; 0: the family has none. */
   readonly heads: number;
   readonly parameters: number;
   readonly weightBytes: number;
-  readonly quantization: "f32" | "bf16" | "int8";
+  /** How the weights are stored. */
+  readonly quantization: string;
   /** Of weights and configuration, hex. */
   readonly hash: string;
   readonly defaultHybridRatio: number;
@@ -176,8 +187,8 @@ export interface LoadOptions {
 }
 
 export interface Engine {
-  /** Rejects with DeviceError if the device cannot be used. */
-  loadModel(directory: string, options: LoadOptions): Promise<Model>;
+  /** Of a folder or a GGUF file. Rejects with DeviceError if the device cannot be used. */
+  loadModel(modelPath: string, options: LoadOptions): Promise<Model>;
 }
 
 /** The work was no longer wanted: never shown to a person. */
