@@ -1,5 +1,7 @@
 /** What the server asks of an engine: immutable models and states, and the few operations between them. */
 
+import type { LayerKinds } from "../../protocol/messages.ts";
+
 export type Priority = "completion" | "background";
 
 export interface JobOptions {
@@ -88,12 +90,6 @@ export interface Generated extends GeneratedText {
   readonly alternatives: readonly GeneratedText[];
 }
 
-/** Of a model's layers, how many keep recurrent memory and how many attend; a layer may do both. */
-export interface LayerKinds {
-  readonly recurrent: number;
-  readonly attention: number;
-}
-
 export interface ModelInfo {
   /** "stateline" is the embedded model's; the others have the names of transformers' model_type. */
   readonly family: string;
@@ -117,6 +113,11 @@ export interface ModelInfo {
   readonly device: string;
 }
 
+/** null: the model has no heads that could run as state or as attention. */
+export function hybridRatioOf({ heads }: Pick<ModelInfo, "heads">, stateHeads: number): number | null {
+  return heads > 0 ? stateHeads / heads : null;
+}
+
 /** Immutable memory after some tokens. Whoever receives a state disposes of it; jobs already begun with it still end. */
 export interface State {
   readonly tokenCount: number;
@@ -131,6 +132,8 @@ export interface Model {
   readonly info: ModelInfo;
   /** Of all states that are alive: what they share counts once. */
   readonly heldBytes: number;
+  /** Of `advance`, as measured lately; infinite before anything was read. */
+  readonly tokensPerSecond: number;
   /** attentionWindow 0 = unbounded. */
   initialState(stateHeads: number, attentionWindow: number): State;
   /** Never changes `state`; rejects with Cancelled when the signal aborts. */

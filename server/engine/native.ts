@@ -22,6 +22,7 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
+import { ReadingSpeed } from "./readingSpeed.ts";
 
 const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 
@@ -121,6 +122,7 @@ class NativeModelAdapter implements Model {
   readonly #addon: NativeAddon;
   readonly #model: NativeModel;
   readonly #onDeviceFailed: LoadOptions["onDeviceFailed"];
+  readonly #speed = new ReadingSpeed();
 
   constructor(addon: NativeAddon, model: NativeModel, onDeviceFailed: LoadOptions["onDeviceFailed"]) {
     this.#addon = addon;
@@ -133,15 +135,22 @@ class NativeModelAdapter implements Model {
     return this.#model.heldBytes;
   }
 
+  get tokensPerSecond(): number {
+    return this.#speed.tokensPerSecond;
+  }
+
   initialState(stateHeads: number, attentionWindow: number): State {
     return this.#told(() => this.#model.initialState(stateHeads, attentionWindow));
   }
 
-  advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
+  async advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
     const { checkpoints } = options;
-    return this.#run(options, (job) =>
+    const begunMs = performance.now();
+    const states = await this.#run(options, (job) =>
       this.#model.advance(state, tokens, checkpoints ? { ...job, checkpoints: [...checkpoints] } : job),
     );
+    this.#speed.note(tokens.length, performance.now() - begunMs);
+    return states;
   }
 
   score(state: State, tokens: Int32Array, options: ScoreOptions) {

@@ -13,6 +13,7 @@ const status: Status = {
   kvBytes: 2048,
   tokensPerSecond: 5120.4,
   hybridRatio: 0.75,
+  layers: { recurrent: 6, attention: 6 },
   device: "cpu (avx2, 2 threads)",
   model: "stateline",
 };

@@ -77,6 +77,7 @@ export class FakeRecall implements Recall {
 
 export class FakeModel implements Model {
   readonly info: ModelInfo;
+  tokensPerSecond = Number.POSITIVE_INFINITY;
   /** What each generation may recall from. */
   readonly recalls: RecallOptions[] = [];
   /** The hypotheses of each generation. */
@@ -96,6 +97,8 @@ export class FakeModel implements Model {
   constructor(tokenizer: Tokenizer, device = "cpu") {
     this.#tokenizer = tokenizer;
     this.info = {
+      family: "stateline",
+      layerKinds: { recurrent: 1, attention: 1 },
       vocabSize: tokenizer.vocabSize,
       hiddenSize: 8,
       layers: 1,
