@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/correction.h"
+#include "engine/likeliest.h"
 
 namespace stateline::engine {
 namespace {
@@ -64,21 +65,6 @@ struct Prediction {
     return logits[static_cast<std::size_t>(token)] - log_norm;
   }
 };
-
-// By insertion: no comparison with a NaN can lead astray.
-std::vector<std::int32_t> likeliest_of(std::span<const float> logits) {
-  std::vector<std::int32_t> best;
-  best.reserve(kOfModel + 1);
-  const auto logit = [&](std::int32_t token) { return logits[static_cast<std::size_t>(token)]; };
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (best.size() == kOfModel && !(logits[i] > logit(best.back()))) continue;
-    auto at = best.end();
-    while (at != best.begin() && logits[i] > logit(*(at - 1))) --at;
-    best.insert(at, static_cast<std::int32_t>(i));
-    if (best.size() > kOfModel) best.pop_back();
-  }
-  return best;
-}
 
 std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
   std::vector<Place> places;
@@ -219,7 +205,7 @@ Recalled recalled(const RecallWeights& weights, std::span<const Match> repositor
   const std::vector<Place> places = by_token(repository, context);
   if (places.empty()) return {};
   std::vector<Follower> followers = followers_of(places);
-  const Prediction model{logits, log_norm, likeliest_of(logits)};
+  const Prediction model{logits, log_norm, likeliest(logits, kOfModel)};
   const float scale = mix_levels(weights, model, followers);
   std::vector<Candidate> candidates = candidates_of(model, followers, scale);
   const std::span<Candidate> likely =
