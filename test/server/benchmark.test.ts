@@ -10,7 +10,7 @@ import {
   problemOfRatioParams,
   type RatioFigures,
 } from "../../protocol/benchmark.ts";
-import { bytes, milliseconds, tokensShort } from "../../protocol/words.ts";
+import { bytes, milliseconds, modeName, tokensShort } from "../../protocol/words.ts";
 import { attentionBytesPerToken } from "../../server/engine/attentionCost.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
 import { adviseRatio } from "../../server/measure/advice.ts";
@@ -20,6 +20,7 @@ import { benchmarkPage } from "../../server/measure/markdown.ts";
 import { programTokens } from "../../server/measure/program.ts";
 import { RatioChanges } from "../../server/measure/ratioChange.ts";
 import { measureRatios } from "../../server/measure/ratios.ts";
+import { isRun } from "../../server/measure/runShape.ts";
 import { RunStore } from "../../server/measure/runStore.ts";
 import { SampleError, takeSample } from "../../server/measure/sample.ts";
 import { SessionFigures } from "../../server/measure/sessionFigures.ts";
@@ -52,6 +53,25 @@ async function measure(model: FakeModel, changes: Record<string, unknown> = {}) 
   });
   return { series, points, shares };
 }
+
+test("a model without heads that switch is measured as it is", async () => {
+  const model = new FakeModel(tokenizer);
+  const { series } = await measure(Object.assign(model, { info: { ...model.info, heads: 0 } }), {
+    modes: modesToMeasure(0, 0, 0),
+    contexts: [64],
+  });
+  assert.deepEqual(
+    series.map(({ mode, hybridRatio }) => [mode, hybridRatio]),
+    [["chosen", null]],
+  );
+  const run = { ...run("2026-01-02T03:04:05.678Z"), series };
+  assert.ok(isRun(JSON.parse(JSON.stringify(run))));
+  assert.match(benchmarkPage(run), /as the model is, no window/);
+  assert.equal(
+    modeName({ mode: "chosen", hybridRatio: null, attentionWindow: 0 }),
+    "as the model is, no window",
+  );
+});
 
 test("each mode is measured at each context, and the state takes the same memory at all of them", async () => {
   const model = new FakeModel(tokenizer);
