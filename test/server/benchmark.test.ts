@@ -64,9 +64,9 @@ test("a model without heads that switch is measured as it is", async () => {
     series.map(({ mode, hybridRatio }) => [mode, hybridRatio]),
     [["chosen", null]],
   );
-  const run = { ...run("2026-01-02T03:04:05.678Z"), series };
-  assert.ok(isRun(JSON.parse(JSON.stringify(run))));
-  assert.match(benchmarkPage(run), /as the model is, no window/);
+  const measured = { ...run("2026-01-02T03:04:05.678Z"), series };
+  assert.ok(isRun(JSON.parse(JSON.stringify(measured))));
+  assert.match(benchmarkPage(measured), /as the model is, no window/);
   assert.equal(
     modeName({ mode: "chosen", hybridRatio: null, attentionWindow: 0 }),
     "as the model is, no window",
