@@ -39,17 +39,18 @@ export class ContextBuilder {
 
   /** `share`: of the full length of snippets, suffix and prefix; a power of two. */
   build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[], share = 1): Context {
-    const { fimPrefix, fimSuffix, fimMiddle } = this.#tokenizer.special;
+    const { fim } = this.#tokenizer.special;
     const start = prefixStart(around.before, share);
-    const suffix = suffixOf(around.after, share);
+    const suffix = fim ? suffixOf(around.after, share) : "";
     const likest = this.#snippets.choose({ ...around, start, suffix }, document, others);
     const snippets = likest.slice(Math.max(0, likest.length - Math.floor(share * MOST_SNIPPETS)));
     const tokens: number[] = [];
     for (const { relativePath, text } of snippets) {
       tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
     }
-    tokens.push(...fileHeader(this.#tokenizer, document.relativePath), fimPrefix, fimSuffix);
-    tokens.push(...this.#encode(suffix), fimMiddle);
+    tokens.push(...fileHeader(this.#tokenizer, document.relativePath));
+    if (fim) tokens.push(fim.prefix, fim.suffix, ...this.#encode(suffix), fim.middle);
+    // A model that was not taught to fill in the middle goes on with the text before the cursor.
     const prefix = around.before.slice(start);
     const prefixTokens = this.#encode(prefix);
     tokens.push(...prefixTokens);
