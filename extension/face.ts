@@ -1,6 +1,6 @@
 // What the status bar says, as plain data: no vscode here, so that every case is a line in a test.
 import type { Status } from "../protocol/messages.ts";
-import { bytes, count } from "../protocol/words.ts";
+import { bytes, count, layersInWords } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
 import type { SessionFigures } from "./meter.ts";
 
@@ -88,7 +88,9 @@ export function figures(
     ["State", `${bytes(status.stateBytes)}, after ${count(status.stateTokens)} tokens that matter here`],
     ["Attention cache", bytes(status.kvBytes)],
     ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
-    ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
+    status.hybridRatio === null
+      ? ["Layers", layersInWords(status.layers)]
+      : ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
     ["Device", status.device],
     ["Model", status.model],
     ["This session", counts ? `${count(counts.shown)} shown, ${count(counts.accepted)} accepted` : ""],

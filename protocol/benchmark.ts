@@ -77,7 +77,8 @@ export type Stop =
 
 export interface BenchmarkSeries {
   readonly mode: Mode;
-  readonly hybridRatio: number;
+  /** null: of a model without heads that could run as either. */
+  readonly hybridRatio: number | null;
   /** In tokens; 0 is unbounded. */
   readonly attentionWindow: number;
   readonly points: readonly BenchmarkPoint[];
@@ -87,7 +88,7 @@ export interface BenchmarkSeries {
 
 export interface MeasuredPoint {
   readonly mode: Mode;
-  readonly hybridRatio: number;
+  readonly hybridRatio: number | null;
   readonly attentionWindow: number;
   readonly point: BenchmarkPoint;
 }

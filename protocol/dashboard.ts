@@ -38,15 +38,17 @@ export interface RatioChange {
 
 export interface DashboardData {
   readonly status: Status;
-  /** Of each layer: the steps of the hybrid ratio. */
+  /** Of each layer: the steps of the hybrid ratio; 0: the model has none, and its layers are what they are. */
   readonly heads: number;
   /** What the settings ask for; another than the status' one while the repository is read for it. */
-  readonly wantedRatio: number;
+  readonly wantedRatio: number | null;
   /** In tokens; 0 is unbounded. */
   readonly attentionWindow: number;
   readonly memory: MemoryNow;
-  /** Were every head to attend to everything. */
+  /** Were every head to attend to everything; of a model without such heads the cache as it is. */
   readonly attention: { readonly contextTokens: number; readonly bytes: number };
+  /** Of a slow model: with how many tokens its state begins, so that they are read in this time. */
+  readonly slowReading?: { readonly tokens: number; readonly seconds: number };
   readonly reading: readonly Throughput[];
   readonly decoding: readonly Throughput[];
   readonly latency: Latency;

@@ -30,6 +30,12 @@ export interface Place {
 /** The engine's life: the model loads, the repository is read into the index, then the files that matter into the state. */
 export type EngineState = "loading" | "reading" | "ready" | "error";
 
+/** Of a model's layers, how many keep recurrent memory and how many attend; a layer may do both. */
+export interface LayerKinds {
+  readonly recurrent: number;
+  readonly attention: number;
+}
+
 export interface Status {
   readonly state: EngineState;
   /** Tokens of the repository's files that are in the index so far. */
@@ -44,8 +50,9 @@ export interface Status {
   readonly kvBytes: number;
   /** How fast the model read last in the background, into a state; 0 before the first time. */
   readonly tokensPerSecond: number;
-  /** Share of heads in state mode, 0 to 1. */
-  readonly hybridRatio: number;
+  /** Share of heads in state mode, 0 to 1; null: the model has no heads that could run as either, see `layers`. */
+  readonly hybridRatio: number | null;
+  readonly layers: LayerKinds;
   /** For a person, e.g. "cpu (avx512vnni, 2 threads)"; empty until the model is loaded. */
   readonly device: string;
   /** The model's name for a person; empty until the model is loaded. */

@@ -9,7 +9,7 @@ export type Suggestions = (typeof SUGGESTIONS)[number];
 export interface Settings {
   readonly enabled: boolean;
   readonly suggestions: Suggestions;
-  /** Share of heads in state mode, 0 to 1; null = the model's own default. */
+  /** Share of heads in state mode, 0 to 1; null = the model's own default. Without effect on models whose layers are fixed. */
   readonly hybridRatio: number | null;
   /** How many tokens the attention heads look back; 0 = unbounded; null = the model's own default. */
   readonly attentionWindow: number | null;
@@ -17,7 +17,7 @@ export interface Settings {
   readonly device: "auto" | "cpu" | `cuda:${number}`;
   /** 0 = the machine's physical cores, at most 4. */
   readonly threads: number;
-  /** Folder with config.json, model.safetensors and tokenizer.json; empty = the embedded model. */
+  /** A folder with config.json, weights in safetensors and tokenizer.json, or a .gguf file; empty = the embedded model. */
   readonly modelPath: string;
   /** Language ids; "*" is every language, "!markdown" excludes one. */
   readonly languages: readonly string[];
@@ -85,7 +85,10 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
     expected: '"auto", "cpu" or a GPU such as "cuda:0"',
   },
   threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },
-  modelPath: { accepts: isString, expected: "a folder's path, or empty for the embedded model" },
+  modelPath: {
+    accepts: isString,
+    expected: "the path of a folder or of a .gguf file, or empty for the embedded model",
+  },
   languages: { accepts: isStringList, expected: 'a list of language ids such as ["*", "!markdown"]' },
   inComments: { accepts: isBoolean, expected: "true or false" },
   exclude: { accepts: isStringList, expected: 'a list of patterns such as ["fixtures/", "*.snap"]' },

@@ -1,6 +1,7 @@
 /** Figures as a person reads them, the same wherever they are shown. */
 
 import type { BenchmarkSeries, Stop } from "./benchmark.ts";
+import type { LayerKinds } from "./messages.ts";
 
 export function count(value: number): string {
   return Math.round(value).toLocaleString("en");
@@ -45,7 +46,15 @@ function trimmed(value: number): string {
 export function modeName({ mode, hybridRatio, attentionWindow }: Omit<BenchmarkSeries, "points">): string {
   if (mode === "state") return "all state";
   const window = attentionWindow === 0 ? "no window" : `window ${count(attentionWindow)}`;
-  return mode === "attention" ? `all attention, ${window}` : `ratio ${hybridRatio}, ${window}`;
+  if (mode === "attention") return `all attention, ${window}`;
+  return hybridRatio === null ? `as the model is, ${window}` : `ratio ${hybridRatio}, ${window}`;
+}
+
+export function layersInWords({ recurrent, attention }: LayerKinds): string {
+  if (attention === 0) return `all ${recurrent} keep recurrent memory`;
+  return recurrent === 0
+    ? `all ${attention} attend`
+    : `${recurrent} keep recurrent memory, ${attention} attend`;
 }
 
 export function stopSentence(series: Omit<BenchmarkSeries, "points">, stop: Stop): string {

@@ -28,7 +28,7 @@ Usage: ./dev eval [PART ...] [options]
   report             only writes the model card's results from docs/evaluation again
 Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
 
-  --model FOLDER     another model than the embedded one
+  --model PATH       another model than the embedded one: a folder or a .gguf file
   --ratios R,R,...   hybrid ratios of bits and needles (default 0,0.25,0.5,0.75,1); lines are those of the model's default
   --window N         attention window in tokens, 0 = unbounded; by default the model's own
   --files N          files scored in each repository (default 4)

@@ -26,9 +26,9 @@ export class GpuFallback {
     this.#left = false;
   }
 
-  loadModel(engine: Engine, directory: string, { device, threads }: Settings): Promise<Model> {
+  loadModel(engine: Engine, modelPath: string, { device, threads }: Settings): Promise<Model> {
     const { log, onProblem } = this.#options;
-    return loadOnDevice(engine, directory, {
+    return loadOnDevice(engine, modelPath, {
       setting: this.#left ? "cpu" : device,
       threads: chooseThreads(threads),
       onUnusable: ({ message }, asked) => {

@@ -4,9 +4,16 @@ import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
 import { Completer, type CompleterContext } from "./completion/completer.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
-import { AttentionCost } from "./engine/attentionCost.ts";
+import { attentionBytesPerToken } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
-import { DeviceError, type Engine, type Model, type Recall, type State } from "./engine/engine.ts";
+import {
+  DeviceError,
+  type Engine,
+  hybridRatioOf,
+  type Model,
+  type Recall,
+  type State,
+} from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
@@ -58,6 +65,8 @@ export interface Served extends MemorySettings {
   readonly recall: Recall;
   /** That the state has read. */
   readonly stateTokens: number;
+  /** Of the cache where all heads attend. */
+  readonly bytesPerToken: number;
 }
 
 /** Heads in state mode before and after; `read` resolves when the repository is read anew. */
@@ -94,6 +103,7 @@ export const LOADING: Status = {
   kvBytes: 0,
   tokensPerSecond: 0,
   hybridRatio: 0,
+  layers: { recurrent: 0, attention: 0 },
   device: "",
   model: "",
 };
@@ -221,7 +231,8 @@ export class Stateline {
       stateBytes: memory.state.stateBytes,
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
-      hybridRatio: memory.state.stateHeads / info.heads,
+      hybridRatio: hybridRatioOf(info, memory.state.stateHeads),
+      layers: info.layerKinds,
       device: describeDevice(info),
       model: this.#modelName(model),
       ...(problem ? { message: problem } : {}),
@@ -239,11 +250,12 @@ export class Stateline {
   get served(): Served | undefined {
     const serving = this.#serving;
     if (!serving) return undefined;
-    const { model, tokenizer, memory } = serving;
+    const { model, tokenizer, memory, bytesPerToken } = serving;
     const { state, recall } = memory;
     const modelName = this.#modelName(model);
     const stateTokens = state.tokenCount;
-    return { model, tokenizer, modelName, state, recall, stateTokens, ...this.#memorySettings(serving) };
+    const parts = { model, tokenizer, modelName, state, recall, stateTokens, bytesPerToken };
+    return { ...parts, ...this.#memorySettings(serving) };
   }
 
   /** Resolves when the repository is read and what changed is appended and saved. */
@@ -271,17 +283,17 @@ export class Stateline {
 
   async #load(): Promise<void> {
     const { log, onStatusChanged } = this.#options;
-    const directory = this.#settings.modelPath || EMBEDDED_MODEL_PATH;
+    const modelPath = this.#settings.modelPath || EMBEDDED_MODEL_PATH;
     const startedMs = performance.now();
     const before = this.#serving;
     try {
-      const serving = await this.#createServing(directory);
+      const serving = await this.#createServing(modelPath);
       if (this.#disposed) return disposeServing(serving);
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
       log.info(
-        `Loaded ${this.#modelName(serving.model)} from ${directory} in ${loadMs} ms, ${describeDevice(info)}.`,
+        `Loaded ${this.#modelName(serving.model)} from ${modelPath} in ${loadMs} ms, ${describeDevice(info)}.`,
       );
       this.#read(true);
     } catch (cause) {
@@ -294,14 +306,14 @@ export class Stateline {
     if (before) disposeServing(before);
   }
 
-  async #createServing(directory: string): Promise<Serving> {
+  async #createServing(modelPath: string): Promise<Serving> {
     const { log, storagePath, onStatusChanged, onReading } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
-    const model = await this.#gpu.loadModel(engine, directory, this.#settings);
+    const model = await this.#gpu.loadModel(engine, modelPath, this.#settings);
     try {
-      const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
+      const tokenizer = await loadTokenizer(modelPath, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-      const bytesPerToken = await new AttentionCost(model).bytesPerToken();
+      const bytesPerToken = await attentionBytesPerToken(model);
       const memory = new RepositoryMemory(
         {
           model,
@@ -361,8 +373,8 @@ export class Stateline {
     const serving = this.#serving;
     if (!serving) return;
     const settings = this.#memorySettings(serving);
-    const asked = this.#settings.attentionWindow ?? serving.model.info.attentionWindow;
-    const sentence = sentenceOnWindow(asked, settings.attentionWindow);
+    const asked = this.#settings.attentionWindow;
+    const sentence = asked === null ? undefined : sentenceOnWindow(asked, settings.attentionWindow);
     if (sentence) this.#options.onProblem?.(sentence);
     this.#reading = serving.memory.read(settings, { fromDisk });
   }
@@ -385,7 +397,7 @@ export class Stateline {
 
   #modelName(model: Model): string {
     const { parameters, quantization } = model.info;
-    const name = this.#settings.modelPath ? basename(this.#settings.modelPath) : "stateline";
+    const name = basename(this.#settings.modelPath || "stateline", ".gguf");
     return `${name} ${(parameters / 1e6).toFixed(1)}M ${quantization}`;
   }
 }

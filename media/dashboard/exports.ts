@@ -120,7 +120,7 @@ export function csvOf(runs: readonly ShownRun[]): string {
       one.points.map((point) => [
         ...[letter, run?.date, run?.machine.cpu, run?.machine.physicalCores ?? run?.machine.logicalCores],
         ...[run?.model.name, run?.model.hash, run?.model.quantization, run?.model.threads],
-        ...[modeName(one), one.hybridRatio, one.attentionWindow, point.contextTokens],
+        ...[modeName(one), one.hybridRatio ?? "", one.attentionWindow, point.contextTokens],
         ...[point.prefillMs.toFixed(2), point.prefillTokensPerSecond.toFixed(1)],
         ...[point.decodeTokensPerSecond.toFixed(1), point.wallMs.toFixed(2), point.stateBytes, point.kvBytes],
       ]),

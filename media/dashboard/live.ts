@@ -46,6 +46,7 @@ export class Live {
 
   #drawMemory(data: DashboardData): void {
     const { memory, attention } = data;
+    const hasRatio = data.heads > 0;
     const rows = [
       ["Weights", memory.weightBytes],
       ["Repository's state", memory.stateBytes],
@@ -62,15 +63,18 @@ export class Live {
       this.#memoryNote,
       attention.contextTokens === 0
         ? "Nothing is read yet."
-        : `${count(attention.contextTokens)} tokens of context take ${bytes(now)}. Were every head to attend to all of ` +
-            `them, they would take ${bytes(attention.bytes)}${times >= 2 ? `: ${count(times)} times as much` : ""}.`,
+        : `${count(attention.contextTokens)} tokens of context take ${bytes(now)}.${
+            hasRatio
+              ? ` Were every head to attend to all of them, they would take ${bytes(attention.bytes)}${times >= 2 ? `: ${count(times)} times as much` : ""}.`
+              : ""
+          }`,
     );
-    this.#memoryFrame.draw([now, attention.bytes], now > 0 && attention.bytes > 0, (width) =>
+    this.#memoryFrame.draw([now, attention.bytes], hasRatio && now > 0 && attention.bytes > 0, (width) =>
       memoryChart(data, width),
     );
   }
 
-  #drawReading({ status }: DashboardData): void {
+  #drawReading({ status, slowReading }: DashboardData): void {
     const { state, tokensRead, tokensTotal, stateTokens, tokensPerSecond } = status;
     const isReading = state === "reading";
     show(this.#readingBar, isReading);
@@ -79,7 +83,10 @@ export class Live {
     const read = isReading
       ? `${count(tokensRead)} of ${count(tokensTotal)} tokens in the index`
       : `${count(tokensRead)} tokens in the index, ${count(stateTokens)} read into the state`;
-    setText(this.#readingText, `${read}${speed}. ${status.message ?? ""}`.trimEnd());
+    const slow = slowReading
+      ? ` This model is slow here: the state begins with ${count(slowReading.tokens)} tokens, which it reads in ${slowReading.seconds} s.`
+      : "";
+    setText(this.#readingText, `${read}${speed}.${slow} ${status.message ?? ""}`.trimEnd());
   }
 
   #drawThroughput({ reading, decoding }: DashboardData): void {

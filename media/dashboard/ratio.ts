@@ -2,7 +2,7 @@
 /** The hybrid ratio: a slider, what the latest change did, and the search for the best. */
 import type { RatioFigures } from "../../protocol/benchmark.ts";
 import type { DashboardData, FromPage, RatioChange } from "../../protocol/dashboard.ts";
-import { bytes, count, milliseconds } from "../../protocol/words.ts";
+import { bytes, count, layersInWords, milliseconds } from "../../protocol/words.ts";
 import { ratioChart } from "./charts.ts";
 import { button, element, section, setText, show, table } from "./dom.ts";
 import { Frame } from "./frame.ts";
@@ -32,6 +32,9 @@ export class Ratio {
     this.#frame.element,
   );
   readonly #details = element("details", {}, element("summary", {}, "Figures of each ratio"));
+  readonly #halves: HTMLElement;
+  /** Of a model whose layers are what they are. */
+  readonly #fixed = element("p", { id: "fixed-layers", class: "note" });
   readonly #figures = element("div");
   /** While the person moves it, what arrives does not move it back. */
   #isMoving = false;
@@ -85,11 +88,8 @@ export class Ratio {
       this.#figure,
       this.#details,
     );
-    this.element = section(
-      "hybrid-ratio",
-      "Hybrid ratio",
-      element("div", { class: "halves" }, setting, search),
-    );
+    this.#halves = element("div", { class: "halves" }, setting, search);
+    this.element = section("hybrid-ratio", "Hybrid ratio", this.#fixed, this.#halves);
   }
 
   draw(known: Knowledge): void {
@@ -114,6 +114,16 @@ export class Ratio {
 
   #drawSetting(data: DashboardData): void {
     const { heads, wantedRatio, status, ratioChange } = data;
+    show(this.#halves, wantedRatio !== null);
+    show(this.#fixed, wantedRatio === null);
+    if (wantedRatio === null) {
+      const layers = layersInWords(status.layers);
+      setText(
+        this.#fixed,
+        `The layers of this model are fixed: ${layers}. The hybrid ratio has no effect on it.`,
+      );
+      return;
+    }
     this.#heads = heads;
     this.#slider.max = String(heads);
     if (!this.#isMoving) {

@@ -1,5 +1,6 @@
 #include "binding/model.h"
 
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -72,6 +73,22 @@ void set_text(Napi::Object& value, const engine::GeneratedText& text) {
   value.Set("reason", Napi::String::New(env, end_name(text.end)));
 }
 
+// Of a state by default: a layer may do both.
+Napi::Object layer_kinds(Napi::Env env, const models::Plan& plan) {
+  const auto state_heads =
+      static_cast<std::size_t>(std::lround(plan.hybrid_ratio * static_cast<double>(plan.heads)));
+  std::uint32_t recurrent = 0, attention = 0;
+  for (const models::LayerMemory& layer : plan.memory[state_heads]) {
+    if (layer.recurrent.heads > 0) ++recurrent;
+    if (layer.cache.heads > 0) ++attention;
+  }
+  Napi::Object kinds = Napi::Object::New(env);
+  kinds.Set("recurrent", Napi::Number::New(env, recurrent));
+  kinds.Set("attention", Napi::Number::New(env, attention));
+  kinds.Freeze();
+  return kinds;
+}
+
 Napi::Object info_of(Napi::Env env, const Engine& engine) {
   const engine::Model& model = engine.model();
   const models::Plan& plan = model.plan();
@@ -80,6 +97,8 @@ Napi::Object info_of(Napi::Env env, const Engine& engine) {
   };
   const auto string = [env](const std::string& value) { return Napi::String::New(env, value); };
   Napi::Object info = Napi::Object::New(env);
+  info.Set("family", string(plan.family));
+  info.Set("layerKinds", layer_kinds(env, plan));
   info.Set("vocabSize", count(plan.vocab_size));
   info.Set("hiddenSize", count(plan.hidden_size));
   info.Set("layers", count(plan.layers));
@@ -115,15 +134,15 @@ Napi::Function NativeModel::define(Napi::Env env) {
 Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return promised(env, [&](Napi::Promise::Deferred deferred) {
-    const std::filesystem::path directory = path(info[0], "directory");
+    const std::filesystem::path model_path = path(info[0], "modelPath");
     const Napi::Object options = object(info[1], "options");
     const unsigned threads = thread_count(options);
     const std::optional<CudaOptions> cuda = cuda_options(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,
-        [directory, threads, cuda, delivery] {
-          auto model = engine::Model::load(directory, kernels::kernels(), device_for(cuda));
+        [model_path, threads, cuda, delivery] {
+          auto model = engine::Model::load(model_path, kernels::kernels(), device_for(cuda));
           auto engine = make_engine(std::move(model), threads, delivery);
           if (cuda) engine->check_device();
           return engine;

@@ -49,8 +49,9 @@ void BeamJob::begin() {
     const Tokens& context = generate_.recall->context;
     const std::size_t seen = std::min(context.size(), Recall::kSurroundings + 1);
     recall_end_.assign(context.end() - static_cast<std::ptrdiff_t>(seen), context.end());
-    recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          0, workbench_.model.plan().vocab_size);
+    recollection_.emplace(workbench_.model.recall_weights(), std::move(generate_.recall->memory),
+                          std::move(generate_.recall->context), 0,
+                          workbench_.model.plan().vocab_size);
   }
   Hypothesis nothing;
   nothing.branch = std::make_unique<Branch>(workbench_.model, *state_);

@@ -4,15 +4,8 @@
 #include <cmath>
 #include <cstddef>
 
-#include "engine/correction_weights.h"
-
 namespace stateline::engine {
 namespace {
-
-using correction_weights::kCandidate;
-using correction_weights::kOutlook;
-using correction_weights::kOutput;
-using correction_weights::kOutputBias;
 
 // Of a source in which the token followed nowhere: beyond any distance, log(1 + tokens).
 constexpr float kNowhere = 14;
@@ -28,13 +21,13 @@ float log_length(const Sightings& seen) { return std::log1p(static_cast<float>(s
 
 }  // namespace
 
-Correction::Correction(const Outlook& outlook) : hidden_{} {
+Correction::Correction(const RecallWeights& weights, const Outlook& outlook) : weights_(weights) {
   const std::array features{1.0f, outlook.best, outlook.entropy,
                             std::log(outlook.scale + kLeastScale)};
-  static_assert(features.size() == kOutlook.size());
+  static_assert(features.size() == RecallWeights::kOutlookFeatures);
   for (std::size_t i = 0; i < features.size(); ++i)
-    for (std::size_t unit = 0; unit < kUnits; ++unit)
-      hidden_[unit] += kOutlook[i][unit] * features[i];
+    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
+      hidden_[unit] += weights.outlook[i][unit] * features[i];
 }
 
 float Correction::factor(const Candidate& candidate) const {
@@ -50,14 +43,14 @@ float Correction::factor(const Candidate& candidate) const {
                             context.alignment,
                             std::log(repository.weight),
                             std::log(context.weight)};
-  static_assert(features.size() == kCandidate.size());
-  std::array<float, kUnits> hidden = hidden_;
+  static_assert(features.size() == RecallWeights::kCandidateFeatures);
+  std::array<float, RecallWeights::kUnits> hidden = hidden_;
   for (std::size_t i = 0; i < features.size(); ++i)
-    for (std::size_t unit = 0; unit < kUnits; ++unit)
-      hidden[unit] += kCandidate[i][unit] * features[i];
-  float nats = kOutputBias;
-  for (std::size_t unit = 0; unit < kUnits; ++unit)
-    nats += kOutput[unit] * std::max(hidden[unit], 0.0f);
+    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
+      hidden[unit] += weights_.candidate[i][unit] * features[i];
+  float nats = weights_.output_bias;
+  for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
+    nats += weights_.output[unit] * std::max(hidden[unit], 0.0f);
   return std::exp(std::clamp(nats, -kMostNats, kMostNats));
 }
 

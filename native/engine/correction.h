@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "engine/recall_weights.h"
+
 namespace stateline::engine {
 
 // The places of one source that a token followed; zeros: none.
@@ -34,14 +36,14 @@ struct Outlook {
 // `node scripts/eval/fit.ts`.
 class Correction {
  public:
-  explicit Correction(const Outlook& outlook);
+  // Borrows the weights.
+  Correction(const RecallWeights& weights, const Outlook& outlook);
   // By which the candidate's probability is multiplied before all are normalised.
   float factor(const Candidate& candidate) const;
 
-  static constexpr std::size_t kUnits = 32;
-
  private:
-  std::array<float, kUnits> hidden_;  // the outlook's share
+  const RecallWeights& weights_;
+  std::array<float, RecallWeights::kUnits> hidden_{};  // the outlook's share
 };
 
 }  // namespace stateline::engine

@@ -76,7 +76,8 @@ ScoreJob::ScoreJob(Workbench& workbench, StatePtr state, Tokens tokens,
       reply_(std::move(reply)) {
   result_.state = std::move(state);
   if (recall)
-    recollection_.emplace(std::move(recall->memory), std::move(recall->context), tokens_.size(),
+    recollection_.emplace(workbench.model.recall_weights(), std::move(recall->memory),
+                          std::move(recall->context), tokens_.size(),
                           workbench.model.plan().vocab_size);
 }
 
@@ -198,8 +199,9 @@ void GenerateJob::begin() {
   logits_.resize(workbench_.model.plan().vocab_size);
   next_draft_tokens_ = kFirstDraftTokens;
   if (generate_.recall) {
-    recollection_.emplace(std::move(generate_.recall->memory), std::move(generate_.recall->context),
-                          generate_.max_tokens, logits_.size());
+    recollection_.emplace(workbench_.model.recall_weights(), std::move(generate_.recall->memory),
+                          std::move(generate_.recall->context), generate_.max_tokens,
+                          logits_.size());
   }
   predict();
 }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/correction.h"
+#include "engine/likeliest.h"
 
 namespace stateline::engine {
 namespace {
@@ -13,32 +14,29 @@ namespace {
 // Where a match stands: what a file says of itself is another evidence than what others say.
 enum class Source : std::uint8_t { kRepository, kContext };
 
-constexpr std::size_t kFeatures = 6;
-
-// Of matches of at least this length.
+// Of matches of at least this length; its gate's weights are in the same row of RecallWeights.
 struct Level {
   std::uint32_t length;
   Source source;
-  std::array<float, kFeatures> weights;
 };
-constexpr Level kLevels[] = {
-    {1, Source::kRepository, {-3.898f, -0.172f, 0.422f, -0.490f, -0.878f, 0.100f}},
-    {1, Source::kContext, {-2.388f, 0.820f, -0.024f, -1.186f, -0.561f, 0.234f}},
-    {2, Source::kRepository, {-2.761f, 0.354f, 0.321f, -1.724f, -0.634f, 0.207f}},
-    {2, Source::kContext, {-2.429f, 1.542f, -0.094f, -1.691f, -0.386f, 0.201f}},
-    {3, Source::kRepository, {-4.100f, 0.546f, 0.318f, -1.294f, -0.673f, 0.078f}},
-    {3, Source::kContext, {-2.748f, 1.763f, -0.227f, -1.231f, -0.023f, 0.115f}},
-    {4, Source::kRepository, {-0.546f, 0.579f, -0.170f, -2.059f, -0.313f, 0.308f}},
-    {4, Source::kContext, {-2.264f, 1.111f, -0.328f, -1.621f, -0.703f, 0.186f}},
-    {5, Source::kRepository, {-1.992f, 0.721f, -0.036f, -1.219f, -0.358f, 0.167f}},
-    {5, Source::kContext, {-1.977f, 1.817f, -0.390f, -1.260f, -0.068f, 0.064f}},
-    {7, Source::kRepository, {-2.860f, 0.967f, 0.091f, -2.181f, -0.464f, 0.032f}},
-    {7, Source::kContext, {-1.220f, 2.449f, -0.295f, -3.243f, 0.069f, 0.076f}},
-    {10, Source::kRepository, {-2.088f, 0.589f, 0.099f, -2.779f, -0.287f, 0.129f}},
-    {10, Source::kContext, {-2.094f, 1.368f, -0.189f, -2.346f, 0.624f, 0.015f}},
-    {16, Source::kRepository, {-2.175f, 0.772f, 0.249f, -2.708f, -0.357f, 0.076f}},
-    {16, Source::kContext, {-2.329f, 1.623f, 0.007f, -4.551f, 1.007f, -0.035f}},
-};
+constexpr std::array<Level, RecallWeights::kLevels> kLevels{{
+    {1, Source::kRepository},
+    {1, Source::kContext},
+    {2, Source::kRepository},
+    {2, Source::kContext},
+    {3, Source::kRepository},
+    {3, Source::kContext},
+    {4, Source::kRepository},
+    {4, Source::kContext},
+    {5, Source::kRepository},
+    {5, Source::kContext},
+    {7, Source::kRepository},
+    {7, Source::kContext},
+    {10, Source::kRepository},
+    {10, Source::kContext},
+    {16, Source::kRepository},
+    {16, Source::kContext},
+}};
 // A token that the model all but rules out: less says nothing more.
 constexpr float kLeastLogProb = -12;
 // So many of the mixture's likeliest tokens are corrected, among them so many of the model's.
@@ -67,21 +65,6 @@ struct Prediction {
     return logits[static_cast<std::size_t>(token)] - log_norm;
   }
 };
-
-// By insertion: no comparison with a NaN can lead astray.
-std::vector<std::int32_t> likeliest_of(std::span<const float> logits) {
-  std::vector<std::int32_t> best;
-  best.reserve(kOfModel + 1);
-  const auto logit = [&](std::int32_t token) { return logits[static_cast<std::size_t>(token)]; };
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (best.size() == kOfModel && !(logits[i] > logit(best.back()))) continue;
-    auto at = best.end();
-    while (at != best.begin() && logits[i] > logit(*(at - 1))) --at;
-    best.insert(at, static_cast<std::int32_t>(i));
-    if (best.size() > kOfModel) best.pop_back();
-  }
-  return best;
-}
 
 std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
   std::vector<Place> places;
@@ -128,16 +111,17 @@ Evidence gather(const Level& level, std::vector<Follower>& followers) {
 }
 
 // Mixes the model's distribution with the followers', level by level; returns what is left to it.
-float mix_levels(const Prediction& model, std::vector<Follower>& followers) {
+float mix_levels(const RecallWeights& weights, const Prediction& model,
+                 std::vector<Follower>& followers) {
   const float best = model.log_prob(model.likeliest.front());
   float scale = 1;
-  for (const Level& level : kLevels) {
-    const Evidence all = gather(level, followers);
+  for (std::size_t row = 0; row < kLevels.size(); ++row) {
+    const Evidence all = gather(kLevels[row], followers);
     if (all.matches == 0) continue;
     const auto heaviest =
         std::max_element(followers.begin(), followers.end(),
                          [](const Follower& a, const Follower& b) { return a.weight < b.weight; });
-    const std::array<float, kFeatures> features{
+    const std::array<float, RecallWeights::kGateFeatures> features{
         1,
         std::log(all.matches),
         std::log(all.weight),
@@ -145,7 +129,7 @@ float mix_levels(const Prediction& model, std::vector<Follower>& followers) {
         best,
         std::max(model.log_prob(heaviest->token), kLeastLogProb)};
     const float x =
-        std::inner_product(features.begin(), features.end(), level.weights.begin(), 0.0f);
+        std::inner_product(features.begin(), features.end(), weights.gates[row].begin(), 0.0f);
     const float gate = 1 / (1 + std::exp(-x));
     for (Follower& follower : followers)
       follower.probability =
@@ -193,12 +177,12 @@ std::vector<Candidate> candidates_of(const Prediction& model, std::span<const Fo
 
 // Multiplies the likeliest probabilities by what the network says; returns by how much
 // their sum grew.
-float correct(const Prediction& model, std::span<const Place> places, float scale,
-              std::span<Candidate> candidates) {
+float correct(const RecallWeights& weights, const Prediction& model, std::span<const Place> places,
+              float scale, std::span<Candidate> candidates) {
   float entropy = 0;
   for (const std::int32_t token : model.likeliest)
     entropy -= std::exp(model.log_prob(token)) * model.log_prob(token);
-  const Correction correction({model.log_prob(model.likeliest.front()), entropy, scale});
+  const Correction correction(weights, {model.log_prob(model.likeliest.front()), entropy, scale});
   float gained = 0;
   for (Candidate& candidate : candidates) {
     const auto [begin, end] = std::equal_range(
@@ -216,17 +200,17 @@ float correct(const Prediction& model, std::span<const Place> places, float scal
 
 }  // namespace
 
-Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
-                  std::span<const float> logits, float log_norm) {
+Recalled recalled(const RecallWeights& weights, std::span<const Match> repository,
+                  std::span<const Match> context, std::span<const float> logits, float log_norm) {
   const std::vector<Place> places = by_token(repository, context);
   if (places.empty()) return {};
   std::vector<Follower> followers = followers_of(places);
-  const Prediction model{logits, log_norm, likeliest_of(logits)};
-  const float scale = mix_levels(model, followers);
+  const Prediction model{logits, log_norm, likeliest(logits, kOfModel)};
+  const float scale = mix_levels(weights, model, followers);
   std::vector<Candidate> candidates = candidates_of(model, followers, scale);
   const std::span<Candidate> likely =
       std::span(candidates).first(std::min(kCorrected, candidates.size()));
-  const float sum = 1 + correct(model, places, scale, likely);
+  const float sum = 1 + correct(weights, model, places, scale, likely);
   Recalled out{scale / sum, {}};
   out.told.reserve(candidates.size());
   for (const Candidate& candidate : candidates)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/recall.h"
+#include "engine/recall_weights.h"
 
 namespace stateline::engine {
 
@@ -35,8 +36,8 @@ struct Recalled {
 // (engine/correction.h), and all are normalised. Where nothing matches, the model speaks alone.
 // Gates and network are fitted by `node scripts/eval/fit.ts`. logits [vocab] are the model's and
 // `log_norm` their log-sum-exp.
-Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
-                  std::span<const float> logits, float log_norm);
+Recalled recalled(const RecallWeights& weights, std::span<const Match> repository,
+                  std::span<const Match> context, std::span<const float> logits, float log_norm);
 
 // logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
 // log-sum-exp.

@@ -43,6 +43,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   contents->network = models::make_network(stored.config(), stored.config_name());
   const models::Plan& plan = contents->network->plan();
   contents->weights = read_weights(plan, stored, rounding, all_threads());
+  contents->recall = read_recall_weights(path);
   contents->hash = checkpoint.hash();
   if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));

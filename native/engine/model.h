@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/device.h"
+#include "engine/recall_weights.h"
 #include "engine/weights.h"
 #include "kernels/kernels.h"
 #include "models/network.h"
@@ -36,6 +37,7 @@ class Model {
   const models::Network& network() const { return *contents_->network; }
   const models::Plan& plan() const { return contents_->network->plan(); }
   const Weights& weights() const { return contents_->weights; }
+  const RecallWeights& recall_weights() const { return contents_->recall; }
   const ModelHash& hash() const { return contents_->hash; }
   // Of the matrices, by the first layer's first.
   std::string_view quantization() const {
@@ -59,6 +61,7 @@ class Model {
     ModelHash hash{};
     std::unique_ptr<const models::Network> network;
     Weights weights;
+    RecallWeights recall;
   };
 
   Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,

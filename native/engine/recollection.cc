@@ -11,9 +11,11 @@ constexpr std::uint32_t kLeastDraftMatch = 8;
 
 }  // namespace
 
-Recollection::Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
-                           std::size_t more, std::size_t vocab_size)
-    : memory_(std::move(memory)),
+Recollection::Recollection(const RecallWeights& weights, std::shared_ptr<const Recall> memory,
+                           std::vector<std::int32_t> context, std::size_t more,
+                           std::size_t vocab_size)
+    : weights_(weights),
+      memory_(std::move(memory)),
       context_(std::move(context)),
       own_(context_.size() + more + 1, vocab_size) {
   own_.append(context_);
@@ -49,7 +51,7 @@ Recalled Recollection::after(std::span<const std::int32_t> end, std::span<const 
   from_context_.clear();
   if (memory_) memory_->find(end, from_repository_);
   own_.find(end, from_context_);
-  return recalled(from_repository_, from_context_, logits, log_norm);
+  return recalled(weights_, from_repository_, from_context_, logits, log_norm);
 }
 
 }  // namespace stateline::engine

@@ -16,9 +16,10 @@ namespace stateline::engine {
 // text as it grows.
 class Recollection {
  public:
-  // `memory` may be null. Room for `more` tokens beyond the context. Ids are below vocab_size.
-  Recollection(std::shared_ptr<const Recall> memory, std::vector<std::int32_t> context,
-               std::size_t more, std::size_t vocab_size);
+  // `memory` may be null, `weights` are borrowed. Room for `more` tokens beyond the context. Ids
+  // are below vocab_size.
+  Recollection(const RecallWeights& weights, std::shared_ptr<const Recall> memory,
+               std::vector<std::int32_t> context, std::size_t more, std::size_t vocab_size);
 
   void push(std::int32_t token);
   // Tokens that are likely to follow, at most so many; none where no long match is.
@@ -32,6 +33,7 @@ class Recollection {
   // As much of the context's end as is looked at.
   std::span<const std::int32_t> recent() const;
 
+  const RecallWeights& weights_;
   std::shared_ptr<const Recall> memory_;
   std::vector<std::int32_t> context_;
   Recall own_;

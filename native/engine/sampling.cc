@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/likeliest.h"
+
 namespace stateline::engine {
 
 Sampler::Sampler(const SamplingOptions& options, const Model& model)
@@ -33,13 +35,11 @@ Sample Sampler::sample_allowed(std::span<const float> logits,
   for (const std::int32_t id : allowed)
     if (logit(id) > logit(best) || std::isnan(logit(best))) best = id;
   float sum = 0;
-  for (const std::int32_t id : allowed) {
-    sum += std::exp(logit(id) - logit(best));
-    candidates_.push_back({0, id});
-  }
+  for (const std::int32_t id : allowed) sum += std::exp(logit(id) - logit(best));
   const float norm = logit(best) + std::log(sum);
-  const std::int32_t token =
-      options_.temperature <= 0 ? best : sample_candidates(logit(best), logits);
+  if (options_.temperature <= 0) return {best, logit(best) - norm};
+  for (const std::int32_t id : allowed) candidates_.push_back({0, id});
+  const std::int32_t token = sample_candidates(logit(best), logits);
   return {token, logit(token) - norm};
 }
 
@@ -74,31 +74,18 @@ std::int32_t Sampler::sample_candidates(float max_logit, std::span<const float> 
   return candidates_.back().token;  // the likeliest: only rounding leads here
 }
 
-// By insertion: `count` is small, and no comparison with a NaN can lead astray.
 std::vector<Sample> Sampler::likeliest(std::span<const float> logits, std::size_t count,
                                        std::span<const std::int32_t> allowed) const {
-  std::vector<Sample> best;  // with logits for log-probabilities at first
-  best.reserve(count + 1);
-  const auto consider = [&](std::int32_t token) {
-    const float logit = logits[static_cast<std::size_t>(token)];
-    if (best.size() == count && !(logit > best.back().log_prob)) return;
-    auto at = best.end();
-    while (at != best.begin() && logit > (at - 1)->log_prob) --at;
-    best.insert(at, {token, logit});
-    if (best.size() > count) best.pop_back();
-  };
-  float norm = 0;
-  if (allowed.empty()) {
-    norm = kernels_.log_sum_exp(logits.size(), logits.data());
-    for (std::size_t i = 0; i < logits.size(); ++i) consider(static_cast<std::int32_t>(i));
-  } else {
-    for (const std::int32_t token : allowed) consider(token);
-    float sum = 0;
-    for (const std::int32_t token : allowed)
-      sum += std::exp(logits[static_cast<std::size_t>(token)] - best.front().log_prob);
-    norm = best.front().log_prob + std::log(sum);
+  std::vector<float> of_allowed;
+  for (const std::int32_t token : allowed)
+    of_allowed.push_back(logits[static_cast<std::size_t>(token)]);
+  const std::span<const float> all = allowed.empty() ? logits : of_allowed;
+  const float norm = kernels_.log_sum_exp(all.size(), all.data());
+  std::vector<Sample> best;
+  for (const std::int32_t place : engine::likeliest(all, count)) {
+    const auto i = static_cast<std::size_t>(place);
+    best.push_back({allowed.empty() ? place : allowed[i], all[i] - norm});
   }
-  for (Sample& sample : best) sample.log_prob -= norm;
   return best;
 }
 

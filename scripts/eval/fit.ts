@@ -1,8 +1,9 @@
 /**
- * Fits the mixture of exact memory and model to training repositories: the gates (native/engine/mixture.cc, kLevels), which are
- * printed, and the network after them (native/engine/correction_weights.h), which is written; then says what they are worth on
- * held-out repositories.
- * Usage: node scripts/eval/fit.ts [model folder]
+ * Fits the mixture of exact memory and model to training repositories: the gates (native/engine/mixture.cc) and the network
+ * after them (native/engine/correction.cc). Those of the embedded model are written into the engine
+ * (native/engine/recall_defaults.h), those of another one beside it (recall.json). Then says what they are worth on held-out
+ * repositories.
+ * Usage: node scripts/eval/fit.ts [folder or .gguf file of a model]
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,12 +14,13 @@ import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
 import { fileHeader } from "../../server/repository/stream.ts";
 import { type CorpusRepository, heldOutRepositories, trainingRepositories } from "./corpus.ts";
 import type { Evidence } from "./fit/evidence.ts";
-import { fittedGates, gatesText, mixedProbability } from "./fit/gates.ts";
+import { fittedGates, mixedProbability } from "./fit/gates.ts";
 import { completed, evidenceIn, scored, tokensOf } from "./fit/layouts.ts";
-import { correctedLoss, fittedNetwork, mixed, networkText } from "./fit/network.ts";
+import { correctedLoss, fittedNetwork, mixed } from "./fit/network.ts";
+import { headerText, recallPath, weightsOf } from "./fit/weights.ts";
 import { randomSource, shuffled } from "./random.ts";
 
-const WEIGHTS = fileURLToPath(new URL("../../native/engine/correction_weights.h", import.meta.url));
+const BUILT_IN = fileURLToPath(new URL("../../native/engine/recall_defaults.h", import.meta.url));
 const REPOSITORIES = 16;
 const FILES_EACH = 2;
 /** Small ones, so that many are seen. */
@@ -26,16 +28,17 @@ const MOST_CHARACTERS = 1_000_000;
 const FILE_CHARACTERS = [1000, 8000] as const;
 const LAYOUTS = { "as scored": scored, "as completed": completed };
 
-const directory = process.argv[2] ?? EMBEDDED_MODEL_PATH;
-const model = await loadNativeEngine(ADDON_PATH).loadModel(directory, { threads: chooseThreads(0) });
-const tokenizer = await loadTokenizer(directory, model.info.vocabSize);
+const modelPath = process.argv[2] ?? EMBEDDED_MODEL_PATH;
+const model = await loadNativeEngine(ADDON_PATH).loadModel(modelPath, { threads: chooseThreads(0) });
+const tokenizer = await loadTokenizer(modelPath, model.info.vocabSize);
 const known = (await evidenceOf(trainingRepositories())).flat();
 const heldOut = await evidenceOf(heldOutRepositories());
 model.dispose();
 const gates = fittedGates(known);
 const network = fittedNetwork(known.map((one) => mixed(one, gates)));
-process.stdout.write(`constexpr Level kLevels[] = {\n${gatesText(gates)}};\n`);
-writeFileSync(WEIGHTS, networkText(network));
+const weights = weightsOf(gates, network);
+if (modelPath === EMBEDDED_MODEL_PATH) writeFileSync(BUILT_IN, headerText(weights));
+else writeFileSync(recallPath(modelPath), `${JSON.stringify(weights)}\n`);
 for (const [i, layout] of Object.keys(LAYOUTS).entries()) {
   const of = heldOut[i] ?? [];
   const figures = {

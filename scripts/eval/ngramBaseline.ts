@@ -69,7 +69,8 @@ export function countsOf(tokenizer: Tokenizer, files: readonly CorpusFile[]): Co
 function append(counts: Counts, tokenizer: Tokenizer, text: string): void {
   counts.beginText();
   for (const token of tokenizer.encode(text)) counts.push(token);
-  counts.push(tokenizer.special.endOfText);
+  const { endOfText } = tokenizer.special;
+  if (endOfText !== undefined) counts.push(endOfText);
   counts.beginText();
 }
 

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline/promises";
 import { parseArgs, styleText } from "node:util";
 import type { CompletionFigures } from "../../protocol/messages.ts";
 import { validateSettings } from "../../protocol/settings.ts";
+import { layersInWords } from "../../protocol/words.ts";
 import type { CompletionAnswer, OpenDocument } from "../completion/request.ts";
 import { languageIdOf } from "../languageIds.ts";
 import { type Log, reasonOf } from "../log.ts";
@@ -180,8 +181,10 @@ function shown(before: string, answer: CompletionAnswer | undefined): string {
 }
 
 function sizes(stateline: Stateline): string {
-  const { tokensRead, tokensPerSecond, stateBytes, kvBytes, hybridRatio, device, model } = stateline.status;
-  return `${model}, ${device}, hybrid ratio ${hybridRatio}; ${tokensRead} tokens read, ${tokensPerSecond} tokens/s, state ${stateBytes} bytes, kv ${kvBytes} bytes`;
+  const { tokensRead, tokensPerSecond, stateBytes, kvBytes, hybridRatio, layers, device, model } =
+    stateline.status;
+  const kind = hybridRatio === null ? `layers: ${layersInWords(layers)}` : `hybrid ratio ${hybridRatio}`;
+  return `${model}, ${device}, ${kind}; ${tokensRead} tokens read, ${tokensPerSecond} tokens/s, state ${stateBytes} bytes, kv ${kvBytes} bytes`;
 }
 
 function figuresLine(stateline: Stateline): string {

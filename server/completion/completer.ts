@@ -9,6 +9,7 @@ import type { Passages } from "../repository/passages.ts";
 import type { SyntaxTrees } from "../syntax/trees.ts";
 import { wholeCharacterOffset } from "./characters.ts";
 import { type Context, ContextBuilder } from "./context.ts";
+import { ContextShare } from "./contextShare.ts";
 import { Finish } from "./finish.ts";
 import { generateLines, shortened } from "./generate.ts";
 import { chooseHealing, NO_HEALING } from "./healing.ts";
@@ -57,6 +58,7 @@ interface Attempt {
 export class Completer {
   readonly #context: CompleterContext;
   readonly #contexts: ContextBuilder;
+  readonly #share = new ContextShare();
   readonly #caches: PrefixCaches;
   readonly #shown = new ShownCompletions();
   readonly #pause = new AdaptivePause();
@@ -145,7 +147,7 @@ export class Completer {
         const around = surroundingsOf(request);
         // Whatever is on the line: a person may well begin another one here.
         if (this.#reasonNotToAsk({ ...request, manual: true }, around)) return;
-        const { tokens } = this.#contexts.build(request.document, around, request.others);
+        const { tokens } = this.#layOut(request, around);
         await read(this.#caches.of(homeOf(request.document)), tokens, signal);
       });
     } catch (cause) {
@@ -204,7 +206,7 @@ export class Completer {
     throwIfCancelled(signal);
     const begunMs = performance.now();
     const place = this.#placeOf(attempt, settings);
-    const context = this.#contexts.build(request.document, around, request.others);
+    const context = this.#layOut(request, around);
     const shape = (text: string) => shapeOf(around, request.manual, text);
     const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
     const advancedMs = performance.now();
@@ -236,6 +238,15 @@ export class Completer {
     const isBeginning = texts[0] !== undefined && decoded.text.startsWith(texts[0]);
     this.#shown.add(place, texts, isBeginning ? cuts : []);
     return this.#offer(attempt, offers, figures);
+  }
+
+  #layOut({ document, others }: CompletionRequest, around: Surroundings): Context {
+    return this.#contexts.build(
+      document,
+      around,
+      others,
+      this.#share.at(this.#context.model.tokensPerSecond),
+    );
   }
 
   /** To the cursor, or before the tokens that are healed. */

@@ -7,7 +7,7 @@ import { cutAtLines, fileHeader } from "../repository/stream.ts";
 import { hasOnlyClosers } from "./closers.ts";
 import { findHealings, type Healing } from "./healing.ts";
 import { lineAfter, type OpenDocument, type Surroundings } from "./request.ts";
-import type { SnippetChoice } from "./snippets.ts";
+import { MOST_SNIPPETS, type SnippetChoice } from "./snippets.ts";
 
 /** About 700 tokens: what stands further up is in the exact recall and in snippets, and more of it here tells nothing more. */
 const PREFIX_CHARACTERS = 2000;
@@ -37,17 +37,20 @@ export class ContextBuilder {
     this.#snippets = snippets;
   }
 
-  build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[]): Context {
-    const { fimPrefix, fimSuffix, fimMiddle } = this.#tokenizer.special;
-    const start = prefixStart(around.before);
-    const suffix = suffixOf(around.after);
-    const snippets = this.#snippets.choose({ ...around, start, suffix }, document, others);
+  /** `share`: of the full length of snippets, suffix and prefix; a power of two. */
+  build(document: OpenDocument, around: Surroundings, others: readonly OpenDocument[], share = 1): Context {
+    const { fim } = this.#tokenizer.special;
+    const start = prefixStart(around.before, share);
+    const suffix = fim ? suffixOf(around.after, share) : "";
+    const likest = this.#snippets.choose({ ...around, start, suffix }, document, others);
+    const snippets = likest.slice(Math.max(0, likest.length - Math.floor(share * MOST_SNIPPETS)));
     const tokens: number[] = [];
     for (const { relativePath, text } of snippets) {
       tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
     }
-    tokens.push(...fileHeader(this.#tokenizer, document.relativePath), fimPrefix, fimSuffix);
-    tokens.push(...this.#encode(suffix), fimMiddle);
+    tokens.push(...fileHeader(this.#tokenizer, document.relativePath));
+    if (fim) tokens.push(fim.prefix, fim.suffix, ...this.#encode(suffix), fim.middle);
+    // A model that was not taught to fill in the middle goes on with the text before the cursor.
     const prefix = around.before.slice(start);
     const prefixTokens = this.#encode(prefix);
     tokens.push(...prefixTokens);
@@ -74,29 +77,32 @@ export class ContextBuilder {
 }
 
 /** The offset of the first block of lines from which the prefix is short enough. */
-export function prefixStart(before: string): number {
-  if (before.length <= PREFIX_CHARACTERS) return 0;
-  const earliest = before.length - PREFIX_CHARACTERS;
+export function prefixStart(before: string, share = 1): number {
+  const most = share * PREFIX_CHARACTERS;
+  if (before.length <= most) return 0;
+  const earliest = before.length - most;
+  const blockLines = Math.min(PREFIX_BLOCK_LINES, 2 * share * PREFIX_BLOCK_LINES);
   let line = 0;
   for (let end = before.indexOf("\n"); end >= 0; end = before.indexOf("\n", end + 1)) {
     line++;
-    if (line % PREFIX_BLOCK_LINES === 0 && end + 1 >= earliest) return end + 1;
+    if (line % blockLines === 0 && end + 1 >= earliest) return end + 1;
   }
   // Long lines: no block begins late enough. A quarter of the length is then the block.
-  const step = PREFIX_CHARACTERS / 4;
+  const step = most / 4;
   return Math.ceil(earliest / step) * step;
 }
 
-export function suffixOf(after: string): string {
+export function suffixOf(after: string, share = 1): string {
+  const most = share * SUFFIX_CHARACTERS;
   const rest = lineAfter(after);
   // What an editor closes by itself changes with each bracket typed; the model writes it, and the item's range covers it.
   const start = hasOnlyClosers(rest) ? rest.length : 0;
   let end = start;
   for (let line = 0; line < SUFFIX_LINES; line++) {
     const next = after.indexOf("\n", end + 1);
-    if (next < 0) return after.slice(start, start + SUFFIX_CHARACTERS);
-    if (next - start > SUFFIX_CHARACTERS) break;
+    if (next < 0) return after.slice(start, start + most);
+    if (next - start > most) break;
     end = next;
   }
-  return after.slice(start, end > start ? end : start + SUFFIX_CHARACTERS);
+  return after.slice(start, end > start ? end : start + most);
 }

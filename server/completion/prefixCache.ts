@@ -1,12 +1,13 @@
 /** States along the tokens of the latest context: a further keystroke, or some deleted ones, advance only what is new. */
 import type { Model, State } from "../engine/engine.ts";
 import { throwIfCancelled } from "../engine/engine.ts";
+import { jobTokens } from "../engine/readingSpeed.ts";
 
 /** Every state of the last tokens is kept, for deleting; before them one in each step, for moving about. */
 const DENSE_TOKENS = 16;
 const NEAR_TOKENS = 512;
 const NEAR_STEP = 32;
-/** Also the length of one job: a request that is cancelled leaves what it has done so far. */
+/** Also the length of one job, where the model is fast: a request that is cancelled leaves what it has done so far. */
 const FAR_STEP = 256;
 /** A new repository state is taken up when the context must be read again anyway. */
 const CHEAP_TOKENS = 64;
@@ -42,7 +43,8 @@ export class PrefixCache {
     let state = this.#checkpoints.get(start) ?? root().state;
     while (at < tokens.length) {
       throwIfCancelled(signal);
-      const end = Math.min(tokens.length, (Math.floor(at / FAR_STEP) + 1) * FAR_STEP);
+      const step = jobTokens(this.#model.tokensPerSecond, FAR_STEP);
+      const end = Math.min(tokens.length, (Math.floor(at / step) + 1) * step);
       state = await this.#advanceTo(state, tokens, at, end, signal);
       at = end;
     }

@@ -2,7 +2,7 @@
 import { type Passage, type Passages, type PassageText, passageText } from "../repository/passages.ts";
 import { homeOf, lineAfter, type OpenDocument, type Surroundings, sameTexts } from "./request.ts";
 
-const MOST_SNIPPETS = 2;
+export const MOST_SNIPPETS = 2;
 /** Lines that say what a place is about. */
 const NEAR_LINES_BEFORE = 12;
 const NEAR_LINES_AFTER = 4;

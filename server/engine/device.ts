@@ -10,15 +10,15 @@ export interface DeviceChoice extends Omit<LoadOptions, "device"> {
 }
 
 /** "auto" is the first GPU, if it can be used. Rejects only with what the processor cannot do either. */
-export async function loadOnDevice(engine: Engine, directory: string, choice: DeviceChoice): Promise<Model> {
+export async function loadOnDevice(engine: Engine, modelPath: string, choice: DeviceChoice): Promise<Model> {
   const { setting, onUnusable, ...options } = choice;
-  if (setting === "cpu") return await engine.loadModel(directory, options);
+  if (setting === "cpu") return await engine.loadModel(modelPath, options);
   try {
-    return await engine.loadModel(directory, { ...options, device: setting === "auto" ? "cuda:0" : setting });
+    return await engine.loadModel(modelPath, { ...options, device: setting === "auto" ? "cuda:0" : setting });
   } catch (cause) {
     if (!(cause instanceof DeviceError)) throw cause;
     onUnusable(cause, setting !== "auto");
-    return await engine.loadModel(directory, options);
+    return await engine.loadModel(modelPath, options);
   }
 }
 

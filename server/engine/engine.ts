@@ -1,5 +1,7 @@
 /** What the server asks of an engine: immutable models and states, and the few operations between them. */
 
+import type { LayerKinds } from "../../protocol/messages.ts";
+
 export type Priority = "completion" | "background";
 
 export interface JobOptions {
@@ -89,13 +91,18 @@ export interface Generated extends GeneratedText {
 }
 
 export interface ModelInfo {
+  /** "stateline" is the embedded model's; the others have the names of transformers' model_type. */
+  readonly family: string;
+  readonly layerKinds: LayerKinds;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
+  /** Of each layer, those that run as state or as attention, as a state is made; 0: the family has none. */
   readonly heads: number;
   readonly parameters: number;
   readonly weightBytes: number;
-  readonly quantization: "f32" | "bf16" | "int8";
+  /** How the weights are stored. */
+  readonly quantization: string;
   /** Of weights and configuration, hex. */
   readonly hash: string;
   readonly defaultHybridRatio: number;
@@ -104,6 +111,11 @@ export interface ModelInfo {
   readonly cpuLevel: string;
   /** "cpu", or a GPU's place and name: "cuda:0 (NVIDIA A100)". */
   readonly device: string;
+}
+
+/** null: the model has no heads that could run as state or as attention. */
+export function hybridRatioOf({ heads }: Pick<ModelInfo, "heads">, stateHeads: number): number | null {
+  return heads > 0 ? stateHeads / heads : null;
 }
 
 /** Immutable memory after some tokens. Whoever receives a state disposes of it; jobs already begun with it still end. */
@@ -120,6 +132,8 @@ export interface Model {
   readonly info: ModelInfo;
   /** Of all states that are alive: what they share counts once. */
   readonly heldBytes: number;
+  /** Of `advance`, as measured lately; infinite before anything was read. */
+  readonly tokensPerSecond: number;
   /** attentionWindow 0 = unbounded. */
   initialState(stateHeads: number, attentionWindow: number): State;
   /** Never changes `state`; rejects with Cancelled when the signal aborts. */
@@ -176,8 +190,8 @@ export interface LoadOptions {
 }
 
 export interface Engine {
-  /** Rejects with DeviceError if the device cannot be used. */
-  loadModel(directory: string, options: LoadOptions): Promise<Model>;
+  /** Of a folder or a GGUF file. Rejects with DeviceError if the device cannot be used. */
+  loadModel(modelPath: string, options: LoadOptions): Promise<Model>;
 }
 
 /** The work was no longer wanted: never shown to a person. */

@@ -22,6 +22,7 @@ import type {
   State,
 } from "./engine.ts";
 import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
+import { ReadingSpeed } from "./readingSpeed.ts";
 
 const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 
@@ -72,7 +73,7 @@ interface CudaOptions {
 
 export interface NativeAddon {
   cpuLevel(): string;
-  loadModel(directory: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
+  loadModel(modelPath: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
@@ -85,10 +86,10 @@ export function loadNativeEngine(
 ): Engine {
   const addon = loadAddon(addonPath);
   return {
-    async loadModel(directory, { threads, device = "cpu", onDeviceFailed }) {
+    async loadModel(modelPath, { threads, device = "cpu", onDeviceFailed }) {
       const gpu = gpuNumber(device);
       const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
-      const model = await addon.loadModel(directory, { threads, ...cuda }).catch((cause: unknown) => {
+      const model = await addon.loadModel(modelPath, { threads, ...cuda }).catch((cause: unknown) => {
         throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
       });
       return new NativeModelAdapter(addon, model, onDeviceFailed);
@@ -121,6 +122,7 @@ class NativeModelAdapter implements Model {
   readonly #addon: NativeAddon;
   readonly #model: NativeModel;
   readonly #onDeviceFailed: LoadOptions["onDeviceFailed"];
+  readonly #speed = new ReadingSpeed();
 
   constructor(addon: NativeAddon, model: NativeModel, onDeviceFailed: LoadOptions["onDeviceFailed"]) {
     this.#addon = addon;
@@ -133,15 +135,22 @@ class NativeModelAdapter implements Model {
     return this.#model.heldBytes;
   }
 
+  get tokensPerSecond(): number {
+    return this.#speed.tokensPerSecond;
+  }
+
   initialState(stateHeads: number, attentionWindow: number): State {
     return this.#told(() => this.#model.initialState(stateHeads, attentionWindow));
   }
 
-  advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
+  async advance(state: State, tokens: Int32Array, options: AdvanceOptions): Promise<State[]> {
     const { checkpoints } = options;
-    return this.#run(options, (job) =>
+    const begunMs = performance.now();
+    const states = await this.#run(options, (job) =>
       this.#model.advance(state, tokens, checkpoints ? { ...job, checkpoints: [...checkpoints] } : job),
     );
+    this.#speed.note(tokens.length, performance.now() - begunMs);
+    return states;
   }
 
   score(state: State, tokens: Int32Array, options: ScoreOptions) {

@@ -53,30 +53,37 @@ const SPELLINGS = {
 
 type Role = keyof typeof SPELLINGS;
 
-/** Not every model was taught where a repository and its files begin. */
-const OPTIONAL = ["repoName", "fileSep"] as const satisfies readonly Role[];
-type OptionalRole = (typeof OPTIONAL)[number];
-
-export type SpecialTokens = Readonly<
-  Record<Exclude<Role, OptionalRole>, number> & Record<OptionalRole, number | undefined>
->;
-
 export type KnownIds = Readonly<Partial<Record<Role, number>>>;
 
-/** By what the file says itself, else by the spelling; throws where a role that must be filled is not. */
+export interface FillInTheMiddle {
+  readonly prefix: number;
+  readonly suffix: number;
+  readonly middle: number;
+}
+
+/** undefined: the model was not taught such a token. */
+export interface SpecialTokens {
+  readonly endOfText: number | undefined;
+  /** All three or none. */
+  readonly fim: FillInTheMiddle | undefined;
+  readonly repoName: number | undefined;
+  readonly fileSep: number | undefined;
+}
+
+/** By what the file says itself, else by the spelling. */
 export function findSpecialTokens(
   added: readonly { readonly id: number; readonly content: string }[],
   known: KnownIds,
 ): SpecialTokens {
   const idOf = new Map(added.map(({ id, content }) => [content, id]));
-  const ids = Object.entries(SPELLINGS).map(([name, spellings]) => {
-    const role = name as Role;
-    const spelling = spellings.find((content) => idOf.has(content));
-    const id = known[role] ?? idOf.get(spelling ?? "");
-    if (id === undefined && !OPTIONAL.some((optional) => optional === role)) {
-      throw new Error(`it has no special token ${spellings[0]}, nor another that stands for it.`);
-    }
-    return [role, id];
-  });
-  return Object.fromEntries(ids) as SpecialTokens;
+  const filled = (role: Role): number | undefined =>
+    known[role] ?? idOf.get(SPELLINGS[role].find((content) => idOf.has(content)) ?? "");
+  const [prefix, suffix, middle] = [filled("fimPrefix"), filled("fimSuffix"), filled("fimMiddle")];
+  const isWhole = prefix !== undefined && suffix !== undefined && middle !== undefined;
+  return {
+    endOfText: filled("endOfText"),
+    fim: isWhole ? { prefix, suffix, middle } : undefined,
+    repoName: filled("repoName"),
+    fileSep: filled("fileSep"),
+  };
 }

@@ -30,8 +30,9 @@ export class Tokenizer {
   readonly #encoder: BytePairEncoder;
   /** By id; special tokens have no bytes. */
   readonly #bytes: readonly Uint8Array[];
-  /** Ids with bytes, in the order of these bytes, for the search by beginning. */
-  readonly #sorted: readonly { readonly key: string; readonly id: number }[];
+  /** Of tokens with bytes, in the order of these bytes, for the search by beginning. */
+  readonly #sortedKeys: readonly string[];
+  readonly #sortedIds: Int32Array;
 
   constructor(encoder: BytePairEncoder, bytes: readonly Uint8Array[], special: SpecialTokens, hash: string) {
     this.#encoder = encoder;
@@ -39,10 +40,12 @@ export class Tokenizer {
     this.special = special;
     this.hash = hash;
     this.vocabSize = bytes.length;
-    this.#sorted = bytes
+    const sorted = bytes
       .map((token, id) => ({ key: latin1(token), id }))
       .filter(({ key }) => key !== "")
       .sort((a, b) => (a.key < b.key ? -1 : 1));
+    this.#sortedKeys = sorted.map(({ key }) => key);
+    this.#sortedIds = Int32Array.from(sorted, ({ id }) => id);
     this.lineEnds = Int32Array.from(bytes.keys()).filter((id) => {
       const token = bytes[id];
       return token === undefined || token.length === 0 || token.includes(0x0a);
@@ -64,19 +67,24 @@ export class Tokenizer {
     return decodeWhole(concatBytes(Array.from(ids, (id) => this.bytesOf(id))));
   }
 
-  /** Every token whose bytes begin with these. */
+  /** Every token whose bytes begin with these: of a space, a third of a large vocabulary. Not to be written to. */
   tokensBeginningWith(bytes: Uint8Array): Int32Array {
     const beginning = latin1(bytes);
+    const first = this.#firstFrom((key) => key >= beginning);
+    const end = this.#firstFrom((key) => key >= beginning && !key.startsWith(beginning));
+    return this.#sortedIds.subarray(first, end);
+  }
+
+  /** Of the sorted tokens the first of which it is true; it is of all after that one. */
+  #firstFrom(isTrue: (key: string) => boolean): number {
     let low = 0;
-    let high = this.#sorted.length;
+    let high = this.#sortedKeys.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#sorted[middle]?.key ?? "") < beginning) low = middle + 1;
-      else high = middle;
+      if (isTrue(this.#sortedKeys[middle] ?? "")) high = middle;
+      else low = middle + 1;
     }
-    const ids: number[] = [];
-    for (let i = low; this.#sorted[i]?.key.startsWith(beginning); i++) ids.push(this.#sorted[i]?.id ?? 0);
-    return Int32Array.from(ids);
+    return low;
   }
 }
 

@@ -1,6 +1,6 @@
 /** State against attention: the same weights in each mode, by length of context, side by side in time. */
 import type { BenchmarkPoint, BenchmarkSeries, MeasuredPoint, Mode } from "../../protocol/benchmark.ts";
-import type { Model } from "../engine/engine.ts";
+import { hybridRatioOf, type Model } from "../engine/engine.ts";
 import { median } from "./statistics.ts";
 import { Track, type TrackOptions } from "./track.ts";
 
@@ -30,8 +30,9 @@ export interface AgainstAttentionOptions {
   readonly onProgress: (share: number, message: string) => void;
 }
 
-/** What is chosen is left out when it is one of the extremes. */
+/** What is chosen is left out when it is one of the extremes; without heads that switch it is all there is. */
 export function modesToMeasure(heads: number, stateHeads: number, attentionWindow: number): ModeToMeasure[] {
+  if (heads === 0) return [{ mode: "chosen", stateHeads, attentionWindow }];
   const modes: ModeToMeasure[] = [
     { mode: "state", stateHeads: heads, attentionWindow: 0 },
     { mode: "attention", stateHeads: 0, attentionWindow: 0 },
@@ -58,11 +59,11 @@ export async function measureAgainstAttention(
     const same = earlier.filter((one) => one.track.mode === mode).map((one) => one.point);
     const point = medianPoint(latest, same);
     points.get(mode)?.push(point);
-    options.onPoint({ mode, hybridRatio: stateHeads / model.info.heads, attentionWindow, point });
+    options.onPoint({ mode, hybridRatio: hybridRatioOf(model.info, stateHeads), attentionWindow, point });
   });
   return tracks.map(({ options: { mode, stateHeads, attentionWindow }, stopped }) => ({
     mode,
-    hybridRatio: stateHeads / model.info.heads,
+    hybridRatio: hybridRatioOf(model.info, stateHeads),
     attentionWindow,
     points: points.get(mode) ?? [],
     ...(stopped && { stopped }),

@@ -27,7 +27,7 @@ export class Measure {
 
   async dashboard(): Promise<DashboardData | null> {
     const stateline = this.#context.stateline();
-    return (stateline && (await this.#figures.of(stateline, this.#ratioChanges.latest))) ?? null;
+    return (stateline && this.#figures.of(stateline, this.#ratioChanges.latest)) ?? null;
   }
 
   /** What a change of the hybrid ratio does, measured behind everything else. */

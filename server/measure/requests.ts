@@ -30,6 +30,7 @@ import {
   type LongRangeRun,
 } from "../../protocol/longRange.ts";
 import type { Request } from "../../protocol/message.ts";
+import { layersInWords } from "../../protocol/words.ts";
 import { Cancelled } from "../engine/engine.ts";
 import { ADDON_PATH, LONG_RANGE_PATH } from "../installation.ts";
 import { type Log, reasonOf } from "../log.ts";
@@ -136,7 +137,9 @@ export class MeasurementRequests {
     const { log } = this.#context;
     const latencyBudgetMs = params.latencyBudgetMs ?? DEFAULT_LATENCY_BUDGET_MS;
     const memoryBudgetBytes = params.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
-    const { heads } = subject.model.info;
+    const { heads, layerKinds } = subject.model.info;
+    if (heads === 0)
+      throw new Error(`This model has no hybrid ratio: of its layers ${layersInWords(layerKinds)}.`);
     const sample = await takeSample(subject.tokenizer, { ...subject, log, signal });
     let done = 0;
     report(0, "ratio 1");

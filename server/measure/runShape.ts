@@ -48,7 +48,7 @@ function isModel(model: MeasuredModel | null | undefined): boolean {
 function isSeries(series: BenchmarkSeries | null): boolean {
   return (
     MODES.includes(series?.mode ?? "") &&
-    isNumber(series?.hybridRatio) &&
+    (series?.hybridRatio === null || isNumber(series?.hybridRatio)) &&
     isNumber(series?.attentionWindow) &&
     Array.isArray(series?.points) &&
     series.points.length <= MOST_POINTS &&

@@ -9,13 +9,16 @@ export interface StateShape {
   readonly attentionWindow: number;
 }
 
-/** The window asked for, or the longest one that fits. `bytesPerToken`: of the cache where all `heads` attend. */
+/**
+ * The window asked for, or the longest one that fits. `bytesPerToken`: of the cache where all `heads` attend; without heads
+ * that switch the cache is what it is.
+ */
 export function affordableWindow(
   { stateHeads, attentionWindow }: StateShape,
   heads: number,
   bytesPerToken: number,
 ): number {
-  const perToken = (bytesPerToken * (heads - stateHeads)) / heads;
+  const perToken = heads > 0 ? (bytesPerToken * (heads - stateHeads)) / heads : bytesPerToken;
   if (perToken === 0) return attentionWindow;
   const most = Math.max(1, Math.floor(MOST_CACHE_BYTES / perToken));
   return attentionWindow === 0 || attentionWindow > most ? most : attentionWindow;

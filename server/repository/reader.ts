@@ -274,7 +274,7 @@ export class RepositoryReader {
     const tail = await tailOf({
       files: Array.from(index.known.values(), ({ file }) => file),
       focus,
-      mostTokens: stateTokens(settings),
+      mostTokens: stateTokens(this.#context.model, settings),
       tokenizer,
       beginningOf: async (file, most) => {
         throwIfCancelled(signal);
@@ -298,8 +298,9 @@ export class RepositoryReader {
     signal: AbortSignal,
     textAt = this.#textAt,
   ): Promise<boolean> {
-    if (changed.length === 0) return isWorn(this.state, this.#settings);
-    const appends = areFew(changed) && this.state.tokenCount > 0;
+    const beginning = stateTokens(this.#context.model, this.#settings);
+    if (changed.length === 0) return isWorn(this.state.tokenCount, beginning);
+    const appends = areFew(changed, beginning) && this.state.tokenCount > 0;
     const tokens: number[] = [];
     for (const file of changed) {
       const source = await this.#tokenise(file, textAt);
@@ -315,7 +316,7 @@ export class RepositoryReader {
     const names = changed.slice(0, 3).map(({ relativePath }) => relativePath);
     const what = names.join(", ") + (changed.length > 3 ? ` and ${changed.length - 3} more` : "");
     this.#context.log.info(`Read the new text of ${what}: ${tokens.length} tokens.`);
-    return isWorn(this.state, this.#settings);
+    return isWorn(this.state.tokenCount, beginning);
   }
 
   async #readInto(stream: Stream, tokens: Int32Array, signal: AbortSignal): Promise<Stream> {

@@ -1,9 +1,10 @@
 /** Reads tokens into a state in the background, batch by batch. */
 import { createHash } from "node:crypto";
 import type { Model, State } from "../engine/engine.ts";
+import { jobTokens } from "../engine/readingSpeed.ts";
 import type { FilePolicy } from "./filePolicy.ts";
 
-/** Some chunks of the engine's prefill: the step between two reports. */
+/** Some chunks of the engine's prefill: the step between two reports, where the model is fast. */
 const BATCH_TOKENS = 2048;
 
 export interface ReadSettings {
@@ -36,18 +37,18 @@ export async function readInto(
   { model, signal, onBatch }: ReadingOptions,
 ): Promise<Stream> {
   const { state: start } = stream;
-  let { state, hash } = stream;
+  let { state } = stream;
   try {
-    for (let at = 0; at < tokens.length; at += BATCH_TOKENS) {
-      const batch = tokens.subarray(at, at + BATCH_TOKENS);
+    for (let at = 0; at < tokens.length; ) {
+      const batch = tokens.subarray(at, at + jobTokens(model.tokensPerSecond, BATCH_TOKENS));
       const [next] = await model.advance(state, batch, { priority: "background", signal });
       if (!next) throw new Error("The engine gave no state for a batch of the repository.");
       if (state !== start) state.dispose();
       state = next;
-      hash = chainHash(hash, batch);
-      onBatch(at + batch.length);
+      at += batch.length;
+      onBatch(at);
     }
-    return { ...stream, state, hash };
+    return { ...stream, state, hash: chainHash(stream.hash, tokens) };
   } catch (cause) {
     if (state !== start) state.dispose();
     throw cause;

@@ -10,8 +10,9 @@ import { inReadingOrder } from "./order.ts";
 import { folderName, type WorkspaceFile } from "./sources.ts";
 import { fileTokens, repositoryHeader } from "./stream.ts";
 
-/** Of one file: more of it says less than another one. */
+/** Of one file: more of it says less than another one. Where few tokens are read, they are of four files all the same. */
 const TEXT_TOKENS = 1024;
+const LEAST_FILES = 4;
 /** So many are compared with the document, which takes a tenth of a second. */
 const NEAR_FILES = 24;
 /** Of the document: its imports and the names that it begins with. */
@@ -44,8 +45,9 @@ export interface TailSources {
 
 /** In the order in which they are read. */
 export async function tailOf({ mostTokens, beginningOf, ...sources }: TailSources): Promise<TailFile[]> {
+  const textTokens = Math.min(TEXT_TOKENS, Math.ceil(mostTokens / LEAST_FILES));
   const read = async (file: WorkspaceFile): Promise<TailFile[]> => {
-    const tokens = await beginningOf(file, TEXT_TOKENS);
+    const tokens = await beginningOf(file, textTokens);
     return tokens ? [{ file, tokens }] : [];
   };
   const tail: TailFile[] = [];
@@ -53,7 +55,7 @@ export async function tailOf({ mostTokens, beginningOf, ...sources }: TailSource
   for await (const one of byRelevance(sources, read)) {
     left -= one.tokens.length;
     tail.unshift(one);
-    if (left < TEXT_TOKENS) break;
+    if (left < textTokens) break;
   }
   return byFolder(tail);
 }

@@ -1,21 +1,40 @@
-/** The repository as tokens: its name, then file after file, as the model was trained on it. */
+/** The repository as tokens: its name, then file after file, as models are trained on it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 
 /** About 10 ms of tokenising; between pieces the event loop serves the editor. */
 const PIECE_CHARACTERS = 8 * 1024;
 
+/** None where the model was taught no mark: a name alone says nothing. */
 export function repositoryHeader(tokenizer: Tokenizer, name: string): number[] {
-  return marked(tokenizer.special.repoName, tokenizer.encode(`${name}\n`));
+  const { repoName } = tokenizer.special;
+  return repoName === undefined ? [] : [repoName, ...tokenizer.encode(`${name}\n`)];
 }
 
+/** Where the model was taught no mark, a comment as it stands at the beginning of many a file. */
 export function fileHeader(tokenizer: Tokenizer, relativePath: string): number[] {
-  return marked(tokenizer.special.fileSep, tokenizer.encode(`${relativePath}\n`));
+  const { fileSep } = tokenizer.special;
+  return fileSep === undefined
+    ? tokenizer.encode(`${commentSign(relativePath)} ${relativePath}\n`)
+    : [fileSep, ...tokenizer.encode(`${relativePath}\n`)];
 }
 
-/** Models that were taught no mark read the line alone. */
-function marked(mark: number | undefined, line: readonly number[]): number[] {
-  return mark === undefined ? [...line] : [mark, ...line];
+/** By a file's ending; any other comment begins with "//". */
+const COMMENT_SIGNS: Readonly<Record<string, string>> = {
+  "#": "py pyi rb sh bash zsh fish pl pm r jl ex exs yml yaml toml cfg conf cmake mk dockerfile makefile nix tcl ps1",
+  "--": "lua sql hs elm adb ads vhd",
+  "%": "tex erl hrl m",
+  ";": "clj cljs el lisp scm asm ini",
+};
+const SIGN_OF = new Map(
+  Object.entries(COMMENT_SIGNS).flatMap(([sign, endings]) =>
+    endings.split(" ").map((ending) => [ending, sign]),
+  ),
+);
+
+function commentSign(relativePath: string): string {
+  const name = relativePath.slice(relativePath.lastIndexOf("/") + 1);
+  return SIGN_OF.get(name.slice(name.lastIndexOf(".") + 1).toLowerCase()) ?? "//";
 }
 
 /** Tokens of a whole file with its header. */

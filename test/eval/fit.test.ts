@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type Evidence, evidenceFor, GATE_FEATURES, LEVELS } from "../../scripts/eval/fit/evidence.ts";
 import { fittedGates, mixedProbability } from "../../scripts/eval/fit/gates.ts";
 import { correctedLoss, fittedNetwork, mixed, type Network } from "../../scripts/eval/fit/network.ts";
+import { headerText, recallPath, weightsOf } from "../../scripts/eval/fit/weights.ts";
 import { randomSource } from "../../scripts/eval/random.ts";
 import type { Matches } from "../../server/engine/engine.ts";
 
@@ -78,4 +80,19 @@ test("gates and network fit what they are fitted to", () => {
   const network = fittedNetwork(sure.map((one) => mixed(one, fitted)));
   const corrected = loss((one) => correctedLoss(mixed(one, fitted), network));
   assert.ok(gated < alone && corrected < gated, `${alone}, ${gated}, ${corrected}`);
+});
+
+test("what is fitted is written as the engine reads it, built in or beside a model", () => {
+  const network = randomWeights(fittedNetwork([]).length);
+  const weights = weightsOf(gates, network);
+  const { outlook, candidate, output } = weights;
+  assert.deepEqual([weights.gates.length, weights.gates[3]?.length], [16, 6]);
+  assert.deepEqual([outlook.length, candidate.length, output.length], [4, 11, 32]);
+  assert.equal(weights.gates[1]?.[0], Number(gates[6]?.toFixed(6)));
+  assert.equal(weights.outputBias, Number(network.at(-1)?.toFixed(6)));
+  // The features are scaled while they are fitted.
+  assert.equal(candidate[0]?.[0], Number((0.3 * (network[4 * 32] ?? 0)).toFixed(6)));
+  assert.match(headerText({ ...weights, outputBias: 1 }), /kOutputBias = 1\.0f;/);
+  assert.equal(recallPath("/models/a.b.gguf"), "/models/a.b.recall.json");
+  assert.equal(recallPath("/models/a"), join("/models/a", "recall.json"));
 });

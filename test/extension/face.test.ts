@@ -13,6 +13,7 @@ const status: Status = {
   kvBytes: 2048,
   tokensPerSecond: 5120.4,
   hybridRatio: 0.75,
+  layers: { recurrent: 6, attention: 6 },
   device: "cpu (avx2, 2 threads)",
   model: "stateline",
 };
@@ -106,6 +107,22 @@ test("figures that are not known yet are left out", () => {
   );
   assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio"]);
 });
+
+const layers: readonly [number, number, string][] = [
+  [24, 0, "all 24 keep recurrent memory"],
+  [0, 24, "all 24 attend"],
+  [28, 4, "28 keep recurrent memory, 4 attend"],
+];
+for (const [recurrent, attention, words] of layers) {
+  test(`of a model without a hybrid ratio it is said that ${words}`, () => {
+    const counts = { counts: undefined, lastLatencyMs: 0 };
+    const all = figures({ ...status, hybridRatio: null, layers: { recurrent, attention } }, counts);
+    assert.deepEqual(
+      all.filter(([name]) => ["Layers", "Hybrid ratio"].includes(name)),
+      [["Layers", words]],
+    );
+  });
+}
 
 test("bytes are said in the unit that fits", () => {
   assert.deepEqual([512, 2048, 1_572_864].map(bytes), ["512 B", "2 KiB", "1.5 MiB"]);

@@ -49,3 +49,8 @@ test("package.json declares the settings of the protocol, with their defaults an
     [],
   );
 });
+
+test("the model's path is a setting that no workspace can make", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  assert.equal(manifest.contributes.configuration.properties["stateline.modelPath"].scope, "machine");
+});

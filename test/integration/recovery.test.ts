@@ -60,7 +60,7 @@ const models: readonly [string, (folder: string) => void, RegExp][] = [
   ["a missing tokenizer", (path) => remove(join(path, "tokenizer.json")), /tokenizer\.json.*does not exist/],
   [
     "a hostile tokenizer",
-    (path) => edit(join(path, "tokenizer.json"), /"<\|fim_middle\|>"/g, '"x"'),
+    (path) => edit(join(path, "tokenizer.json"), /"type": "BPE"/, '"type": "Unigram"'),
     /tokenizer\.json/,
   ],
 ];

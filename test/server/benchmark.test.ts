@@ -10,8 +10,8 @@ import {
   problemOfRatioParams,
   type RatioFigures,
 } from "../../protocol/benchmark.ts";
-import { bytes, milliseconds, tokensShort } from "../../protocol/words.ts";
-import { AttentionCost } from "../../server/engine/attentionCost.ts";
+import { bytes, milliseconds, modeName, tokensShort } from "../../protocol/words.ts";
+import { attentionBytesPerToken } from "../../server/engine/attentionCost.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
 import { adviseRatio } from "../../server/measure/advice.ts";
 import { measureAgainstAttention, modesToMeasure } from "../../server/measure/againstAttention.ts";
@@ -20,6 +20,7 @@ import { benchmarkPage } from "../../server/measure/markdown.ts";
 import { programTokens } from "../../server/measure/program.ts";
 import { RatioChanges } from "../../server/measure/ratioChange.ts";
 import { measureRatios } from "../../server/measure/ratios.ts";
+import { isRun } from "../../server/measure/runShape.ts";
 import { RunStore } from "../../server/measure/runStore.ts";
 import { SampleError, takeSample } from "../../server/measure/sample.ts";
 import { SessionFigures } from "../../server/measure/sessionFigures.ts";
@@ -52,6 +53,29 @@ async function measure(model: FakeModel, changes: Record<string, unknown> = {}) 
   });
   return { series, points, shares };
 }
+
+test("a model without heads that switch is measured as it is", async () => {
+  const model = new FakeModel(tokenizer);
+  const { series } = await measure(Object.assign(model, { info: { ...model.info, heads: 0 } }), {
+    modes: modesToMeasure(0, 0, 0),
+    contexts: [64],
+  });
+  assert.deepEqual(
+    series.map(({ mode, hybridRatio }) => [mode, hybridRatio]),
+    [["chosen", null]],
+  );
+  const saved = run("2026-01-02T03:04:05.678Z");
+  const measured = {
+    ...saved,
+    series: saved.series.slice(0, 1).map((one) => ({ ...one, ...series[0], points: one.points })),
+  };
+  assert.ok(isRun(JSON.parse(JSON.stringify(measured))));
+  assert.match(benchmarkPage(measured), /as the model is, no window/);
+  assert.equal(
+    modeName({ mode: "chosen", hybridRatio: null, attentionWindow: 0 }),
+    "as the model is, no window",
+  );
+});
 
 test("each mode is measured at each context, and the state takes the same memory at all of them", async () => {
   const model = new FakeModel(tokenizer);
@@ -124,12 +148,9 @@ test("the program to measure with is the same each time, and as long as asked fo
   assert.ok(new Set(long).size > 30);
 });
 
-test("what attention costs a token is measured once", async () => {
+test("what attention costs a token is measured on some tokens", async () => {
   const model = new FakeModel(tokenizer);
-  const cost = new AttentionCost(model);
-  assert.equal(await cost.bytesPerToken(), 8);
-  await cost.bytesPerToken();
-  assert.equal(model.advanced.length, 1);
+  assert.equal(await attentionBytesPerToken(model), 8);
   assert.equal(model.living, 0);
 });
 

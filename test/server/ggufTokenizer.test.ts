@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gguf } from "@huggingface/gguf";
 import { ggufTokenizer } from "../../server/engine/ggufTokenizer.ts";
+import type { SpecialTokens } from "../../server/engine/specialTokens.ts";
 import { loadTokenizer, type Tokenizer, tokenizerOf } from "../../server/engine/tokenizer.ts";
 
 /** Qwen2.5-Coder's first 1500 merges, and what llama.cpp makes of texts with it: model/golden_tokenizer.py. */
@@ -41,9 +42,11 @@ test("a GGUF file's tokenizer is loaded from its path, its special tokens by the
   assert.deepEqual(tokenizer.encode(texts[0]!), ids.qwen2![0]);
   assert.deepEqual(tokenizer.special, {
     endOfText: tokens.indexOf("<|endoftext|>"),
-    fimPrefix: tokens.indexOf("<|fim_prefix|>"),
-    fimSuffix: tokens.indexOf("<|fim_suffix|>"),
-    fimMiddle: tokens.indexOf("<|fim_middle|>"),
+    fim: {
+      prefix: tokens.indexOf("<|fim_prefix|>"),
+      suffix: tokens.indexOf("<|fim_suffix|>"),
+      middle: tokens.indexOf("<|fim_middle|>"),
+    },
     repoName: tokens.indexOf("<|repo_name|>"),
     fileSep: tokens.indexOf("<|file_sep|>"),
   });
@@ -62,27 +65,32 @@ test("a file with more tokens than the model, or of nothing, is refused by a sen
 
 test("an id that the file names counts for more than a spelling", () => {
   const pad = tokens.indexOf("<|fim_pad|>");
-  assert.equal(tokenizerFrom({ "tokenizer.ggml.fim_mid_token_id": pad }).special.fimMiddle, pad);
-  assert.equal(tokenizerFrom({ "tokenizer.ggml.middle_token_id": pad }).special.fimMiddle, pad);
+  assert.equal(tokenizerFrom({ "tokenizer.ggml.fim_mid_token_id": pad }).special.fim?.middle, pad);
+  assert.equal(tokenizerFrom({ "tokenizer.ggml.middle_token_id": pad }).special.fim?.middle, pad);
   assert.throws(() => tokenizerFrom({ "tokenizer.ggml.fim_mid_token_id": 0 }), /fim_mid_token_id/);
   assert.throws(() => tokenizerFrom({ "tokenizer.ggml.fim_mid_token_id": "x" }), /fim_mid_token_id/);
 });
 
-const spellings = [
-  ["<|fim_middle|>", "<|middle|>", "fimMiddle"],
-  ["<|fim_middle|>", "<fim_middle>", "fimMiddle"],
-  ["<|fim_prefix|>", "<|fim_pre|>", "fimPrefix"],
-  ["<|endoftext|>", "<|end_of_text|>", "endOfText"],
-  ["<|file_sep|>", "<|filename|>", "fileSep"],
-  ["<|repo_name|>", "<reponame>", "repoName"],
-] as const;
+const spellings: readonly [string, string, (special: SpecialTokens) => number | undefined][] = [
+  ["<|fim_middle|>", "<|middle|>", ({ fim }) => fim?.middle],
+  ["<|fim_middle|>", "<fim_middle>", ({ fim }) => fim?.middle],
+  ["<|fim_prefix|>", "<|fim_pre|>", ({ fim }) => fim?.prefix],
+  ["<|endoftext|>", "<|end_of_text|>", ({ endOfText }) => endOfText],
+  ["<|file_sep|>", "<|filename|>", ({ fileSep }) => fileSep],
+  ["<|repo_name|>", "<reponame>", ({ repoName }) => repoName],
+];
 
 for (const [from, to, role] of spellings) {
   test(`${to} is known as what others call ${from}`, () => {
     const tokenizer = tokenizerFrom({ "tokenizer.ggml.tokens": renamed(from, to) });
-    assert.equal(tokenizer.special[role], tokens.indexOf(from));
+    assert.equal(role(tokenizer.special), tokens.indexOf(from));
   });
 }
+
+test("a model that was not taught to fill in the middle has none of its tokens", () => {
+  const tokenizer = tokenizerFrom({ "tokenizer.ggml.tokens": renamed("<|fim_middle|>", "x") });
+  assert.equal(tokenizer.special.fim, undefined);
+});
 
 test("a model that was taught no mark for files has none", () => {
   const tokenizer = tokenizerFrom({ "tokenizer.ggml.tokens": renamed("<|file_sep|>", "<|other|>") });
@@ -116,7 +124,6 @@ const refused: readonly [string, Record<string, unknown>, RegExp][] = [
     { "tokenizer.ggml.token_type": kinds.map((kind, id) => (id < 9 ? 5 : kind)) },
     /bytes/,
   ],
-  ["without a token to fill in", { "tokenizer.ggml.tokens": renamed("<|fim_middle|>", "x") }, /fim_middle/],
 ];
 
 for (const [name, changes, message] of refused) {

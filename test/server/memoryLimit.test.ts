@@ -23,3 +23,9 @@ for (const [name, stateHeads, asked, expected] of cases) {
     else assert.match(sentence ?? "", /^[^\n]+1 GiB.*\d+ tokens are used.*\.$/);
   });
 }
+
+test("attention window: of a model without heads that switch the cache is what it is", () => {
+  const shape = { stateHeads: 0, attentionWindow: 0 };
+  assert.equal(affordableWindow(shape, 0, 0), 0);
+  assert.equal(affordableWindow(shape, 0, 25_152), Math.floor(MOST_CACHE_BYTES / 25_152));
+});

@@ -125,6 +125,11 @@ test("what is near is read last, what changed last before it where there is room
   assert.ok(tail.length >= 20 && tail.length <= 28, String(tail.length));
 });
 
+test("where few tokens are read they are the beginnings of four files", async () => {
+  const files = Array.from({ length: 40 }, (_, i) => file(`src/f${i}.ts`, i));
+  assert.equal((await tailFor(files, undefined, 2048, 500)).length, 4);
+});
+
 test("a folder's files are together, and that of the last one is last", async () => {
   const files = [file("a.ts", 4, 1), file("b.ts", 3, 0), file("c.ts", 2, 1), file("d.ts", 1, 0)];
   assert.deepEqual(await tailFor(files), ["b.ts", "d.ts", "c.ts", "a.ts"]);

@@ -18,7 +18,8 @@ test("any text comes back unchanged", async () => {
 
 test("a document's text never yields a special token", async () => {
   const tokenizer = await fakeTokenizer();
-  const special = new Set(Object.values(tokenizer.special));
+  const { fim, ...others } = tokenizer.special;
+  const special = new Set(Object.values({ ...fim, ...others }));
   const ids = tokenizer.encode("a<|fim_middle|>b<|endoftext|><|file_sep|>");
   assert.ok(ids.every((id) => !special.has(id)));
 });
@@ -31,7 +32,7 @@ test("what a document writes in two characters is not composed into one", async 
 
 test("lines end at tokens with a line feed and at special tokens", async () => {
   const tokenizer = await fakeTokenizer();
-  assert.ok(tokenizer.lineEnds.includes(tokenizer.special.endOfText));
+  assert.ok(tokenizer.lineEnds.includes(tokenizer.special.endOfText!));
   assert.ok(tokenizer.lineEnds.includes(tokenizer.encode("\n    ")[0]!));
   assert.ok(!tokenizer.lineEnds.includes(tokenizer.encode("return")[0]!));
 });
@@ -62,11 +63,6 @@ const hostile: readonly [string, (file: TokenizerFile) => unknown, RegExp][] = [
       return file;
     },
     /has id 1\.5/,
-  ],
-  [
-    "a special token that is missing",
-    (file) => ({ ...file, added_tokens: file.added_tokens.slice(0, 3) }),
-    /fim_middle/,
   ],
   ["added tokens that are no list", (file) => ({ ...file, added_tokens: { 0: "x" } }), /added tokens/],
   [

@@ -1,8 +1,6 @@
 // The hash chains against a search through everything; the mixture against its definition.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/recall.h"
-#include "engine/correction.h"
-#include "engine/correction_weights.h"
 
 #include <doctest/doctest.h>
 
@@ -16,14 +14,19 @@
 #include <vector>
 
 #include "engine/correction.h"
-#include "engine/correction_weights.h"
 #include "engine/mixture.h"
+#include "engine/recall_weights.h"
 #include "formats/error.h"
 
 namespace {
 
 using namespace stateline::engine;
 using Tokens = std::vector<std::int32_t>;
+
+Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
+                  std::span<const float> logits, float log_norm) {
+  return stateline::engine::recalled(kDefaultRecallWeights, repository, context, logits, log_norm);
+}
 
 Tokens random_tokens(std::mt19937& random, std::size_t count, int vocab) {
   std::uniform_int_distribution<std::int32_t> draw(0, vocab - 1);
@@ -382,7 +385,7 @@ TEST_CASE("what stands in the repository is another evidence than the same in th
 }
 
 TEST_CASE("a candidate is corrected by the network of the table") {
-  using namespace stateline::engine::correction_weights;
+  const RecallWeights& weights = kDefaultRecallWeights;
   for (unsigned seed = 0; seed < 50; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -413,15 +416,16 @@ TEST_CASE("a candidate is corrected by the network of the table") {
                                   context.alignment,
                                   std::log(repository.weight),
                                   std::log(context.weight)};
-    double nats = kOutputBias;
-    for (std::size_t unit = 0; unit < kOutput.size(); ++unit) {
+    double nats = weights.output_bias;
+    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit) {
       double x = 0;
-      for (std::size_t i = 0; i < common.size(); ++i) x += common[i] * kOutlook[i][unit];
-      for (std::size_t i = 0; i < own.size(); ++i) x += own[i] * kCandidate[i][unit];
-      nats += kOutput[unit] * std::max(x, 0.0);
+      for (std::size_t i = 0; i < common.size(); ++i) x += common[i] * weights.outlook[i][unit];
+      for (std::size_t i = 0; i < own.size(); ++i) x += own[i] * weights.candidate[i][unit];
+      nats += weights.output[unit] * std::max(x, 0.0);
     }
     const double expected = std::exp(std::clamp(nats, -8.0, 8.0));
-    CHECK(Correction(outlook).factor(candidate) == doctest::Approx(expected).epsilon(1e-4));
+    CHECK(Correction(weights, outlook).factor(candidate) ==
+          doctest::Approx(expected).epsilon(1e-4));
   }
 }
 

@@ -53,10 +53,3 @@ export function fittedGates(all: readonly Evidence[]): Gates {
     },
   });
 }
-
-export function gatesText(gates: Gates): string {
-  return LEVELS.map(({ length, source }, row) => {
-    const weights = gates.subarray(row * GATE_FEATURES, (row + 1) * GATE_FEATURES);
-    return `    {${length}, Source::${source}, {${Array.from(weights, (w) => `${w.toFixed(3)}f`).join(", ")}}},\n`;
-  }).join("");
-}

@@ -80,8 +80,9 @@ export function completed(model: Model, repository: Recall, tokens: Tokens): Lay
     live = [[...header, ...text.slice(0, start)], text.slice(end)].map((part) =>
       repository.append(Int32Array.from(part)),
     );
-    const { fimPrefix, fimSuffix, fimMiddle } = special;
-    const after = [fimPrefix, fimSuffix, ...text.slice(lineEnd, end + SUFFIX_TOKENS), fimMiddle];
+    const { fim } = special;
+    const suffix = text.slice(lineEnd, end + SUFFIX_TOKENS);
+    const after = fim ? [fim.prefix, fim.suffix, ...suffix, fim.middle] : [];
     const before = [...header, ...after, ...text.slice(Math.max(0, start - PREFIX_TOKENS), start)];
     own = model.createRecall(before.length + (end - start) + 2);
     own.append(Int32Array.from(before));

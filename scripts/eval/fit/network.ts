@@ -9,19 +9,19 @@ export const UNITS = 32;
 const CORRECTED = 24;
 const NOWHERE = 14;
 const MOST_NATS = 8;
-const OUTLOOK = 4;
-const CANDIDATE = 11;
+export const OUTLOOK = 4;
+export const CANDIDATE = 11;
 const ROUNDS = 8;
 const BATCH = 1024;
 const RATE = 0.005;
 /** Features are brought to about one before they meet the weights, which Adam's one rate wants. */
-const SCALES = [0.3, 0.2, 1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.5] as const;
+export const SCALES = [0.3, 0.2, 1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.5] as const;
 
 /** outlook [OUTLOOK][UNITS], candidate [CANDIDATE][UNITS], output [UNITS], bias. */
 export type Network = Float64Array;
-const CANDIDATE_AT = OUTLOOK * UNITS;
-const OUTPUT_AT = CANDIDATE_AT + CANDIDATE * UNITS;
-const BIAS_AT = OUTPUT_AT + UNITS;
+export const CANDIDATE_AT = OUTLOOK * UNITS;
+export const OUTPUT_AT = CANDIDATE_AT + CANDIDATE * UNITS;
+export const BIAS_AT = OUTPUT_AT + UNITS;
 
 /** A token's prediction after the gates. */
 export interface Mixed {
@@ -155,33 +155,4 @@ export function fittedNetwork(all: readonly Mixed[]): Network {
       for (const one of some) correctedLoss(one, network, gradient, 1 / some.length);
     },
   });
-}
-
-export function networkText(network: Network): string {
-  const number = (x: number) => `${x.toFixed(6)}f`;
-  const row = (at: number, scale = 1) =>
-    Array.from(network.subarray(at, at + UNITS), (w) => number(w * scale)).join(", ");
-  const rows = (from: number, count: number, scales: readonly number[] = []) =>
-    Array.from({ length: count }, (_, i) => `    {${row(from + i * UNITS, scales[i])}},\n`).join("");
-  return `// The weights of engine/correction.h, a row a feature in the order in which correction.cc has them;
-// \`node scripts/eval/fit.ts\` writes this file.
-#pragma once
-
-#include <array>
-
-namespace stateline::engine::correction_weights {
-
-// One, and what is the same for all tokens.
-inline constexpr std::array<std::array<float, ${UNITS}>, ${OUTLOOK}> kOutlook{{
-${rows(0, OUTLOOK)}}};
-
-// Of a token.
-inline constexpr std::array<std::array<float, ${UNITS}>, ${CANDIDATE}> kCandidate{{
-${rows(CANDIDATE_AT, CANDIDATE, SCALES)}}};
-
-inline constexpr float kOutputBias = ${number(network[BIAS_AT] ?? 0)};
-inline constexpr std::array<float, ${UNITS}> kOutput = {${row(OUTPUT_AT)}};
-
-}  // namespace stateline::engine::correction_weights
-`;
 }

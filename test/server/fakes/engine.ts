@@ -77,6 +77,7 @@ export class FakeRecall implements Recall {
 
 export class FakeModel implements Model {
   readonly info: ModelInfo;
+  tokensPerSecond = Number.POSITIVE_INFINITY;
   /** What each generation may recall from. */
   readonly recalls: RecallOptions[] = [];
   /** The hypotheses of each generation. */
@@ -96,6 +97,8 @@ export class FakeModel implements Model {
   constructor(tokenizer: Tokenizer, device = "cpu") {
     this.#tokenizer = tokenizer;
     this.info = {
+      family: "stateline",
+      layerKinds: { recurrent: 1, attention: 1 },
       vocabSize: tokenizer.vocabSize,
       hiddenSize: 8,
       layers: 1,
@@ -110,6 +113,14 @@ export class FakeModel implements Model {
       cpuLevel: "none",
       device,
     };
+  }
+
+  get #middle(): number {
+    return this.#tokenizer.special.fim!.middle;
+  }
+
+  get #end(): number {
+    return this.#tokenizer.special.endOfText!;
   }
 
   get living(): number {
@@ -147,11 +158,11 @@ export class FakeModel implements Model {
     if (options.recall) this.recalls.push(options.recall);
     this.beams.push(options.beam ?? 1);
     await this.#wait(options.signal);
-    const written = state.tokens.slice(state.tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
+    const written = state.tokens.slice(state.tokens.lastIndexOf(this.#middle) + 1);
     const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
     const allowed = options.firstTokens;
     if (allowed && !allowed.includes(future[0] ?? -1)) future.splice(0, future.length, allowed[0] ?? 0);
-    future.push(this.#tokenizer.special.endOfText);
+    future.push(this.#end);
     const stop = future.findIndex((token) => options.stopTokens.includes(token));
     const unlikely = 1 + Math.floor((options.leastLogProb ?? -Infinity) / this.logProb);
     const end = Math.min(stop + 1, options.maxTokens, unlikely);
@@ -168,7 +179,7 @@ export class FakeModel implements Model {
   }
 
   #ended(text: string): GeneratedText {
-    const tokens = Int32Array.from([...this.#tokenizer.encode(text), this.#tokenizer.special.endOfText]);
+    const tokens = Int32Array.from([...this.#tokenizer.encode(text), this.#end]);
     return { tokens, logProbs: new Float32Array(tokens.length).fill(this.logProb), reason: "stop" };
   }
 
@@ -181,10 +192,10 @@ export class FakeModel implements Model {
   }
 
   #logProbs({ tokens }: FakeState): Float32Array {
-    const written = tokens.slice(tokens.lastIndexOf(this.#tokenizer.special.fimMiddle) + 1);
+    const written = tokens.slice(tokens.lastIndexOf(this.#middle) + 1);
     const [next] = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
     const logProbs = new Float32Array(this.info.vocabSize).fill(-20);
-    logProbs[next ?? this.#tokenizer.special.endOfText] = 0;
+    logProbs[next ?? this.#end] = 0;
     return logProbs;
   }
 

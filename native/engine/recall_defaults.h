@@ -1,10 +1,29 @@
-// The weights of engine/correction.h, a row a feature in the order in which correction.cc has them;
-// `node scripts/eval/fit.ts` writes this file.
+// The embedded model's RecallWeights, a row a level or a feature in the order in which mixture.cc
+// and correction.cc have them; `node scripts/eval/fit.ts` writes this file.
 #pragma once
 
 #include <array>
 
-namespace stateline::engine::correction_weights {
+namespace stateline::engine::recall_defaults {
+
+inline constexpr std::array<std::array<float, 6>, 16> kGates{{
+    {-3.898f, -0.172f, 0.422f, -0.490f, -0.878f, 0.100f},
+    {-2.388f, 0.820f, -0.024f, -1.186f, -0.561f, 0.234f},
+    {-2.761f, 0.354f, 0.321f, -1.724f, -0.634f, 0.207f},
+    {-2.429f, 1.542f, -0.094f, -1.691f, -0.386f, 0.201f},
+    {-4.100f, 0.546f, 0.318f, -1.294f, -0.673f, 0.078f},
+    {-2.748f, 1.763f, -0.227f, -1.231f, -0.023f, 0.115f},
+    {-0.546f, 0.579f, -0.170f, -2.059f, -0.313f, 0.308f},
+    {-2.264f, 1.111f, -0.328f, -1.621f, -0.703f, 0.186f},
+    {-1.992f, 0.721f, -0.036f, -1.219f, -0.358f, 0.167f},
+    {-1.977f, 1.817f, -0.390f, -1.260f, -0.068f, 0.064f},
+    {-2.860f, 0.967f, 0.091f, -2.181f, -0.464f, 0.032f},
+    {-1.220f, 2.449f, -0.295f, -3.243f, 0.069f, 0.076f},
+    {-2.088f, 0.589f, 0.099f, -2.779f, -0.287f, 0.129f},
+    {-2.094f, 1.368f, -0.189f, -2.346f, 0.624f, 0.015f},
+    {-2.175f, 0.772f, 0.249f, -2.708f, -0.357f, 0.076f},
+    {-2.329f, 1.623f, 0.007f, -4.551f, 1.007f, -0.035f},
+}};
 
 // One, and what is the same for all tokens.
 inline constexpr std::array<std::array<float, 32>, 4> kOutlook{{
@@ -83,4 +102,4 @@ inline constexpr std::array<float, 32> kOutput = {
     -0.243225f, 0.329908f,  -0.161466f, 0.090338f,  -0.264166f, 0.131444f,  0.000000f,  -0.122407f,
     0.215990f,  -0.184891f, 0.000000f,  -0.121680f, 0.099543f,  -0.533779f, 0.225760f,  -0.277585f};
 
-}  // namespace stateline::engine::correction_weights
+}  // namespace stateline::engine::recall_defaults
