@@ -154,21 +154,21 @@ const PREFILL: readonly Launch[] = [
   },
 ];
 
-function decodeStep(): Launch {
-  const [threads, warps, taps, history] = [256, 8, 4, 3];
-  // Of a head: the state; the convolution's weights, bias, history and input; norms, gate.
-  const read =
-    K * V * F32 + (2 * K + V) * ((taps + 1 + history) * F32 + BF16) + 2 * K * F32 + V * (F32 + BF16);
-  const written = K * V * F32 + (2 * K + V) * history * F32 + V * BF16;
+function ssdStep(): Launch {
+  const [threads, warps] = [256, 8];
+  // Of a head: the state; q, k, v, decay and step.
+  const read = K * V * F32 + (2 * K + V) * BF16 + 2 * F32;
+  const written = K * V * F32 + V * BF16;
   return {
-    kernel: "decode_step_kernel<64>",
-    label: "decode step, fused",
+    kernel: "ssd_step_kernel<64>",
+    label: "recurrence, a token",
     threads,
     blocks: H,
     bytes: H * (read + written),
-    // A key and a query for four cells; the warps' parts of y.
-    sharedTraffic: H * (K * V * 2 + warps * V * 2) * F32,
-    instructions: H * (K * V * 6 + (2 * K + V) * 60 + warps * 32 * 40),
+    // The warps' parts of y.
+    sharedTraffic: H * warps * V * 2 * F32,
+    // Four loads of a key and a query, and what four cells take: an update, two sums, a store.
+    instructions: H * (K * V * 6 + warps * V * 4),
     // Everything is asked for before the first wait.
     bytesInFlight: read / threads,
   };
@@ -178,7 +178,7 @@ const DECODE: readonly Launch[] = [
   gemv(0, "bf16", BF16, 4),
   gemv(1, "int8", 1, 5),
   gemv(2, "int4", 0.5625, 5.5),
-  decodeStep(),
+  ssdStep(),
   {
     kernel: "attention_decode_kernel<8>",
     label: "attention, decode over pages",
