@@ -155,20 +155,21 @@ const PREFILL: readonly Launch[] = [
 ];
 
 function ssdStep(): Launch {
-  const [threads, warps] = [256, 8];
-  // Of a head: the state; q, k, v, decay and step.
-  const read = K * V * F32 + (2 * K + V) * BF16 + 2 * F32;
-  const written = K * V * F32 + V * BF16;
+  const [threads, warps, columns] = [256, 8, 32];
+  const blocks = H * (V / columns);
+  // Of a block: its columns of the state; q, k, v, decay and step.
+  const read = K * columns * F32 + (2 * K + columns) * BF16 + 2 * F32;
+  const written = K * columns * F32 + columns * BF16;
   return {
-    kernel: "ssd_step_kernel<64>",
+    kernel: "ssd_step_kernel",
     label: "recurrence, a token",
     threads,
-    blocks: H,
-    bytes: H * (read + written),
+    blocks,
+    bytes: blocks * (read + written),
     // The warps' parts of y.
-    sharedTraffic: H * warps * V * 2 * F32,
-    // Four loads of a key and a query, and what four cells take: an update, two sums, a store.
-    instructions: H * (K * V * 6 + warps * V * 4),
+    sharedTraffic: blocks * warps * columns * 2 * F32,
+    // A cell is loaded, decayed, added to, multiplied and stored; the warps' parts are added.
+    instructions: blocks * columns * (K * 6 + warps * 4),
     // Everything is asked for before the first wait.
     bytesInFlight: read / threads,
   };
