@@ -41,38 +41,4 @@ struct Gpu {
   cudaStream_t stream_ = nullptr;
 };
 
-// An array in a GPU's memory, nothing written yet.
-template <class T>
-class Array {
- public:
-  Array() = default;
-  Array(Gpu& gpu, std::size_t count)
-      : gpu_(&gpu), data_(count ? gpu.allocate(count * sizeof(T)) : nullptr), count_(count) {}
-  Array(Gpu& gpu, const T* values, std::size_t count) : Array(gpu, count) {
-    if (count) gpu.write(data_, reinterpret_cast<const std::byte*>(values), count * sizeof(T));
-  }
-  ~Array() {
-    if (data_) gpu_->release(data_);
-  }
-  Array(Array&& other) noexcept { swap(other); }
-  Array& operator=(Array&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-
-  T* data() const { return reinterpret_cast<T*>(data_); }
-  std::size_t count() const { return count_; }
-
- private:
-  void swap(Array& other) noexcept {
-    std::swap(gpu_, other.gpu_);
-    std::swap(data_, other.data_);
-    std::swap(count_, other.count_);
-  }
-
-  Gpu* gpu_ = nullptr;
-  std::byte* data_ = nullptr;
-  std::size_t count_ = 0;
-};
-
 }  // namespace stateline::cuda

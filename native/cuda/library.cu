@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cuda/gpu.h"
-#include "cuda/network.h"
+#include "cuda/queue.h"
 #include "cuda/slots.h"
 #include "kernels/attention.h"
-#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 
 #if defined(_WIN32)
 #define STATELINE_EXPORT extern "C" __declspec(dllexport)
@@ -52,10 +52,10 @@ void close(Gpu* gpu) { delete gpu; }
 
 const char* name(const Gpu* gpu) { return gpu->name().c_str(); }
 
-const char* allocate(Gpu* gpu, std::size_t bytes, std::byte** memory) {
+const char* allocate(Gpu* gpu, std::size_t bytes, bool zeroed, std::byte** memory) {
   return on(gpu, [&] {
     *memory = gpu->allocate(bytes);
-    gpu->zero(*memory, bytes);
+    if (zeroed) gpu->zero(*memory, bytes);
   });
 }
 
@@ -71,6 +71,10 @@ const char* write(Gpu* gpu, std::byte* to, const std::byte* from, std::size_t by
 
 const char* read(Gpu* gpu, std::byte* to, const std::byte* from, std::size_t bytes) {
   return on(gpu, [&] { gpu->read(to, from, bytes); });
+}
+
+const char* finish(Gpu* gpu) {
+  return on(gpu, [&] { gpu->finish(); });
 }
 
 std::size_t slot_bytes(std::size_t K, std::size_t V) {
@@ -97,28 +101,58 @@ const char* write_slots(Gpu* gpu, std::byte* slots, const std::byte* stored, std
   });
 }
 
-const char* load(Gpu* gpu, const Weights* weights, std::size_t most_tokens, std::size_t most_rows,
-                 Network** network) {
-  return on(gpu, [&] { *network = new Network(*gpu, *weights, most_tokens, most_rows); });
+const char* open_queue(Gpu* gpu, Queue** queue) {
+  return on(gpu, [&] { *queue = new Queue(*gpu); });
 }
 
-void unload(Network* network) { delete network; }
+void close_queue(Queue* queue) { delete queue; }
 
-const char* advance(Network* network, const Chunk* chunk) {
-  return on(&network->gpu(), [&] { network->advance(*chunk); });
+const char* run_step(Queue* queue, const Step* step, StepLaunches* launches, void* context) {
+  return on(&queue->gpu(), [&] {
+    queue->run(*step, [&] {
+      if (!launches(context)) throw Failure("The launches of a token failed on the GPU.");
+    });
+  });
 }
 
-const char* logits_of_rows(Network* network, std::size_t first, std::size_t rows, float* out) {
-  return on(&network->gpu(), [&] { network->logits_of_rows(first, rows, out); });
+template <class Arguments, void (*kKernel)(cudaStream_t, const Arguments&)>
+const char* launch(Queue* queue, const Arguments* arguments) {
+  return on(&queue->gpu(), [&] { kKernel(queue->stream(), *arguments); });
 }
 
-const char* logits(Network* network, const float* hidden, float* out) {
-  return on(&network->gpu(), [&] { network->logits(hidden, out); });
-}
+namespace k = kernels::cuda;
 
 constexpr Library kLibrary{
-    kLibraryVersion, open,       close,       name, allocate, release, copy,           write, read,
-    slot_bytes,      read_slots, write_slots, load, unload,   advance, logits_of_rows, logits};
+    .version = kLibraryVersion,
+    .open = open,
+    .close = close,
+    .name = name,
+    .allocate = allocate,
+    .release = release,
+    .copy = copy,
+    .write = write,
+    .read = read,
+    .finish = finish,
+    .slot_bytes = slot_bytes,
+    .read_slots = read_slots,
+    .write_slots = write_slots,
+    .open_queue = open_queue,
+    .close_queue = close_queue,
+    .run_step = run_step,
+    .embed = launch<k::EmbeddingArguments, k::embed>,
+    .linear = launch<k::LinearArguments, k::linear>,
+    .norm_f32 = launch<k::RmsNormArguments<float>, k::rms_norm>,
+    .norm_bf16 = launch<k::RmsNormArguments<k::bf16>, k::rms_norm>,
+    .gate = launch<k::SiluMulArguments, k::silu_mul>,
+    .end_heads = launch<k::GateNormArguments, k::gate_norm>,
+    .convolve = launch<k::CausalConvArguments, k::causal_conv>,
+    .discretise = launch<k::DiscretiseArguments, k::discretise>,
+    .recur = launch<k::SsdArguments, k::ssd>,
+    .append = launch<k::AppendArguments, k::append_to_cache>,
+    .attend = launch<k::AttentionArguments, k::attend>,
+    .ssd_workspace_floats = k::ssd_workspace_floats,
+    .attention_workspace_floats = k::attention_workspace_floats,
+};
 
 }  // namespace
 }  // namespace stateline::cuda

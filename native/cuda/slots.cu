@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/attention.h"
-#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 
 namespace stateline::cuda {
 

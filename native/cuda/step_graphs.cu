@@ -14,7 +14,12 @@ cudaError_t record(const StepGraphs::Launches& launches, cudaStream_t stream, cu
   // Other threads may use the GPU meanwhile; they have other streams.
   const cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
   if (begun != cudaSuccess) return begun;
-  launches(stream);
+  try {
+    launches(stream);
+  } catch (...) {
+    if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+    throw;
+  }
   // A launch that is refused is missing in the graph, and the graph may still be whole for CUDA.
   const cudaError_t launched = cudaGetLastError();
   return first(launched, cudaStreamEndCapture(stream, &graph));

@@ -3,24 +3,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <list>
 #include <utility>
 
 #include "cuda/failure.h"
+#include "cuda/library.h"
 
 namespace stateline::cuda {
-
-// What all arguments of a token's launches follow from: two tokens of one step launch the same.
-struct Step {
-  std::size_t state_heads;
-  std::uint64_t window;  // tokens; 0 = all
-  std::uint64_t place;   // the token's, counted from the beginning of the first page
-  const void* pages;     // where the table of pages lies
-
-  bool operator==(const Step&) const = default;
-};
 
 // A captured sequence of launches, or none.
 class Graph {
@@ -58,8 +48,9 @@ class StepGraphs {
   StepGraphs& operator=(const StepGraphs&) = delete;
 
   // Asks `stream` for the step's launches: one by one at first, then as a graph. `launches`
-  // launches them on the stream that it is given, and does nothing else. If they cannot be
-  // captured, one line on standard error says so, and no others are from then on.
+  // launches them on the stream that it is given, and does nothing else; what it throws passes
+  // through. If they cannot be captured, one line on standard error says so, and no others are from
+  // then on.
   void run(const Step& step, cudaStream_t stream, const Launches& launches);
 
  private:

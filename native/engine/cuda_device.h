@@ -2,7 +2,7 @@
 // Error(kDevice), after which a client goes on with the processor.
 #pragma once
 
-#include "cuda/library.h"
+#include "engine/cuda_memory.h"
 #include "engine/device.h"
 
 namespace stateline::engine {
@@ -27,16 +27,17 @@ class CudaDevice : public Device, public std::enable_shared_from_this<CudaDevice
                   std::size_t V) override;
   void write_slots(std::byte* slots, std::span<const std::byte> stored, std::size_t K,
                    std::size_t V) override;
+  // A GPU keeps no log: its states have matrices of their own.
+  std::size_t log_bytes(const models::RecurrentMemory&) const override { return 0; }
+  void fold(const models::FoldOp& op) override;
   bool shares_memory_with(const Device& other) const override { return &other == this; }
   std::unique_ptr<Executor> make_executor(const Model& model, unsigned threads) override;
 
  private:
-  CudaDevice(const cuda::Library& library, int index, cuda::Gpu* gpu)
-      : library_(library), index_(index), gpu_(gpu) {}
+  CudaDevice(int index, CudaGpu gpu) : index_(index), gpu_(gpu) {}
 
-  const cuda::Library& library_;
   int index_;
-  cuda::Gpu* gpu_;  // owned
+  CudaGpu gpu_;  // owned
 };
 
 }  // namespace stateline::engine

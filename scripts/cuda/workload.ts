@@ -154,21 +154,22 @@ const PREFILL: readonly Launch[] = [
   },
 ];
 
-function decodeStep(): Launch {
-  const [threads, warps, taps, history] = [256, 8, 4, 3];
-  // Of a head: the state; the convolution's weights, bias, history and input; norms, gate.
-  const read =
-    K * V * F32 + (2 * K + V) * ((taps + 1 + history) * F32 + BF16) + 2 * K * F32 + V * (F32 + BF16);
-  const written = K * V * F32 + (2 * K + V) * history * F32 + V * BF16;
+function ssdStep(): Launch {
+  const [threads, warps, columns] = [256, 8, 32];
+  const blocks = H * (V / columns);
+  // Of a block: its columns of the state; q, k, v, decay and step.
+  const read = K * columns * F32 + (2 * K + columns) * BF16 + 2 * F32;
+  const written = K * columns * F32 + columns * BF16;
   return {
-    kernel: "decode_step_kernel<64>",
-    label: "decode step, fused",
+    kernel: "ssd_step_kernel",
+    label: "recurrence, a token",
     threads,
-    blocks: H,
-    bytes: H * (read + written),
-    // A key and a query for four cells; the warps' parts of y.
-    sharedTraffic: H * (K * V * 2 + warps * V * 2) * F32,
-    instructions: H * (K * V * 6 + (2 * K + V) * 60 + warps * 32 * 40),
+    blocks,
+    bytes: blocks * (read + written),
+    // The warps' parts of y.
+    sharedTraffic: blocks * warps * columns * 2 * F32,
+    // A cell is loaded, decayed, added to, multiplied and stored; the warps' parts are added.
+    instructions: blocks * columns * (K * 6 + warps * 4),
     // Everything is asked for before the first wait.
     bytesInFlight: read / threads,
   };
@@ -178,7 +179,7 @@ const DECODE: readonly Launch[] = [
   gemv(0, "bf16", BF16, 4),
   gemv(1, "int8", 1, 5),
   gemv(2, "int4", 0.5625, 5.5),
-  decodeStep(),
+  ssdStep(),
   {
     kernel: "attention_decode_kernel<8>",
     label: "attention, decode over pages",

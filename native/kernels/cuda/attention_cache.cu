@@ -1,6 +1,7 @@
 // A block has one head's part of 32 tokens: it finds the decay up to its tokens by itself.
 #include "kernels/cuda/arithmetic.cuh"
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 #include "kernels/cuda/warp.cuh"
 
 namespace stateline::kernels::cuda {

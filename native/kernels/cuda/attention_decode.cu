@@ -2,6 +2,7 @@
 // columns a lane, so that memory is read in long runs, and a team comes to know the scores of just
 // those keys whose values it adds. Two launches: parts of the pages, then their merger.
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 #include "kernels/cuda/eight.cuh"
 #include "kernels/cuda/warp.cuh"
 

@@ -2,6 +2,7 @@
 // block has four warps; keys come page by page, 32 at a time, from the oldest in sight to the
 // newest.
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 #include "kernels/cuda/tile.cuh"
 #include "kernels/cuda/warp.cuh"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/causal_conv.h"
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/types.h"
 
 namespace stateline::kernels::cuda {
 

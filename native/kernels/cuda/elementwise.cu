@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) discretise_kernel(DiscretiseArgument
 __global__ void __launch_bounds__(kThreads) gate_norm_kernel(GateNormArguments s) {
   const size_t number = blockIdx.x * size_t{kWarps} + warp_index();
   if (number >= s.rows * s.heads) return;
-  const size_t t = number / s.heads, h = s.head[number % s.heads];
+  const size_t t = number / s.heads, h = number % s.heads;
   const bf16 *v = s.v + t * s.ldv + h * s.V, *z = s.z + t * s.ldz + h * s.V;
   bf16* y = s.y + t * s.ldy + h * s.V;
   const float D = s.D[h];

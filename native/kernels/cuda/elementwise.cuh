@@ -1,7 +1,7 @@
 // kernels/elementwise.h on a GPU: activations in bf16, what steers the state in f32.
 #pragma once
 
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/types.h"
 
 namespace stateline::kernels::cuda {
 
@@ -31,16 +31,15 @@ struct DiscretiseArguments {
 };
 void discretise(cudaStream_t stream, const DiscretiseArguments& arguments);
 
-// The mixer's end in one launch: y = RMSNorm(y + D v) weight * sigmoid(z), over each named head.
+// The mixer's end in one launch: y = RMSNorm(y + D v) weight * sigmoid(z), over each head.
 // |error| <= 2^-7 (|y| + largest weight).
 struct GateNormArguments {
   size_t rows, heads;
-  const uint32_t* head;  // [heads]
-  size_t V;              // at most 128
-  const float* D;        // [H]
+  size_t V;        // at most 128
+  const float* D;  // [heads]
   const bf16* v;
   size_t ldv;
-  const float* weight;  // [H, V]
+  const float* weight;  // [heads, V]
   float eps;
   const bf16* z;
   size_t ldz;

@@ -1,7 +1,6 @@
 // The residual stream's first value: rows of the tied matrix, in f32. |error| <= 1e-7 |x|.
 #pragma once
 
-#include "kernels/cuda/platform.cuh"
 #include "kernels/cuda/weights.h"
 
 namespace stateline::kernels::cuda {

@@ -3,7 +3,6 @@
 // sum |x||w| for gemv; for gemm int4 weights are rounded to bf16, which adds 2^-8 sum |x||w|.
 #pragma once
 
-#include "kernels/cuda/platform.cuh"
 #include "kernels/cuda/weights.h"
 
 namespace stateline::kernels::cuda {

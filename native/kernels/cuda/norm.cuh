@@ -2,7 +2,7 @@
 // |error| <= 2^-8 |y|.
 #pragma once
 
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/types.h"
 
 namespace stateline::kernels::cuda {
 

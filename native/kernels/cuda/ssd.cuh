@@ -1,9 +1,7 @@
-// kernels/ssd.h on a GPU: q, k, v and y in bf16, products by tensor cores with f32 sums, the state
-// and its decays in f32. |error| <= 2^-6 max |y| (max |state|) against a double recurrence over the
-// same inputs: a factor of each product is rounded to bf16 (2^-8) before it is summed.
+// kernels/ssd.h on a GPU: q, k, v and y in bf16, the state and its decays in f32.
 #pragma once
 
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/types.h"
 #include "kernels/ssd.h"
 
 namespace stateline::kernels::cuda {
@@ -24,7 +22,7 @@ struct SsdArguments {
   float scale;
   const float* state;  // [heads, K, V]
   float* next_state;   // [heads, K, V]; may be state
-  float* workspace;    // ssd_workspace_floats(...)
+  float* workspace;    // ssd_workspace_floats(...), of the prefill road
   bf16* y;
   size_t ldy;
 };
@@ -32,7 +30,18 @@ struct SsdArguments {
 size_t ssd_workspace_floats(size_t tokens, size_t heads, size_t K, size_t V);
 
 // Three launches (Mamba-2, arXiv 2405.21060, sec. 6): what each chunk adds to the state, all chunks
-// at once; the scan over chunks; the outputs, all chunks at once.
+// at once; the scan over chunks; the outputs, all chunks at once. Products by tensor cores with f32
+// sums: |error| <= 2^-6 max |y| (max |state|) against a double recurrence over the same inputs, as
+// a factor of each product is rounded to bf16 (2^-8) before it is summed.
 void ssd_prefill(cudaStream_t stream, const SsdArguments& arguments);
+
+// tokens == 1: the recurrence itself, in f32. |error| <= 2^-8 |y| + 1e-5 max |y|; of the state 1e-5
+// max |state|.
+void ssd_step(cudaStream_t stream, const SsdArguments& arguments);
+
+// Whichever suits the length.
+inline void ssd(cudaStream_t stream, const SsdArguments& arguments) {
+  (arguments.tokens == 1 ? ssd_step : ssd_prefill)(stream, arguments);
+}
 
 }  // namespace stateline::kernels::cuda

@@ -1,9 +1,14 @@
 // What host and device share: the 16-bit float of the activations, and its rounding on the host.
+// The kernels' interfaces need no more than this, so that any compiler may include them.
 #pragma once
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+
+// As CUDA's own headers declare it.
+struct CUstream_st;
+using cudaStream_t = CUstream_st*;
 
 namespace stateline::kernels::cuda {
 

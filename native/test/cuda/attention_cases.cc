@@ -1,5 +1,6 @@
 #include "cases.h"
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/device_slot.cuh"
 
 namespace stateline::kernels::cuda::testing {
 namespace {

@@ -35,7 +35,6 @@ std::vector<Case> elementwise_cases();
 std::vector<Case> causal_conv_cases();
 std::vector<Case> long_conv_cases();
 std::vector<Case> ssd_cases();
-std::vector<Case> decode_step_cases();
 std::vector<Case> attention_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> embedding_cases();

@@ -48,7 +48,7 @@ stateline_emulated_test(cuda_test ${cuda_test_sources} $<TARGET_OBJECTS:statelin
 target_link_libraries(cuda_test PRIVATE stateline_kernels)
 
 stateline_emulated_test(cuda_machine_test test/cuda/engine/cuda_machine_test.cc
-  test/cuda/engine/cuda_graph_test.cc)
+  test/cuda/engine/cuda_graph_test.cc test/cuda/engine/cuda_ops_test.cc)
 
 # Knows no emulator, only a library's path: ./dev test:gpu gives it a real GPU's.
 add_executable(cuda_engine_test test/cuda/engine/cuda_engine_test.cc)

@@ -21,11 +21,16 @@ struct LaunchList {
   std::vector<std::function<void()>> launches;
 };
 
-struct Stream {
-  std::optional<LaunchList> captured;  // while it is being captured
+}  // namespace stateline::emulator
+
+struct CUstream_st {
+  std::optional<stateline::emulator::LaunchList> captured;  // while it is being captured
 };
 
+namespace stateline::emulator {
 namespace {
+
+using Stream = CUstream_st;
 
 // What CUDA gives out as handles, in the order of their making.
 template <class T>

@@ -8,9 +8,9 @@
 #include <functional>
 
 namespace stateline::emulator {
-struct Stream;
 struct LaunchList;
 }  // namespace stateline::emulator
+struct CUstream_st;
 
 #define CUDART_VERSION 13000
 
@@ -28,7 +28,7 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
-using cudaStream_t = stateline::emulator::Stream*;
+using cudaStream_t = CUstream_st*;
 using cudaGraph_t = stateline::emulator::LaunchList*;
 using cudaGraphExec_t = stateline::emulator::LaunchList*;
 using cudaMemPool_t = void*;

@@ -23,12 +23,16 @@ using engine::Wanted;
 // bf16 keeps 8 bits: an activation is off by 2^-9, and some dozen of them follow one another.
 constexpr double kTolerance = 0.03;
 
-// Weights that bf16 holds exactly.
-inline Checkpoint rounded_checkpoint(std::uint32_t seed) {
+inline models::StatelineConfig rounded_config() {
   models::StatelineConfig config = tiny_config();
   config.heads = 4;
   config.head_switch_order = {{2, 0, 3, 1}, {1, 3, 2, 0}};
-  Checkpoint checkpoint(config, seed);
+  return config;
+}
+
+// Weights that bf16 holds exactly.
+inline Checkpoint rounded_checkpoint(std::uint32_t seed) {
+  Checkpoint checkpoint(rounded_config(), seed);
   for (auto& [name, tensor] : checkpoint.tensors)
     for (float& value : tensor.values) value = kernels::cuda::widen(kernels::cuda::narrow(value));
   return checkpoint;
@@ -47,7 +51,7 @@ struct Pair {
   Pair(std::uint32_t seed, const Library& library) : Pair(Files(seed).directory.path(), library) {}
 
   Tokens tokens(std::size_t count, std::uint32_t seed) const {
-    return random_tokens(count, cpu->config().vocab_size, seed);
+    return random_tokens(count, cpu->plan().vocab_size, seed);
   }
   // The GPU's state as the processor holds it.
   StatePtr fetched(const State& state) const {

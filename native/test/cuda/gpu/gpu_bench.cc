@@ -11,7 +11,7 @@
 #include "device_buffer.h"
 #include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/causal_conv.cuh"
-#include "kernels/cuda/decode_step.cuh"
+#include "kernels/cuda/device_slot.cuh"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/fft_conv.cuh"
 #include "kernels/cuda/linear.cuh"
@@ -111,7 +111,6 @@ void measure_rows(Report& report, const Sizes& s) {
   auto x = filled<float>(s.read * s.d), weight = filled<float>(std::max(s.d, s.H * s.V));
   auto h = filled<bf16>(s.read * s.d), gate = filled<bf16>(s.read * 2 * s.F),
        v = filled<bf16>(s.read * s.H * s.V);
-  DeviceBuffer<uint32_t> head("", all_heads(s.H));
   report.add("RMSNorm", [&] {
     rms_norm(nullptr, RmsNormArguments<float>{s.read, 1, s.d, x.data(), s.d, weight.data(), 1e-5f,
                                               h.data(), s.d});
@@ -122,8 +121,8 @@ void measure_rows(Report& report, const Sizes& s) {
   });
   const size_t width = s.H * s.V;
   report.add("skip, norm and gate", [&] {
-    gate_norm(nullptr, {s.read, s.H, head.data(), s.V, weight.data(), v.data(), width,
-                        weight.data(), 1e-5f, v.data(), width, v.data(), width});
+    gate_norm(nullptr, {s.read, s.H, s.V, weight.data(), v.data(), width, weight.data(), 1e-5f,
+                        v.data(), width, v.data(), width});
   });
 }
 
@@ -133,7 +132,7 @@ void measure_states(Report& report, const Sizes& s) {
        y = filled<bf16>(s.read * s.H * s.V);
   auto taps = filled<float>(kConvWidth * C), history = filled<float>(kConvHistory * C),
        next = filled<float>(kConvHistory * C), steps = filled<float>(s.read * s.H),
-       state = filled<float>(s.H * s.K * s.V), norms = filled<float>(s.H * (s.K + s.V)),
+       state = filled<float>(s.H * s.K * s.V),
        workspace = filled<float>(ssd_workspace_floats(s.read, s.H, s.K, s.V));
   DeviceBuffer<uint32_t> head("", all_heads(s.H));
   report.add("causal convolution, tiled", [&] {
@@ -141,36 +140,29 @@ void measure_states(Report& report, const Sizes& s) {
                                 history.data(), next.data(), qkv.data(), C});
   });
   const bf16* q = qkv.data();
-  report.add("SSD", [&] {
-    ssd_prefill(nullptr, {s.read,
-                          s.H,
-                          head.data(),
-                          s.K,
-                          s.V,
-                          q,
-                          C,
-                          q + s.H * s.K,
-                          C,
-                          q + 2 * s.H * s.K,
-                          C,
-                          steps.data(),
-                          steps.data(),
-                          s.H,
-                          0.1f,
-                          state.data(),
-                          state.data(),
-                          workspace.data(),
-                          y.data(),
-                          s.H * s.V});
-  });
-  report.add("decode step, fused", [&] {
-    decode_step(
-        nullptr,
-        {s.H,          s.H,          head.data(),    s.K,          s.V,          u.data(),
-         taps.data(),  taps.data(),  history.data(), next.data(),  norms.data(), norms.data(),
-         norms.data(), norms.data(), norms.data(),   norms.data(), 1e-5f,        state.data(),
-         state.data(), y.data()});
-  });
+  SsdArguments arguments{.tokens = s.read,
+                         .heads = s.H,
+                         .head = head.data(),
+                         .K = s.K,
+                         .V = s.V,
+                         .q = q,
+                         .ldq = C,
+                         .k = q + s.H * s.K,
+                         .ldk = C,
+                         .v = q + 2 * s.H * s.K,
+                         .ldv = C,
+                         .a = steps.data(),
+                         .dt = steps.data(),
+                         .lda = s.H,
+                         .scale = 0.1f,
+                         .state = state.data(),
+                         .next_state = state.data(),
+                         .workspace = workspace.data(),
+                         .y = y.data(),
+                         .ldy = s.H * s.V};
+  report.add("SSD", [&] { ssd_prefill(nullptr, arguments); });
+  arguments.tokens = 1;
+  report.add("recurrence, a token", [&] { ssd_step(nullptr, arguments); });
 }
 
 void measure_long_conv(Report& report, const Sizes& s) {
