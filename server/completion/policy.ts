@@ -51,10 +51,18 @@ export function cutsOf(decoded: Decoded, right = ""): Cut[] {
     least = Math.min(least, probabilityOf(decoded.text.slice(0, length), logProb));
     return { length, probability: least };
   });
-  // What is to the right, but for brackets that close, would fall into a bracket that the beginning leaves open.
-  return /^[\s)\]}]*$/.test(right)
-    ? cuts
-    : cuts.filter(({ length }) => missingClosers(decoded.text.slice(0, length)) === "");
+  const mayLeaveOpen = right.trim() === "";
+  return cuts.filter(({ length }) => leavesWellFormed(decoded.text.slice(0, length), mayLeaveOpen));
+}
+
+/**
+ * What is to the right would fall into a bracket that the beginning leaves open, or close it in place of its own; and of values
+ * between braces on a line nobody counts how many are missing.
+ */
+function leavesWellFormed(beginning: string, mayLeaveOpen: boolean): boolean {
+  if (!mayLeaveOpen) return missingClosers(beginning) === "";
+  const line = beginning.slice(beginning.lastIndexOf("\n") + 1);
+  return /[([{]$/.test(line) || !missingClosers(line).includes("}");
 }
 
 export interface End {

@@ -139,7 +139,8 @@ for (const [what, cuts, typed, shown, length] of REFUSALS) {
 
 const BEFORE = [
   { right: "", shown: "total(store" },
-  { right: " })", shown: "total(store" },
+  { right: " ", shown: "total(store" },
+  { right: " })", shown: "total" },
   { right: '" />', shown: "total" },
   { right: ") {", shown: "total" },
 ];
@@ -147,6 +148,23 @@ for (const { right, shown } of BEFORE) {
   test(`a beginning leaves no bracket open before ${JSON.stringify(right)}`, () => {
     const decoded = decodedOf([...sure("total"), ...sure("(store"), [", ", 0.1], ["id)", 0.9]]);
     const length = lengthToShow(cutsOf(decoded, right), COSTS.balanced);
+    assert.equal(decoded.text.slice(0, length), shown);
+  });
+}
+
+const BRACES = [
+  { shape: "values between braces on a line", pieces: ["= {", "0", ", ", "0", "};"], shown: "= {0, 0};" },
+  { shape: "arguments", pieces: ["put(", "key", ", ", "value", ");"], shown: "put(key, value" },
+  { shape: "a block that is begun", pieces: ["if (key", ") {", "\n  put"], shown: "if (key) {" },
+  { shape: "a block's first lines", pieces: ["if (key) {", "\n  put", "();", "\n"], shown: "if (key) {\n  put();" },
+];
+for (const { shape, pieces, shown } of BRACES) {
+  test(`where the end is unsure, is shown of ${shape}: ${JSON.stringify(shown)}`, () => {
+    const decoded = decodedOf([
+      ...pieces.slice(0, -1).map((text): [string, number] => [text, 0.999]),
+      [pieces.at(-1) ?? "", 0.5],
+    ]);
+    const length = lengthToShow(cutsOf(decoded), COSTS.balanced);
     assert.equal(decoded.text.slice(0, length), shown);
   });
 }
