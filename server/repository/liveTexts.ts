@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { deletedLines } from "./deletedLines.ts";
 import type { FileIndex } from "./fileIndex.ts";
 import { type FilePolicy, judgeName, mayQuote, reasonNotToComplete, type Verdict } from "./filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "./liveBlocks.ts";
@@ -19,6 +20,8 @@ import { fileHeader } from "./stream.ts";
 const PAUSE_MS = 400;
 /** Snippets come from no further. */
 const MOST_QUOTABLE_CHARACTERS = 200_000;
+/** Deletions, of all documents, the latest. */
+const MOST_DELETED = 16;
 
 export interface LiveDocument {
   readonly uri: string;
@@ -48,6 +51,11 @@ interface LiveBlock extends Block {
   lineOut?: number | undefined;
 }
 
+interface Deleted {
+  readonly uri: string;
+  readonly block: LiveBlock;
+}
+
 interface LiveText {
   /** The newest; `text` is that of the one before until it is followed. */
   document: LiveDocument;
@@ -66,6 +74,8 @@ interface LiveText {
 export class LiveTexts {
   readonly #context: LiveTextsContext;
   readonly #texts = new Map<string, LiveText>();
+  /** Lines that were taken away of late, which are often written again a little differently. */
+  #deleted: readonly Deleted[] = [];
   #files: FileIndex;
   /** The line that was completed last. */
   #cursor: { readonly uri: string; readonly lineStart: number } | undefined;
@@ -100,6 +110,7 @@ export class LiveTexts {
     const live = this.#texts.get(uri);
     if (!live) return undefined;
     for (const block of live.blocks) this.#leaveOut(block);
+    this.#keepDeleted((one) => one.uri !== uri);
     this.#texts.delete(uri);
     const { path } = live.document;
     return path !== undefined && !this.has(path) ? path : undefined;
@@ -152,12 +163,14 @@ export class LiveTexts {
       if (document.path !== undefined) files.withdraw(document.path);
       for (const block of blocks) block.ids = undefined;
     }
+    for (const { block } of this.#deleted) block.ids = undefined;
     this.#arrange();
   }
 
   /** Other folders or rules: all are judged again. */
   reconsider(): void {
     this.#judgements++;
+    this.#keepDeleted(() => false);
     for (const live of this.#texts.values()) {
       live.isRenewed = false;
       live.verdict = undefined;
@@ -260,9 +273,30 @@ export class LiveTexts {
     if (text === live.text) return;
     const kept = standing(live.blocks, text, text.length - live.text.length);
     const stays = new Set(kept);
-    for (const block of live.blocks) if (!stays.has(block)) this.#leaveOut(block);
+    const gone = live.blocks.filter((block) => !stays.has(block));
+    for (const block of gone) this.#leaveOut(block);
+    this.#noteDeleted(live, gone, text);
     live.text = text;
     live.blocks = kept;
+  }
+
+  /** Of what was recalled until now, and has no secrets. */
+  #noteDeleted({ document, text }: LiveText, gone: readonly LiveBlock[], now: string): void {
+    const from = gone[0]?.start ?? 0;
+    const told = gone.map((block) => (block.told === block.text ? block.text : "")).join("");
+    const [start, end] = text.startsWith(told, from) ? (deletedLines(text, now) ?? [0, 0]) : [0, 0];
+    const lines = text.slice(Math.max(start, from), Math.min(end, from + told.length));
+    if (lines === "") return;
+    const tokens = Int32Array.from(this.#context.tokenizer.encode(lines));
+    const deleted = { uri: document.uri, block: { start: 0, text: lines, tokens } };
+    this.#deleted = [...this.#deleted, deleted];
+    const [oldest] = this.#deleted;
+    if (this.#deleted.length > MOST_DELETED) this.#keepDeleted((one) => one !== oldest);
+  }
+
+  #keepDeleted(isKept: (deleted: Deleted) => boolean): void {
+    for (const one of this.#deleted) if (!isKept(one)) this.#leaveOut(one.block);
+    this.#deleted = this.#deleted.filter(isKept);
   }
 
   /** Everything is in that is tokenised, but for the line with the cursor. */
@@ -275,6 +309,7 @@ export class LiveTexts {
         this.#take(block, isCursors ? linesBefore(block, start) : undefined);
       }
     }
+    for (const { block } of this.#deleted) this.#take(block, undefined);
   }
 
   #take(block: LiveBlock, lineOut: number | undefined): void {

@@ -86,6 +86,56 @@ test("what was edited since the last pause is recalled neither as it was nor as 
   assert.equal(recalled().join("").length, `a.ts\n${edited}`.length);
 });
 
+test("lines that were deleted are recalled from the next request on, also by another memory, but for the oldest", async () => {
+  const { live, filesIn, recalled } = await setUp();
+  const lines = numbered(60).split("\n");
+  const textFrom = (line: number) => lines.slice(line).join("\n");
+  for (let line = 0; line < 20; line++) {
+    live.set(document(textFrom(line)));
+    await live.settled();
+    live.recallAt("file:///r/a.ts", 0);
+  }
+  const isRecalled = (line: number, from = recalled()) => from.includes(`${lines[line]}\n`);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 18].map((line) => isRecalled(line)),
+    [false, false, false, true, true, true],
+  );
+  const recall = new FakeRecall();
+  live.moveTo(filesIn(recall));
+  assert.ok(isRecalled(18, recalled(recall)));
+});
+
+const FORGOTTEN: readonly [what: string, how: (live: LiveTexts) => unknown][] = [
+  ["its document is closed", (live) => live.delete("file:///r/a.ts")],
+  ["rules for files change", (live) => live.reconsider()],
+];
+for (const [what, how] of FORGOTTEN) {
+  test(`what was deleted is forgotten when ${what}`, async () => {
+    const { live, recalled } = await setUp();
+    live.set(document("const deleted = 1;\nrest();\n"));
+    await live.settled();
+    live.set(document("rest();\n"));
+    live.recallAt("file:///r/b.ts", 0);
+    assert.deepEqual(recalled(), ["const deleted = 1;\n"]);
+    how(live);
+    assert.deepEqual(recalled(), []);
+  });
+}
+
+test("of what was deleted is recalled neither a secret nor what nobody judged", async () => {
+  const { live, recalled } = await setUp();
+  const secret = 'password = "k9F2-xQ7v-Lm3p"\n';
+  for (const before of [`first();\n${secret}`, "first();\n"]) {
+    live.set(document(`${before}rest();\n`));
+    await live.settled();
+    live.set(document(`first();\n${secret}rest();\nmore();\n`));
+    live.recallAt("file:///r/a.ts", 0);
+    live.set(document("more();\n"));
+    live.recallAt("file:///r/a.ts", 0);
+    assert.ok(!recalled().join("").includes("password"));
+  }
+});
+
 test("unsaved text of one document is recalled in another, the line with its cursor too", async () => {
   const { live, recalled } = await setUp();
   live.set(document("const half = \n"));

@@ -156,7 +156,11 @@ const BRACES = [
   { shape: "values between braces on a line", pieces: ["= {", "0", ", ", "0", "};"], shown: "= {0, 0};" },
   { shape: "arguments", pieces: ["put(", "key", ", ", "value", ");"], shown: "put(key, value" },
   { shape: "a block that is begun", pieces: ["if (key", ") {", "\n  put"], shown: "if (key) {" },
-  { shape: "a block's first lines", pieces: ["if (key) {", "\n  put", "();", "\n"], shown: "if (key) {\n  put();" },
+  {
+    shape: "a block's first lines",
+    pieces: ["if (key) {", "\n  put", "();", "\n"],
+    shown: "if (key) {\n  put();",
+  },
 ];
 for (const { shape, pieces, shown } of BRACES) {
   test(`where the end is unsure, is shown of ${shape}: ${JSON.stringify(shown)}`, () => {
