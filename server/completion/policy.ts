@@ -4,7 +4,7 @@
  * have saved of the part that is right. model/EXPERIMENTS.md has what other rules would show.
  */
 import type { Suggestions } from "../../protocol/settings.ts";
-import { missingClosers } from "./balance.ts";
+import { missingClosers, unopened } from "./balance.ts";
 import { CALIBRATION } from "./calibration.ts";
 import type { Generation } from "./generate.ts";
 
@@ -51,18 +51,25 @@ export function cutsOf(decoded: Decoded, right = ""): Cut[] {
     least = Math.min(least, probabilityOf(decoded.text.slice(0, length), logProb));
     return { length, probability: least };
   });
-  const mayLeaveOpen = right.trim() === "";
-  return cuts.filter(({ length }) => leavesWellFormed(decoded.text.slice(0, length), mayLeaveOpen));
+  return cuts.filter(({ length }) => leavesWellFormed(decoded.text.slice(0, length), right));
 }
 
 /**
  * What is to the right would fall into a bracket that the beginning leaves open, or close it in place of its own; and of values
  * between braces on a line nobody counts how many are missing.
  */
-function leavesWellFormed(beginning: string, mayLeaveOpen: boolean): boolean {
-  if (!mayLeaveOpen) return missingClosers(beginning) === "";
+function leavesWellFormed(beginning: string, right: string): boolean {
+  if (leftOf(right, beginning) !== "") return missingClosers(beginning) === "";
   const line = beginning.slice(beginning.lastIndexOf("\n") + 1);
   return /[([{]$/.test(line) || !missingClosers(line).includes("}");
+}
+
+/** What of the text to the right stays when the beginning has written closers of it again. */
+function leftOf(right: string, beginning: string): string {
+  return unopened(beginning).reduce(
+    (left, offset) => (left[0] === beginning[offset] ? left.slice(1).trimStart() : left),
+    right.trim(),
+  );
 }
 
 export interface End {

@@ -21,7 +21,7 @@ const PAUSE_MS = 400;
 /** Snippets come from no further. */
 const MOST_QUOTABLE_CHARACTERS = 200_000;
 /** Deletions, of all documents, the latest. */
-const MOST_DELETED = 16;
+const MOST_DELETED = 8;
 
 export interface LiveDocument {
   readonly uri: string;
@@ -74,11 +74,11 @@ interface LiveText {
 export class LiveTexts {
   readonly #context: LiveTextsContext;
   readonly #texts = new Map<string, LiveText>();
-  /** Lines that were taken away of late, which are often written again a little differently. */
+  /** Lines that were taken away of late: in their own document they are often written again, a little differently. */
   #deleted: readonly Deleted[] = [];
   #files: FileIndex;
   /** The line that was completed last. */
-  #cursor: { readonly uri: string; readonly lineStart: number } | undefined;
+  #cursor: { readonly uri: string; readonly lineStart: number; readonly isBegun: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Renewals one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -148,9 +148,12 @@ export class LiveTexts {
     return reasonNotToComplete(judgeName(relativePath));
   }
 
-  /** The exact memory for a completion in the line that begins there, in the document's text with line feeds only. */
-  recallAt(uri: string, lineStart: number): Recall {
-    this.#cursor = { uri, lineStart };
+  /**
+   * The exact memory for a completion in the line that begins there, in the document's text with line feeds only. Lines that
+   * were deleted are in it where something `isBegun` on the line: nobody wants them back who has not begun to write them.
+   */
+  recallAt(uri: string, lineStart: number, isBegun: boolean): Recall {
+    this.#cursor = { uri, lineStart, isBegun };
     for (const live of this.#texts.values()) this.#follow(live);
     this.#arrange();
     return this.#files.recall;
@@ -309,7 +312,10 @@ export class LiveTexts {
         this.#take(block, isCursors ? linesBefore(block, start) : undefined);
       }
     }
-    for (const { block } of this.#deleted) this.#take(block, undefined);
+    for (const { uri, block } of this.#deleted) {
+      if (this.#cursor?.isBegun && this.#cursor.uri === uri) this.#take(block, undefined);
+      else this.#leaveOut(block);
+    }
   }
 
   #take(block: LiveBlock, lineOut: number | undefined): void {

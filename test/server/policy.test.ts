@@ -173,6 +173,19 @@ for (const { shape, pieces, shown } of BRACES) {
   });
 }
 
+test("behind closers that it writes again, a beginning may leave a bracket open", () => {
+  const decoded = decodedOf([...sure("name", ") {"), ["\n  return", 0.1]]);
+  for (const [right, shown] of [
+    [")", "name) {"],
+    [") ", "name) {"],
+    ["))", "name"],
+    [");", "name"],
+  ] as const) {
+    const length = lengthToShow(cutsOf(decoded, right), COSTS.balanced);
+    assert.equal(decoded.text.slice(0, length), shown, right);
+  }
+});
+
 test("decoding ends where nothing could be shown any more", () => {
   for (const suggestions of SUGGESTIONS) {
     const costs = COSTS[suggestions];
