@@ -27,7 +27,7 @@ export interface Costs {
 
 export const COSTS: Readonly<Record<Suggestions, Costs>> = {
   eager: { wrong: 0, leastProbability: 0.2 },
-  balanced: { wrong: 0.5, leastProbability: 0.33 },
+  balanced: { wrong: 0.5, leastProbability: 0.3 },
   subtle: { wrong: 2, leastProbability: 0.4 },
 };
 
@@ -36,7 +36,7 @@ const WORD_ENDS = /[\p{L}\p{N}_]$/u;
 /** A probability of 0.998. */
 const MOST_LOGIT = 6;
 /** Of a character that a shown text has right before it goes wrong: other texts would have saved so much of it. */
-const SAVED_A_CHARACTER = 0.2;
+const SAVED_A_CHARACTER = 0.5;
 /** A person who has typed so many characters of a text has read it, and does not take it whole. */
 const REFUSED_AFTER = 2;
 /** Of the right texts that are shown: how many a person types all the same. */

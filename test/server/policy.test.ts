@@ -166,7 +166,7 @@ for (const { shape, pieces, shown } of BRACES) {
   test(`where the end is unsure, is shown of ${shape}: ${JSON.stringify(shown)}`, () => {
     const decoded = decodedOf([
       ...pieces.slice(0, -1).map((text): [string, number] => [text, 0.999]),
-      [pieces.at(-1) ?? "", 0.5],
+      [pieces.at(-1) ?? "", 0.6],
     ]);
     const length = lengthToShow(cutsOf(decoded), COSTS.balanced);
     assert.equal(decoded.text.slice(0, length), shown);
