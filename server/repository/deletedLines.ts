@@ -1,5 +1,6 @@
 /** Whole lines that an edit took away: whoever deletes lines often writes them again, a little differently. */
 import { changedRange } from "../changedRange.ts";
+import type { Recall } from "../engine/engine.ts";
 
 /** Shorter ones say nothing. */
 const LEAST_CHARACTERS = 8;
@@ -9,6 +10,54 @@ const MOST_CHARACTERS = 4096;
 const MOST_REPLACED = 1 / 2;
 /** By these it is known where they stood. */
 const LINES_BEFORE = 2;
+/** Deletions, of all documents, the latest. */
+const MOST_DELETED = 8;
+
+interface Deleted {
+  readonly uri: string;
+  readonly tokens: Int32Array;
+  /** Its text in the recall, while it is there. */
+  id?: number | undefined;
+}
+
+/** Texts of tokens that were deleted of late; the recall that they are in is the caller's, the same until it is `moved`. */
+export class DeletedTexts {
+  #all: readonly Deleted[] = [];
+
+  add(uri: string, tokens: Int32Array, recall: Recall): void {
+    this.#all = [...this.#all, { uri, tokens }];
+    const [oldest] = this.#all;
+    if (this.#all.length > MOST_DELETED) this.#keep((one) => one !== oldest, recall);
+  }
+
+  /** Of one document, or of all. */
+  forget(recall: Recall, uri?: string): void {
+    this.#keep((one) => uri !== undefined && one.uri !== uri, recall);
+  }
+
+  /** Those of this document are recalled, no others; undefined: none are. */
+  arrange(uri: string | undefined, recall: Recall): void {
+    for (const one of this.#all) {
+      if (one.uri !== uri) leaveOut(one, recall);
+      else one.id ??= recall.append(one.tokens);
+    }
+  }
+
+  /** Another recall serves from now on. */
+  moved(): void {
+    for (const one of this.#all) one.id = undefined;
+  }
+
+  #keep(isKept: (deleted: Deleted) => boolean, recall: Recall): void {
+    for (const one of this.#all) if (!isKept(one)) leaveOut(one, recall);
+    this.#all = this.#all.filter(isKept);
+  }
+}
+
+function leaveOut(deleted: Deleted, recall: Recall): void {
+  if (deleted.id !== undefined) recall.forget(deleted.id);
+  deleted.id = undefined;
+}
 
 /** With the lines before them, as offsets in the text before the edit; undefined: no whole lines, too few or too many. */
 export function deletedLines(before: string, now: string): readonly [start: number, end: number] | undefined {

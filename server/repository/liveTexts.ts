@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
-import { deletedLines } from "./deletedLines.ts";
+import { DeletedTexts, deletedLines } from "./deletedLines.ts";
 import type { FileIndex } from "./fileIndex.ts";
 import { type FilePolicy, judgeName, mayQuote, reasonNotToComplete, type Verdict } from "./filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "./liveBlocks.ts";
@@ -20,8 +20,6 @@ import { fileHeader } from "./stream.ts";
 const PAUSE_MS = 400;
 /** Snippets come from no further. */
 const MOST_QUOTABLE_CHARACTERS = 200_000;
-/** Deletions, of all documents, the latest. */
-const MOST_DELETED = 8;
 
 export interface LiveDocument {
   readonly uri: string;
@@ -51,11 +49,6 @@ interface LiveBlock extends Block {
   lineOut?: number | undefined;
 }
 
-interface Deleted {
-  readonly uri: string;
-  readonly block: LiveBlock;
-}
-
 interface LiveText {
   /** The newest; `text` is that of the one before until it is followed. */
   document: LiveDocument;
@@ -75,7 +68,7 @@ export class LiveTexts {
   readonly #context: LiveTextsContext;
   readonly #texts = new Map<string, LiveText>();
   /** Lines that were taken away of late: in their own document they are often written again, a little differently. */
-  #deleted: readonly Deleted[] = [];
+  readonly #deleted = new DeletedTexts();
   #files: FileIndex;
   /** The line that was completed last. */
   #cursor: { readonly uri: string; readonly lineStart: number; readonly isBegun: boolean } | undefined;
@@ -110,7 +103,7 @@ export class LiveTexts {
     const live = this.#texts.get(uri);
     if (!live) return undefined;
     for (const block of live.blocks) this.#leaveOut(block);
-    this.#keepDeleted((one) => one.uri !== uri);
+    if (!this.#disposed) this.#deleted.forget(this.#files.recall, uri);
     this.#texts.delete(uri);
     const { path } = live.document;
     return path !== undefined && !this.has(path) ? path : undefined;
@@ -166,14 +159,14 @@ export class LiveTexts {
       if (document.path !== undefined) files.withdraw(document.path);
       for (const block of blocks) block.ids = undefined;
     }
-    for (const { block } of this.#deleted) block.ids = undefined;
+    this.#deleted.moved();
     this.#arrange();
   }
 
   /** Other folders or rules: all are judged again. */
   reconsider(): void {
     this.#judgements++;
-    this.#keepDeleted(() => false);
+    if (!this.#disposed) this.#deleted.forget(this.#files.recall);
     for (const live of this.#texts.values()) {
       live.isRenewed = false;
       live.verdict = undefined;
@@ -285,21 +278,14 @@ export class LiveTexts {
 
   /** Of what was recalled until now, and has no secrets. */
   #noteDeleted({ document, text }: LiveText, gone: readonly LiveBlock[], now: string): void {
-    const from = gone[0]?.start ?? 0;
+    const from = gone[0]?.start;
     const told = gone.map((block) => (block.told === block.text ? block.text : "")).join("");
-    const [start, end] = text.startsWith(told, from) ? (deletedLines(text, now) ?? [0, 0]) : [0, 0];
+    if (from === undefined || this.#disposed || !text.startsWith(told, from)) return;
+    const [start, end] = deletedLines(text, now) ?? [0, 0];
     const lines = text.slice(Math.max(start, from), Math.min(end, from + told.length));
     if (lines === "") return;
     const tokens = Int32Array.from(this.#context.tokenizer.encode(lines));
-    const deleted = { uri: document.uri, block: { start: 0, text: lines, tokens } };
-    this.#deleted = [...this.#deleted, deleted];
-    const [oldest] = this.#deleted;
-    if (this.#deleted.length > MOST_DELETED) this.#keepDeleted((one) => one !== oldest);
-  }
-
-  #keepDeleted(isKept: (deleted: Deleted) => boolean): void {
-    for (const one of this.#deleted) if (!isKept(one)) this.#leaveOut(one.block);
-    this.#deleted = this.#deleted.filter(isKept);
+    this.#deleted.add(document.uri, tokens, this.#files.recall);
   }
 
   /** Everything is in that is tokenised, but for the line with the cursor. */
@@ -312,10 +298,8 @@ export class LiveTexts {
         this.#take(block, isCursors ? linesBefore(block, start) : undefined);
       }
     }
-    for (const { uri, block } of this.#deleted) {
-      if (this.#cursor?.isBegun && this.#cursor.uri === uri) this.#take(block, undefined);
-      else this.#leaveOut(block);
-    }
+    const { uri, isBegun } = this.#cursor ?? {};
+    this.#deleted.arrange(isBegun ? uri : undefined, this.#files.recall);
   }
 
   #take(block: LiveBlock, lineOut: number | undefined): void {
