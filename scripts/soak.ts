@@ -34,7 +34,7 @@ const PACKAGES = ["typer", "fsspec", "nodemailer", "github-hashicorp-memberlist"
 const MODULES = 2000;
 const KEYS_A_ROUND = 2500;
 const SWITCHES = 6;
-const TROUBLE: Trouble = { kills: 1 / 500, cancellations: 1 / 20, twins: 1 / 100 };
+const TROUBLE: Trouble = { kills: 1 / 250, cancellations: 1 / 20, twins: 1 / 100 };
 const SAMPLE_EVERY = 20;
 
 const { values } = parseArgs({
@@ -96,7 +96,8 @@ async function session(own: string, keys: number, seed: number): Promise<SoakCou
   });
   for (const file of filesOf(packages, seed)) {
     if (done >= keys) break;
-    server.mayKill = !isSecondHalf();
+    // The memory of the second half is that of one server, which is warm by then.
+    server.mayKill = done < keys / 4;
     if (done >= ((switches + 1) * keys) / (SWITCHES + 1)) {
       await server.filesChanged(repository.switchBranch());
       switches++;

@@ -332,7 +332,7 @@ export class Stateline {
         model,
         tokenizer,
         root: () => memory,
-        recallAt: (uri, lineStart) => memory.live.recallAt(uri, lineStart),
+        recallAt: (uri, lineStart, isBegun) => memory.live.recallAt(uri, lineStart, isBegun),
         passages: () => memory.passages,
         syntax: this.#syntax,
         settings: () => this.#settings,

@@ -113,7 +113,7 @@ async function scoreAt(
   const begun = performance.now();
   const { tokens } = contexts.build(document, around, []);
   const buildMs = performance.now() - begun;
-  const recall = memory.live.recallAt(uri, lineStartIn(document, around));
+  const recall = memory.live.recallAt(uri, lineStartIn(document, around), false);
   const logProb = await logProbOf(rest, around.before, tokens, loaded, memory.state, recall);
   memory.noteClosed(uri);
   return { place: `${kind} ${path}`, logProb, tokens: tokens.length, buildMs };

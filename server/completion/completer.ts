@@ -35,8 +35,11 @@ export interface CompleterContext {
   readonly tokenizer: Tokenizer;
   /** The repository's state now. */
   readonly root: () => Root;
-  /** Its exact memory now, without the line that begins at this offset of a document's text (with line feeds only). */
-  readonly recallAt: (uri: string, lineStart: number) => Recall;
+  /**
+   * Its exact memory now, without the line that begins at this offset of a document's text (with line feeds only), on which
+   * something `isBegun` or not.
+   */
+  readonly recallAt: (uri: string, lineStart: number, isBegun: boolean) => Recall;
   /** Of the repository's files now, but for open ones. */
   readonly passages: () => Passages;
   readonly syntax: SyntaxTrees;
@@ -211,9 +214,11 @@ export class Completer {
     const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
     const advancedMs = performance.now();
     const costs = this.#costs(settings);
+    const lineStart = lineStartIn(request.document, around);
+    const isBegun = !isBlank(lineBefore(around.before));
     const generating = generateLines(model, tokenizer, state, {
       healing,
-      recall: () => this.#context.recallAt(request.document.uri, lineStartIn(request.document, around)),
+      recall: () => this.#context.recallAt(request.document.uri, lineStart, isBegun),
       context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       leastLogProb: request.manual ? undefined : leastLogProb(costs),
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),

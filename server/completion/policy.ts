@@ -4,7 +4,7 @@
  * have saved of the part that is right. model/EXPERIMENTS.md has what other rules would show.
  */
 import type { Suggestions } from "../../protocol/settings.ts";
-import { missingClosers } from "./balance.ts";
+import { missingClosers, unopened } from "./balance.ts";
 import { CALIBRATION } from "./calibration.ts";
 import type { Generation } from "./generate.ts";
 
@@ -27,7 +27,7 @@ export interface Costs {
 
 export const COSTS: Readonly<Record<Suggestions, Costs>> = {
   eager: { wrong: 0, leastProbability: 0.2 },
-  balanced: { wrong: 0.5, leastProbability: 0.33 },
+  balanced: { wrong: 0.5, leastProbability: 0.3 },
   subtle: { wrong: 2, leastProbability: 0.4 },
 };
 
@@ -36,7 +36,7 @@ const WORD_ENDS = /[\p{L}\p{N}_]$/u;
 /** A probability of 0.998. */
 const MOST_LOGIT = 6;
 /** Of a character that a shown text has right before it goes wrong: other texts would have saved so much of it. */
-const SAVED_A_CHARACTER = 0.2;
+const SAVED_A_CHARACTER = 0.5;
 /** A person who has typed so many characters of a text has read it, and does not take it whole. */
 const REFUSED_AFTER = 2;
 /** Of the right texts that are shown: how many a person types all the same. */
@@ -51,10 +51,25 @@ export function cutsOf(decoded: Decoded, right = ""): Cut[] {
     least = Math.min(least, probabilityOf(decoded.text.slice(0, length), logProb));
     return { length, probability: least };
   });
-  // What is to the right, but for brackets that close, would fall into a bracket that the beginning leaves open.
-  return /^[\s)\]}]*$/.test(right)
-    ? cuts
-    : cuts.filter(({ length }) => missingClosers(decoded.text.slice(0, length)) === "");
+  return cuts.filter(({ length }) => leavesWellFormed(decoded.text.slice(0, length), right));
+}
+
+/**
+ * What is to the right would fall into a bracket that the beginning leaves open, or close it in place of its own; and of values
+ * between braces on a line nobody counts how many are missing.
+ */
+function leavesWellFormed(beginning: string, right: string): boolean {
+  if (leftOf(right, beginning) !== "") return missingClosers(beginning) === "";
+  const line = beginning.slice(beginning.lastIndexOf("\n") + 1);
+  return /[([{]$/.test(line) || !missingClosers(line).includes("}");
+}
+
+/** What of the text to the right stays when the beginning has written closers of it again. */
+function leftOf(right: string, beginning: string): string {
+  return unopened(beginning).reduce(
+    (left, offset) => (left[0] === beginning[offset] ? left.slice(1).trimStart() : left),
+    right.trim(),
+  );
 }
 
 export interface End {

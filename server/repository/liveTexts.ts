@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Recall } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { DeletedTexts, deletedLines } from "./deletedLines.ts";
 import type { FileIndex } from "./fileIndex.ts";
 import { type FilePolicy, judgeName, mayQuote, reasonNotToComplete, type Verdict } from "./filePolicy.ts";
 import { type Block, endOf, reblocked, standing } from "./liveBlocks.ts";
@@ -66,9 +67,11 @@ interface LiveText {
 export class LiveTexts {
   readonly #context: LiveTextsContext;
   readonly #texts = new Map<string, LiveText>();
+  /** Lines that were taken away of late: in their own document they are often written again, a little differently. */
+  readonly #deleted = new DeletedTexts();
   #files: FileIndex;
   /** The line that was completed last. */
-  #cursor: { readonly uri: string; readonly lineStart: number } | undefined;
+  #cursor: { readonly uri: string; readonly lineStart: number; readonly isBegun: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Renewals one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -100,6 +103,7 @@ export class LiveTexts {
     const live = this.#texts.get(uri);
     if (!live) return undefined;
     for (const block of live.blocks) this.#leaveOut(block);
+    if (!this.#disposed) this.#deleted.forget(this.#files.recall, uri);
     this.#texts.delete(uri);
     const { path } = live.document;
     return path !== undefined && !this.has(path) ? path : undefined;
@@ -137,9 +141,12 @@ export class LiveTexts {
     return reasonNotToComplete(judgeName(relativePath));
   }
 
-  /** The exact memory for a completion in the line that begins there, in the document's text with line feeds only. */
-  recallAt(uri: string, lineStart: number): Recall {
-    this.#cursor = { uri, lineStart };
+  /**
+   * The exact memory for a completion in the line that begins there, in the document's text with line feeds only. Lines that
+   * were deleted are in it where something `isBegun` on the line: nobody wants them back who has not begun to write them.
+   */
+  recallAt(uri: string, lineStart: number, isBegun: boolean): Recall {
+    this.#cursor = { uri, lineStart, isBegun };
     for (const live of this.#texts.values()) this.#follow(live);
     this.#arrange();
     return this.#files.recall;
@@ -152,12 +159,14 @@ export class LiveTexts {
       if (document.path !== undefined) files.withdraw(document.path);
       for (const block of blocks) block.ids = undefined;
     }
+    this.#deleted.moved();
     this.#arrange();
   }
 
   /** Other folders or rules: all are judged again. */
   reconsider(): void {
     this.#judgements++;
+    if (!this.#disposed) this.#deleted.forget(this.#files.recall);
     for (const live of this.#texts.values()) {
       live.isRenewed = false;
       live.verdict = undefined;
@@ -260,9 +269,23 @@ export class LiveTexts {
     if (text === live.text) return;
     const kept = standing(live.blocks, text, text.length - live.text.length);
     const stays = new Set(kept);
-    for (const block of live.blocks) if (!stays.has(block)) this.#leaveOut(block);
+    const gone = live.blocks.filter((block) => !stays.has(block));
+    for (const block of gone) this.#leaveOut(block);
+    this.#noteDeleted(live, gone, text);
     live.text = text;
     live.blocks = kept;
+  }
+
+  /** Of what was recalled until now, and has no secrets. */
+  #noteDeleted({ document, text }: LiveText, gone: readonly LiveBlock[], now: string): void {
+    const from = gone[0]?.start;
+    const told = gone.map((block) => (block.told === block.text ? block.text : "")).join("");
+    if (from === undefined || this.#disposed || !text.startsWith(told, from)) return;
+    const [start, end] = deletedLines(text, now) ?? [0, 0];
+    const lines = text.slice(Math.max(start, from), Math.min(end, from + told.length));
+    if (lines === "") return;
+    const tokens = Int32Array.from(this.#context.tokenizer.encode(lines));
+    this.#deleted.add(document.uri, tokens, this.#files.recall);
   }
 
   /** Everything is in that is tokenised, but for the line with the cursor. */
@@ -275,6 +298,8 @@ export class LiveTexts {
         this.#take(block, isCursors ? linesBefore(block, start) : undefined);
       }
     }
+    const { uri, isBegun } = this.#cursor ?? {};
+    this.#deleted.arrange(isBegun ? uri : undefined, this.#files.recall);
   }
 
   #take(block: LiveBlock, lineOut: number | undefined): void {

@@ -1,30 +1,12 @@
 /** The difference of two texts as one edit, as a tree needs it to be parsed anew only where something changed. */
 import type { Edit, Point } from "web-tree-sitter";
-
-/** Compared at once: a comparison of strings is much faster than one of their characters. */
-const BLOCK = 4096;
+import { changedRange } from "../changedRange.ts";
 
 /** undefined when the texts are the same. */
 export function editBetween(before: string, now: string): Edit | undefined {
   if (before === now) return undefined;
-  const shorter = Math.min(before.length, now.length);
-  let start = 0;
-  while (start + BLOCK <= shorter && before.slice(start, start + BLOCK) === now.slice(start, start + BLOCK))
-    start += BLOCK;
-  while (start < shorter && before.charCodeAt(start) === now.charCodeAt(start)) start++;
-  const most = shorter - start;
-  let same = 0;
-  while (same + BLOCK <= most && blockFromEnd(before, same) === blockFromEnd(now, same)) same += BLOCK;
-  while (same < most && codeFromEnd(before, same) === codeFromEnd(now, same)) same++;
-  return editOf(before, start, before.length - same, now.slice(start, now.length - same));
-}
-
-function blockFromEnd(text: string, same: number): string {
-  return text.slice(text.length - same - BLOCK, text.length - same);
-}
-
-function codeFromEnd(text: string, same: number): number {
-  return text.charCodeAt(text.length - 1 - same);
+  const { start, end, endNow } = changedRange(before, now);
+  return editOf(before, start, end, now.slice(start, endNow));
 }
 
 /** What stands from `start` to `end` of the text is replaced. */

@@ -186,7 +186,7 @@ const FILE: FileEdits = {
     { line: 3, removed: 0, added: ["pasted"], isTyped: false },
   ],
 };
-const PACE: Pace = { pauseMs: () => 100, readingMs: 0, asides: () => [] };
+const PACE: Pace = { pauseMs: () => 100, readingMs: 0, asides: () => [], jump: () => Promise.resolve() };
 
 test("Without answers every key is pressed, and the file becomes the newer version", async () => {
   const silent = new Scripted({});

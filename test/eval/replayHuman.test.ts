@@ -72,12 +72,14 @@ class Noted implements Answerer {
   }
 }
 
+const atOnce = () => Promise.resolve();
+
 function paced(pauseMs: number, savesAfterMs?: number): Pace {
-  const real = { wait: () => Promise.resolve(), jumpMs: () => 10, savesAfterMs };
-  return { pauseMs: () => pauseMs, readingMs: 300, asides: () => [], real };
+  const real = { wait: atOnce, savesAfterMs };
+  return { pauseMs: () => pauseMs, readingMs: 300, asides: () => [], jump: atOnce, real };
 }
 
-test("The cursor is put down and rests before the first key; the file is saved when it is finished", async () => {
+test("The cursor is put down and rests before the edit; the file is saved when it is finished", async () => {
   const answerer = new Noted(true);
   await replay("r", [FILE], answerer, paced(100));
   assert.equal(answerer.events[0], "rest 3");
@@ -108,7 +110,7 @@ test("A question without an answer is cancelled by the next key", async () => {
 test("Wrong keys and undoing end in the text that is wanted, and are no keys of it", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const answerer = new Noted(true);
-    const pace = humanPace(seed, false, () => Promise.resolve());
+    const pace = humanPace(seed, false, atOnce);
     const [record] = await replay("r", [FILE], answerer, pace);
     assert.equal(answerer.texts.at(-1), NEWER, `seed ${seed}`);
     assert.equal(record?.keys, KEYS, `seed ${seed}`);
@@ -191,7 +193,7 @@ test("A baseline is a function of the document and is replayed as the server is"
         NEWER.slice(text.slice(0, cursor).length, -1),
   );
   const answerer = await begin("");
-  const [record] = await replay("r", [FILE], answerer, fastPace(1));
+  const [record] = await replay("r", [FILE], answerer, fastPace(1, atOnce));
   assert.equal(record?.keys, 2);
   assert.ok((answerer.usage().cpuSeconds ?? 0) >= 0);
 });

@@ -198,7 +198,7 @@ test("of what was shown nothing is offered where only what stands to the right i
 
 test("by key a completion that was cut while typing is asked for anew, and comes whole", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
-  model.logProb = -0.03;
+  model.logProb = -0.025;
   const [typed] = await completer.complete(ask("const value = |"));
   assert.equal(typed?.insertText, "computeSomething(withThese");
   const [byKey] = await completer.complete(ask("const value = |", { manual: true }));
@@ -335,7 +335,7 @@ test("an unsure completion is only offered by key", async () => {
 
 test("a line is offered as far as it is likely, to the end of a word", async () => {
   const { completer, model } = await setUp("const value = computeSomething(withThese, arguments);\n");
-  model.logProb = -0.03;
+  model.logProb = -0.025;
   assert.equal(
     (await completer.complete(ask("const value = |")))[0]?.insertText,
     "computeSomething(withThese",

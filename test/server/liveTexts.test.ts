@@ -59,7 +59,7 @@ test("the line with the cursor is never recalled, whichever it is, and every oth
   const all = `a.ts\n${text}`;
   assert.equal(recalled().join(""), all);
   for (const start of [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)]) {
-    live.recallAt("file:///r/a.ts", start);
+    live.recallAt("file:///r/a.ts", start, false);
     const line = text.slice(start, text.indexOf("\n", start) + 1);
     // Each is a piece of the text: the lines around the one that is left out are not joined.
     const places = recalled().map((one) => ({ at: all.indexOf(one), one }));
@@ -76,14 +76,82 @@ test("what was edited since the last pause is recalled neither as it was nor as 
   await live.settled();
   const edited = `${before}const half = changed();\n${after}`;
   live.set(document(edited));
-  live.recallAt("file:///r/a.ts", 0);
+  live.recallAt("file:///r/a.ts", 0, false);
   const meanwhile = recalled();
   assert.ok(meanwhile.every((text) => edited.includes(text.replace(/^a\.ts\n/, ""))));
   assert.ok(meanwhile.join("").includes("const line449"));
   await live.settled();
-  live.recallAt("file:///r/a.ts", edited.length);
+  live.recallAt("file:///r/a.ts", edited.length, false);
   assert.ok(recalled().join("").includes("const half = changed();"));
   assert.equal(recalled().join("").length, `a.ts\n${edited}`.length);
+});
+
+test("lines that were deleted are recalled on a line that is begun, also by another memory, but for the oldest", async () => {
+  const { live, filesIn, recalled } = await setUp();
+  const lines = numbered(60).split("\n");
+  const textFrom = (line: number) => lines.slice(line).join("\n");
+  for (let line = 0; line < 20; line++) {
+    live.set(document(textFrom(line)));
+    await live.settled();
+    live.recallAt("file:///r/a.ts", 0, true);
+  }
+  const isRecalled = (line: number, from = recalled()) => from.includes(`${lines[line]}\n`);
+  assert.deepEqual(
+    [0, 10, 11, 18].map((line) => isRecalled(line)),
+    [false, false, true, true],
+  );
+  const recall = new FakeRecall();
+  live.moveTo(filesIn(recall));
+  assert.ok(isRecalled(18, recalled(recall)));
+});
+
+const FORGOTTEN: readonly [what: string, how: (live: LiveTexts) => unknown][] = [
+  ["its document is closed", (live) => live.delete("file:///r/a.ts")],
+  ["rules for files change", (live) => live.reconsider()],
+];
+for (const [what, how] of FORGOTTEN) {
+  test(`what was deleted is forgotten when ${what}`, async () => {
+    const { live, recalled } = await setUp();
+    live.set(document("const deleted = 1;\nrest();\n"));
+    await live.settled();
+    live.set(document("rest();\n"));
+    live.recallAt("file:///r/a.ts", 0, true);
+    assert.deepEqual(recalled(), ["const deleted = 1;\n"]);
+    how(live);
+    assert.deepEqual(recalled(), []);
+  });
+}
+
+test("lines that were deleted are not offered of themselves, nor in another document", async () => {
+  const { live, recalled } = await setUp();
+  live.set(document("const deleted = 1;\nrest();\n"));
+  await live.settled();
+  live.set(document("rest();\n"));
+  const cases: readonly [name: string, isBegun: boolean, recalled: string[]][] = [
+    ["a.ts", false, []],
+    ["a.ts", true, ["const deleted = 1;\n"]],
+    ["b.ts", true, []],
+    ["a.ts", true, ["const deleted = 1;\n"]],
+    ["a.ts", false, []],
+  ];
+  for (const [name, isBegun, expected] of cases) {
+    live.recallAt(`file:///r/${name}`, 0, isBegun);
+    assert.deepEqual(recalled(), expected, `${name}, ${isBegun}`);
+  }
+});
+
+test("of what was deleted is recalled neither a secret nor what nobody judged", async () => {
+  const { live, recalled } = await setUp();
+  const secret = 'password = "k9F2-xQ7v-Lm3p"\n';
+  for (const before of [`first();\n${secret}`, "first();\n"]) {
+    live.set(document(`${before}rest();\n`));
+    await live.settled();
+    live.set(document(`first();\n${secret}rest();\nmore();\n`));
+    live.recallAt("file:///r/a.ts", 0, true);
+    live.set(document("more();\n"));
+    live.recallAt("file:///r/a.ts", 0, true);
+    assert.ok(!recalled().join("").includes("password"));
+  }
 });
 
 test("unsaved text of one document is recalled in another, the line with its cursor too", async () => {
@@ -91,11 +159,11 @@ test("unsaved text of one document is recalled in another, the line with its cur
   live.set(document("const half = \n"));
   live.set(document("const other = 1;\n", "b.ts"));
   await live.settled();
-  live.recallAt("file:///r/a.ts", 0);
+  live.recallAt("file:///r/a.ts", 0, true);
   assert.deepEqual(recalled().sort(), ["a.ts\n", "b.ts\nconst other = 1;\n"]);
-  live.recallAt("file:///r/b.ts", 0);
+  live.recallAt("file:///r/b.ts", 0, false);
   assert.deepEqual(recalled().sort(), ["a.ts\nconst half = \n", "b.ts\n"]);
-  live.recallAt("file:///r/closed.ts", 0);
+  live.recallAt("file:///r/closed.ts", 0, false);
   assert.deepEqual(recalled().sort(), ["a.ts\nconst half = \n", "b.ts\nconst other = 1;\n"]);
 });
 
@@ -112,7 +180,7 @@ test("a short text is cut at the line with the cursor", async () => {
     ["    last", ["a.ts\nfirst() {\n    return;\n    half\n\n"]],
   ];
   for (const [line, expected] of cases) {
-    live.recallAt("file:///r/a.ts", text.indexOf(line));
+    live.recallAt("file:///r/a.ts", text.indexOf(line), false);
     assert.deepEqual(recalled(), expected, line);
   }
 });
@@ -171,7 +239,7 @@ test("line ends and a mark of byte order are those of a file that is read", asyn
   await live.settled();
   assert.deepEqual(recalled(), ["a.ts\nconst a = 1;\nconst b = \n"]);
   live.set(document("\uFEFFconst a = 1;\r\nconst b = 2\r\n"));
-  live.recallAt("file:///other.ts", 0);
+  live.recallAt("file:///other.ts", 0, false);
   await live.settled();
   assert.deepEqual(recalled(), ["a.ts\nconst a = 1;\nconst b = 2\n"]);
 });
@@ -294,9 +362,9 @@ test("lines that hold secrets are recalled by nobody, and come back when the sec
   await live.settled();
   assert.equal(recalled().join(""), `a.ts\n${text.replace(secret, "\n")}`);
   assert.equal(await live.quotable("file:///r/a.ts", secret), "\n");
-  live.recallAt("file:///r/a.ts", text.indexOf("const line250"));
+  live.recallAt("file:///r/a.ts", text.indexOf("const line250"), false);
   assert.ok(!recalled().join("").includes("h7Gk"));
-  live.recallAt("file:///r/b.ts", 0);
+  live.recallAt("file:///r/b.ts", 0, false);
   const plain = text.replace("h7Gk-29xQp", "");
   live.set(document(plain));
   await live.settled();

@@ -139,7 +139,8 @@ for (const [what, cuts, typed, shown, length] of REFUSALS) {
 
 const BEFORE = [
   { right: "", shown: "total(store" },
-  { right: " })", shown: "total(store" },
+  { right: " ", shown: "total(store" },
+  { right: " })", shown: "total" },
   { right: '" />', shown: "total" },
   { right: ") {", shown: "total" },
 ];
@@ -150,6 +151,40 @@ for (const { right, shown } of BEFORE) {
     assert.equal(decoded.text.slice(0, length), shown);
   });
 }
+
+const BRACES = [
+  { shape: "values between braces on a line", pieces: ["= {", "0", ", ", "0", "};"], shown: "= {0, 0};" },
+  { shape: "arguments", pieces: ["put(", "key", ", ", "value", ");"], shown: "put(key, value" },
+  { shape: "a block that is begun", pieces: ["if (key", ") {", "\n  put"], shown: "if (key) {" },
+  {
+    shape: "a block's first lines",
+    pieces: ["if (key) {", "\n  put", "();", "\n"],
+    shown: "if (key) {\n  put();",
+  },
+];
+for (const { shape, pieces, shown } of BRACES) {
+  test(`where the end is unsure, is shown of ${shape}: ${JSON.stringify(shown)}`, () => {
+    const decoded = decodedOf([
+      ...pieces.slice(0, -1).map((text): [string, number] => [text, 0.999]),
+      [pieces.at(-1) ?? "", 0.6],
+    ]);
+    const length = lengthToShow(cutsOf(decoded), COSTS.balanced);
+    assert.equal(decoded.text.slice(0, length), shown);
+  });
+}
+
+test("behind closers that it writes again, a beginning may leave a bracket open", () => {
+  const decoded = decodedOf([...sure("name", ") {"), ["\n  return", 0.1]]);
+  for (const [right, shown] of [
+    [")", "name) {"],
+    [") ", "name) {"],
+    ["))", "name"],
+    [");", "name"],
+  ] as const) {
+    const length = lengthToShow(cutsOf(decoded, right), COSTS.balanced);
+    assert.equal(decoded.text.slice(0, length), shown, right);
+  }
+});
 
 test("decoding ends where nothing could be shown any more", () => {
   for (const suggestions of SUGGESTIONS) {

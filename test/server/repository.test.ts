@@ -300,7 +300,7 @@ test("memory: the state does not read the line that is being completed when auto
   const before = text();
   const open = inEditor(root, "a.ts", "const a;\r\nconst half = \r\nconst b;\r\n");
   memory.live.set(open);
-  memory.live.recallAt(open.uri, "const a;\n".length);
+  memory.live.recallAt(open.uri, "const a;\n".length, false);
   writeFileSync(open.path, open.text);
   memory.noteChange(open.path);
   await memory.settled();

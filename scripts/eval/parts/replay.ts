@@ -103,9 +103,8 @@ async function replayRepository(
 ): Promise<Replayed> {
   const folder = workingCopy(versions, join(REPLAY_CACHE, "repositories"));
   const answerer = await begin(folder);
-  const atOnce = () => Promise.resolve();
-  const pace =
-    speed === "fast" ? fastPace(seed) : humanPace(seed, savesItself, takesTime ? undefined : atOnce);
+  const wait = takesTime ? undefined : () => Promise.resolve();
+  const pace = speed === "fast" ? fastPace(seed, wait) : humanPace(seed, savesItself, wait);
   try {
     const records = await replayEdits(versions.name, editsOf(versions, keys, seed), answerer, pace);
     return { records, usage: answerer.usage() };

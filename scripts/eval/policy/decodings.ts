@@ -80,6 +80,9 @@ export class Decoder implements Disposable {
         text = text.slice(0, start) + edit.added.map((line) => `${line}\n`).join("") + text.slice(end);
         continue;
       }
+      // Before the edit a person looks at the text, and what stands there is recalled.
+      this.#open(path, text);
+      await this.#stateline.settled();
       const cursor = Math.max(0, start - 1);
       const [before, after] = [
         text.slice(0, cursor),
@@ -105,16 +108,22 @@ export class Decoder implements Disposable {
     this.#stateline.dispose();
   }
 
+  /** Or changes it; returns its URI. */
+  #open(path: string, text: string): string {
+    const absolute = join(this.#folder, path);
+    const uri = pathToFileURL(absolute).href;
+    this.#stateline.noteDocument({ uri, path: absolute, relativePath: path, text });
+    return uri;
+  }
+
   async #ask(
     path: string,
     languageId: string,
     before: string,
     after: string,
   ): Promise<DecodedHere | undefined> {
-    const absolute = join(this.#folder, path);
-    const uri = pathToFileURL(absolute).href;
     const text = before + after;
-    this.#stateline.noteDocument({ uri, path: absolute, relativePath: path, text });
+    const uri = this.#open(path, text);
     this.#noted = undefined;
     const document = { uri, relativePath: path, languageId, text };
     await this.#stateline.complete({ document, offset: before.length, manual: false, others: [] });

@@ -27,6 +27,11 @@ export class Page {
     await this.#change({ start: this.#lineStart(line), end: this.#lineStart(line + removed), text });
   }
 
+  /** Where a person goes who changes something there: behind the line above. */
+  cursorAt(line: number): number {
+    return Math.max(0, this.#lineStart(line) - 1);
+  }
+
   /** Makes room for an edit's lines: where the cursor stands, and what is to be written there. */
   async begin(line: number, { removed, added }: Edit): Promise<{ cursor: number; target: string }> {
     const start = this.#lineStart(line);

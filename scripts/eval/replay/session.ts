@@ -54,6 +54,8 @@ export async function replay(
         await page.paste(line, edit);
         continue;
       }
+      if (pace.real) await answerer.rest(page.document, page.cursorAt(line));
+      await pace.jump();
       const { cursor, target } = await page.begin(line, edit);
       const typist = new Typist(page, cursor, styleOf(file.text, file.languageId), answerer, pace);
       const { path, language } = file;
@@ -95,7 +97,6 @@ class Typist {
     this.#writing = beginWriting(target);
     const keysAlone = keysOf(target, this.#lineBefore, this.#style);
     let keys = 0;
-    await this.#rest();
     while (!isWritten(this.#writing)) {
       for (const aside of this.#pace.asides(this.#writing)) await this.#visit(aside, false);
       const step = pressKey(this.#writing, this.#lineBefore, this.#style);
@@ -117,14 +118,6 @@ class Typist {
       ms: answered.map(({ ms }) => ms),
       showings: this.#eyes.close(this.#nextMs),
     };
-  }
-
-  /** Where the cursor was put, before the first key. */
-  async #rest(): Promise<void> {
-    const { real } = this.#pace;
-    if (!real) return;
-    await this.#answerer.rest(this.#page.document, this.#cursor);
-    await real.wait(real.jumpMs());
   }
 
   /** One key: the document changes, the question is asked, what is shown is looked at. The writing after it was taken, if it was. */

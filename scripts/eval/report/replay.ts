@@ -20,7 +20,7 @@ export function replayText({ results, keysEach, speed, savesItself }: ReplayResu
       ? "every key waits for its answer"
       : `at human speed, with wrong keys and undo, ${savesItself ? "saved a second after the last key" : "saved when a file is finished"}`;
   return [
-    `What changed between two published versions, typed key by key through the server, ${keysEach.toLocaleString("en")} keys a repository at most; ${typing}. A text is accepted, by one key, if it is right to its end. Brackets are 95 % bootstrap intervals over edits.`,
+    `What changed between two published versions, typed key by key through the server, ${keysEach.toLocaleString("en")} keys a repository at most; ${typing}. A text is accepted, by one key, if it is right to its end. Lines that an edit replaces are deleted first and remembered by the server; a person who changes a line where it stands gains less than at "lines changed" below. Brackets are 95 % bootstrap intervals over edits.`,
     table(
       [
         "what answers",

@@ -14,7 +14,7 @@ export function soakText({
   const number = (value: number) => value.toLocaleString("en");
   const memory = [residentMiB.third, residentMiB.last, residentMiB.most].map((one) => one.toFixed(0));
   return [
-    `${number(keys)} keys of replayed edits, ${number(requests)} requests at the real server. In the first half it is killed now and then; throughout, requests are taken back, two documents are asked about at once, and a branch is switched under it, of ${number(modules)} files.`,
+    `${number(keys)} keys of replayed edits, ${number(requests)} requests at the real server. In the first quarter it is killed now and then; throughout, requests are taken back, two documents are asked about at once, and a branch is switched under it, of ${number(modules)} files.`,
     [
       `- ${number(faults.length)} texts of another document or place were shown; ${number(cancelled)} requests were taken back, ${number(twins)} times two documents were asked about at once.`,
       `- ${number(recoveriesMs.length)} kills; until the model answers again at the same place ${recoveryMs.p50.toFixed(0)} ms (median), ${recoveryMs.most.toFixed(0)} at most (${number(MOST_RECOVERY_MS)} allowed).`,
