@@ -13,6 +13,7 @@
 namespace {
 
 using namespace stateline::kernels;
+using stateline::DType;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kHidden = 256, kHeads = 8, kKey = 64, kValue = 32, kMlp = 640;
