@@ -19,6 +19,9 @@ struct CudaOptions {
 };
 std::optional<CudaOptions> cuda_options(const Napi::Object& options);
 
+// { rounding? }: of a model's matrices; without it none.
+engine::Rounding rounding(const Napi::Object& options);
+
 // { priority, cancellation? }
 engine::JobOptions job_options(const Napi::Object& options);
 

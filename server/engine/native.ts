@@ -71,9 +71,16 @@ interface CudaOptions {
   readonly gpu: number;
 }
 
+interface NativeLoadOptions {
+  readonly threads: number;
+  readonly cuda?: CudaOptions;
+  /** Of matrices that are not stored in eight bits or fewer, to blocks of 32; by default none. */
+  readonly rounding?: "int8" | "int4";
+}
+
 export interface NativeAddon {
   cpuLevel(): string;
-  loadModel(modelPath: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
+  loadModel(modelPath: string, options: NativeLoadOptions): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
@@ -88,8 +95,9 @@ export function loadNativeEngine(
   return {
     async loadModel(modelPath, { threads, device = "cpu", onDeviceFailed }) {
       const gpu = gpuNumber(device);
-      const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
-      const model = await addon.loadModel(modelPath, { threads, ...cuda }).catch((cause: unknown) => {
+      const where =
+        gpu === undefined ? ({ rounding: "int8" } as const) : { cuda: { library: cudaLibraryPath, gpu } };
+      const model = await addon.loadModel(modelPath, { threads, ...where }).catch((cause: unknown) => {
         throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
       });
       return new NativeModelAdapter(addon, model, onDeviceFailed);
