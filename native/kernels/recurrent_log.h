@@ -44,7 +44,7 @@ struct LogArguments {
 };
 
 // Appends tokens and computes their y, as ssd_prefill from the state that base and log stand for.
-// The base is read once for all of them; what is appended does not depend on how the tokens are
+// The base is read once for all of them; what ssd appends does not depend on how the tokens are
 // cut. Uses pool.scratch() where heads share keys. |error| <= 2e-5 * max |y| against a double
 // recurrence.
 using SsdLog = void(ThreadPool& pool, const LogArguments& arguments);

@@ -1,204 +1,187 @@
 #include "kernels/delta.h"
 
 #include <cassert>
-#include <cstring>
 
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/chunk.h"
+#include "kernels/cpu/triangle.h"
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
 Delta delta;
-DeltaLog delta_log;
 
 namespace {
 
-constexpr size_t kPage = kPageTokens;
-constexpr size_t kColumns = 4;                // vectors of a row at a time: independent sums
-constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
+constexpr size_t kStepped = 8;  // so few tokens are quicker one by one
 
-// body(first column, columns) over [0, V) in runs of kColumns vectors.
-template <class Body>
-STATELINE_INLINE void for_columns(size_t V, const Body& body) {
-  for (size_t d = 0; d < V; d += kColumns * kLanes) body(d, smaller(kColumns * kLanes, V - d));
-}
-
-// sums[i] += factor * row[i] for the vectors of a run of `count` columns.
-STATELINE_INLINE void add_row(Vec (&sums)[kColumns], float factor, const float* row, size_t count) {
-  STATELINE_UNROLL
-  for (size_t i = 0; i < kColumns; ++i) {
-    if (i * kLanes >= count) break;
-    const Vec cells = load_up_to(row + i * kLanes, smaller(kLanes, count - i * kLanes));
-    sums[i] = mul_add(splat(factor), cells, sums[i]);
-  }
-}
-
-STATELINE_INLINE void store_row(const Vec (&sums)[kColumns], float scale, float* out,
-                                size_t count) {
-  for (size_t i = 0; i * kLanes < count; ++i)
-    store_up_to(out + i * kLanes, sums[i] * splat(scale), smaller(kLanes, count - i * kLanes));
-}
-
-STATELINE_INLINE void clear(Vec (&sums)[kColumns]) {
-  for (Vec& sum : sums) sum = splat(0);
-}
-
-// One head's tokens through its matrix.
-void run_head(const SsdArguments& s, size_t index) {
-  const size_t h = s.head[index], g = h / s.heads_per_key, K = s.K, V = s.V;
-  float* const state = s.state + index * K * V;
-  for (size_t t = 0; t < s.tokens; ++t) {
-    const float *q = s.q + t * s.ldq + g * K, *k = s.k + t * s.ldk + g * K;
-    const float* v = s.v + t * s.ldv + h * V;
-    float* y = s.y + t * s.ldy + h * V;
-    const float decay = exp(s.a[t * s.lda + h]), beta = s.dt[t * s.lda + h];
-    for_columns(V, [&](size_t d, size_t count) {
-      Vec read[kColumns], said[kColumns];
-      clear(read);
-      clear(said);
-      for (size_t c = 0; c < K; ++c) add_row(read, k[c], state + c * V + d, count);
-      Vec written[kColumns];
-      for (size_t i = 0; i < kColumns; ++i) {
-        written[i] = splat(0);
-        if (i * kLanes >= count) continue;
-        const Vec value = load_up_to(v + d + i * kLanes, smaller(kLanes, count - i * kLanes));
-        written[i] = splat(beta) * (value - splat(decay) * read[i]);
-      }
-      for (size_t c = 0; c < K; ++c) {
-        float* row = state + c * V + d;
-        STATELINE_UNROLL
-        for (size_t i = 0; i < kColumns; ++i) {
-          if (i * kLanes >= count) break;
-          const size_t n = smaller(kLanes, count - i * kLanes);
-          const Vec cells =
-              mul_add(splat(k[c]), written[i], splat(decay) * load_up_to(row + i * kLanes, n));
-          store_up_to(row + i * kLanes, cells, n);
-          said[i] = mul_add(splat(q[c]), cells, said[i]);
-        }
-      }
-      store_row(said, s.scale, y + d, count);
-    });
-  }
-}
-
-// The heads that share a key head, from their bases and logs.
-class LoggedGroup {
+// One head's walk over the chunks.
+class Head {
  public:
-  LoggedGroup(const LogArguments& arguments, size_t group)
-      : s_(arguments.rows),
-        arguments_(arguments),
-        first_(group * arguments.rows.heads_per_key),
-        g_(arguments.rows.head[first_] / arguments.rows.heads_per_key) {}
+  static constexpr bool kOfKeys = true;
 
-  void run() {
-    append_keys();
-    for (size_t t = 0; t < s_.tokens; ++t) {
-      score(s_.k + t * s_.ldk + g_ * s_.K, t, of_key_[t]);
-      score(s_.q + t * s_.ldq + g_ * s_.K, t, of_query_[t]);
+  Head(const SsdArguments& s, size_t index)
+      : s_(s), h_(s.head[index]), state_(s.state + index * s.K * s.V) {}
+
+  void chunk(const KeyChunk& keys, size_t t) {
+    count_ = smaller(kChunk, s_.tokens - t);
+    decays_.load(s_, h_, t);
+    for (size_t j = 0; j < kChunk; ++j) beta_[j] = j < count_ ? s_.dt[(t + j) * s_.lda + h_] : 0.0f;
+    for (size_t row = 0; row < round_up(count_, kTileRows); ++row) weigh(keys, row);
+    for (size_t d = 0; d < s_.V; d += kTileCols) {
+      const Panel state = panel(state_, s_.K, s_.V, s_.V, d, room_);
+      for (size_t row = 0; row < count_; row += kTileRows) {
+        write(keys.key_rows + row * s_.K, state, t, row, d);
+        read(keys.queries + row * s_.K, state, t, row, d);
+      }
+      advance_state(keys.keys, state, d);
     }
-    for (size_t i = 0; i < s_.heads_per_key; ++i) run_head(first_ + i);
   }
 
  private:
-  LogView log_of(size_t index) const {
-    return log_view(arguments_.part, index, s_.heads_per_key, s_.K, s_.V);
+  // What the values written before in the chunk take from u_i and give to y_i.
+  void weigh(const KeyChunk& keys, size_t i) {
+    float *taken = taken_ + i * kChunk, *given = given_ + i * kChunk;
+    const Vec strength = splat(0 - beta_[i]);
+    for (size_t j = 0; j <= i; j += kLanes) {
+      const Vec decay = decays_.between(i, j);
+      store(taken + j, load(keys.key_scores + i * kChunk + j) * decay * strength);
+      store(given + j, load(keys.scores + i * kChunk + j) * decay);
+    }
+    const size_t end = round_up(i + 1, kTileRows);  // of what the tile's last row sees
+    for (size_t j = i + 1; j < end; ++j) given[j] = 0;
   }
 
-  void append_keys() {
-    float* keys = log_of(first_).k + arguments_.held * s_.K;
-    for (size_t t = 0; t < s_.tokens; ++t)
-      std::memcpy(keys + t * s_.K, s_.k + t * s_.ldk + g_ * s_.K, s_.K * sizeof(float));
+  // u of kTileRows tokens: beta (v - what the state says), of which a part is being written.
+  void write(const float* k, const Panel& state, size_t t, size_t row, size_t d) {
+    auto tile = zero_tile<kTileRows>();
+    product(tile, k, s_.K, state.data, state.ld, s_.K);
+    alignas(64) float values[kTileRows * kTileCols] = {};
+    for (size_t r = 0; r < kTileRows && row + r < count_; ++r) {
+      std::memcpy(values + r * kTileCols, s_.v + (t + row + r) * s_.ldv + h_ * s_.V + d,
+                  smaller(kTileCols, s_.V - d) * sizeof(float));
+    }
+    STATELINE_UNROLL
+    for (size_t r = 0; r < kTileRows; ++r) {
+      const Vec decay = decays_.from_start(row + r), beta = splat(beta_[row + r]);
+      STATELINE_UNROLL
+      for (size_t j = 0; j < kTileVecs; ++j) {
+        const Vec value = load(values + r * kTileCols + j * kLanes);
+        tile.sums[r][j] = beta * (value - decay * tile.sums[r][j]);
+      }
+    }
+    const float* taken = taken_ + row * kChunk;
+    product(tile, taken, kChunk, written_, kTileCols, row);
+    solve_triangle(tile, taken + row, kChunk);
+    store_tile(tile, written_ + row * kTileCols, kTileCols);
   }
 
-  // scores[j] = x . k_j for the tokens up to t.
-  void score(const float* x, size_t t, float* scores) const {
-    const float* keys = log_of(first_).k;
-    for (size_t j = 0; j <= arguments_.held + t; ++j) {
-      Vec products = splat(0);
-      for_vectors(s_.K, [&](size_t c, size_t n) {
-        products = mul_add(load_up_to(x + c, n), load_up_to(keys + j * s_.K + c, n), products);
-      });
-      scores[j] = sum(products);
+  void read(const float* q, const Panel& state, size_t t, size_t row, size_t d) {
+    auto tile = zero_tile<kTileRows>();
+    product(tile, q, s_.K, state.data, state.ld, s_.K);
+    STATELINE_UNROLL
+    for (size_t r = 0; r < kTileRows; ++r) scale_row(tile, r, decays_.from_start(row + r));
+    product(tile, given_ + row * kChunk, kChunk, written_, kTileCols, row + kTileRows);
+    alignas(64) float out[kTileRows * kTileCols];
+    store_tile(tile, out, kTileCols);
+    for (size_t r = 0; r < kTileRows && row + r < count_; ++r) {
+      std::memcpy(s_.y + (t + row + r) * s_.ldy + h_ * s_.V + d, out + r * kTileCols,
+                  smaller(kTileCols, s_.V - d) * sizeof(float));
     }
   }
 
-  void run_head(size_t index) {
-    const size_t h = s_.head[index], held = arguments_.held;
-    const LogView log = log_of(index);
-    double total = held == 0 ? 0 : log.cumulative[held - 1];
-    for (size_t t = 0; t < s_.tokens; ++t) {
-      total += static_cast<double>(s_.a[t * s_.lda + h]);
-      log.cumulative[held + t] = total;
+  // S = exp(cumulative_end) S + sum_j exp(cumulative_end - cumulative_j) k_j u_j^T
+  void advance_state(const float* keys, const Panel& before, size_t d) {
+    alignas(64) float weights[kChunk];
+    for (size_t j = 0; j < count_; j += kLanes) store(weights + j, decays_.between(count_ - 1, j));
+    for (size_t j = 0; j < count_; ++j) {
+      for (size_t c = 0; c < kTileCols; c += kLanes) {
+        float* u = written_ + j * kTileCols + c;
+        store(u, load(u) * splat(weights[j]));
+      }
     }
-    for_columns(s_.V, [&](size_t d, size_t count) {
-      read_base(index, d, count);
-      for (size_t t = 0; t < s_.tokens; ++t) write_token(index, log, t, d, count);
+    const Vec whole = decays_.from_start(count_ - 1);
+    for_row_tiles(s_.K, [&]<size_t R>(size_t c) {
+      Tile<R> tile;
+      load_tile(tile, before.data + c * before.ld, before.ld);
+      STATELINE_UNROLL
+      for (size_t r = 0; r < R; ++r) scale_row(tile, r, whole);
+      product(tile, keys + c * kChunk, kChunk, written_, kTileCols, count_);
+      store_columns(tile, state_ + c * s_.V + d, s_.V, s_.V - d);
     });
   }
 
-  // What the base says to every token's key and query: it is read once.
-  void read_base(size_t index, size_t d, size_t count) {
-    const float* base = arguments_.base + index * s_.K * s_.V + d;
-    for (size_t t = 0; t < s_.tokens; ++t) {
-      clear(base_of_key_[t]);
-      clear(base_of_query_[t]);
-    }
-    for (size_t c = 0; c < s_.K; ++c) {
-      for (size_t t = 0; t < s_.tokens; ++t) {
-        add_row(base_of_key_[t], s_.k[t * s_.ldk + g_ * s_.K + c], base + c * s_.V, count);
-        add_row(base_of_query_[t], s_.q[t * s_.ldq + g_ * s_.K + c], base + c * s_.V, count);
-      }
-    }
-  }
-
-  void write_token(size_t index, const LogView& log, size_t t, size_t d, size_t count) {
-    const size_t h = s_.head[index], place = arguments_.held + t;
-    float decay[kPage];
-    for (size_t j = 0; j <= place; ++j)
-      decay[j] = exp(static_cast<float>(log.cumulative[place] - log.cumulative[j]));
-    const float from_base = exp(static_cast<float>(log.cumulative[place]));
-    Vec read[kColumns], said[kColumns];
-    for (size_t i = 0; i < kColumns; ++i) {
-      read[i] = base_of_key_[t][i] * splat(from_base);
-      said[i] = base_of_query_[t][i] * splat(from_base);
-    }
-    for (size_t j = 0; j < place; ++j)
-      add_row(read, decay[j] * of_key_[t][j], log.u + j * s_.V + d, count);
-    const float* v = s_.v + t * s_.ldv + h * s_.V + d;
-    float* u = log.u + place * s_.V + d;
-    const Vec beta = splat(s_.dt[t * s_.lda + h]);
-    for (size_t i = 0; i * kLanes < count; ++i) {
-      const size_t n = smaller(kLanes, count - i * kLanes);
-      store_up_to(u + i * kLanes, beta * (load_up_to(v + i * kLanes, n) - read[i]), n);
-    }
-    for (size_t j = 0; j <= place; ++j)
-      add_row(said, decay[j] * of_query_[t][j], log.u + j * s_.V + d, count);
-    store_row(said, s_.scale, s_.y + t * s_.ldy + h * s_.V + d, count);
-  }
-
   const SsdArguments& s_;
-  const LogArguments& arguments_;
-  size_t first_, g_;  // the group's first head here, its key head
-  float of_key_[kPage][kPage], of_query_[kPage][kPage];  // scores of the new tokens
-  Vec base_of_key_[kPage][kColumns], base_of_query_[kPage][kColumns];
+  size_t h_, count_ = 0;
+  float* state_;  // [K, V]
+  ChunkDecays decays_;
+  alignas(64) float beta_[kChunk];
+  alignas(64) float taken_[kChunk * kChunk], given_[kChunk * kChunk];
+  alignas(64) float written_[kChunk * kTileCols];  // u of some columns
+  alignas(64) float room_[kMaxKeyDim * kTileCols];
 };
 
+// One token, V columns of W vectors: y = scale * (exp(a) S^T q + (k . q) u), so that one walk over
+// S finds what it says and the next writes.
+template <size_t W>
+STATELINE_INLINE void step_columns(const SsdArguments& s, size_t h, size_t t, float k_q,
+                                   float* state, size_t d, size_t n) {
+  const size_t key_head = h / s.heads_per_key;
+  const float *q = s.q + t * s.ldq + key_head * s.K, *k = s.k + t * s.ldk + key_head * s.K;
+  const float* v = s.v + t * s.ldv + h * s.V + d;
+  Vec of_key[W], of_query[W], u[W];
+  STATELINE_UNROLL
+  for (size_t j = 0; j < W; ++j) of_key[j] = of_query[j] = splat(0);
+  for (size_t c = 0; c < s.K; ++c) {
+    STATELINE_UNROLL
+    for (size_t j = 0; j < W; ++j) {
+      const Vec cell = load_up_to(state + c * s.V + d + j * kLanes, n);
+      of_key[j] = mul_add(splat(k[c]), cell, of_key[j]);
+      of_query[j] = mul_add(splat(q[c]), cell, of_query[j]);
+    }
+  }
+  const Vec decay = exp(splat(s.a[t * s.lda + h])), beta = splat(s.dt[t * s.lda + h]);
+  STATELINE_UNROLL
+  for (size_t j = 0; j < W; ++j) {
+    u[j] = beta * (load_up_to(v + j * kLanes, n) - decay * of_key[j]);
+    const Vec y = mul_add(splat(k_q), u[j], decay * of_query[j]) * splat(s.scale);
+    store_up_to(s.y + t * s.ldy + h * s.V + d + j * kLanes, y, n);
+  }
+  for (size_t c = 0; c < s.K; ++c) {
+    STATELINE_UNROLL
+    for (size_t j = 0; j < W; ++j) {
+      float* cell = state + c * s.V + d + j * kLanes;
+      store_up_to(cell, mul_add(splat(k[c]), u[j], load_up_to(cell, n) * decay), n);
+    }
+  }
+}
+
+void step_head(const SsdArguments& s, size_t index, size_t t) {
+  const size_t h = s.head[index], key_head = h / s.heads_per_key;
+  const float *q = s.q + t * s.ldq + key_head * s.K, *k = s.k + t * s.ldk + key_head * s.K;
+  Vec products = splat(0);
+  for_vectors(s.K, [&](size_t c, size_t n) {
+    products = mul_add(load_up_to(k + c, n), load_up_to(q + c, n), products);
+  });
+  const float k_q = sum(products);
+  float* state = s.state + index * s.K * s.V;
+  size_t d = 0;
+  for (; d + 4 * kLanes <= s.V; d += 4 * kLanes) step_columns<4>(s, h, t, k_q, state, d, kLanes);
+  for (; d < s.V; d += kLanes) step_columns<1>(s, h, t, k_q, state, d, smaller(kLanes, s.V - d));
+}
+
 double estimate_ns(const SsdArguments& s) {
-  return 6.0 * static_cast<double>(s.tokens * s.heads * s.K * s.V) / kFlopsPerNs;
+  const double per_token =
+      8.0 * static_cast<double>(s.K * s.V) + static_cast<double>(kChunk * (s.K + 2 * s.V));
+  return static_cast<double>(s.tokens * s.heads) * per_token / kFlopsPerNs;
 }
 
 }  // namespace
 
 void delta(ThreadPool& pool, const SsdArguments& s) {
-  if (s.tokens == 0) return;
-  pool.run(s.heads, estimate_ns(s), [&](size_t index) { run_head(s, index); });
-}
-
-void delta_log(ThreadPool& pool, const LogArguments& arguments) {
-  const SsdArguments& s = arguments.rows;
-  assert(arguments.held + s.tokens <= kPage);
-  if (s.tokens == 0) return;
-  pool.run(s.heads / s.heads_per_key, estimate_ns(s),
-           [&](size_t group) { LoggedGroup(arguments, group).run(); });
+  assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim && s.heads % s.heads_per_key == 0);
+  if (s.tokens > kStepped) return run_chunks<Head>(pool, s, estimate_ns(s));
+  pool.run(s.heads, estimate_ns(s), [&](size_t index) {
+    for (size_t t = 0; t < s.tokens; ++t) step_head(s, index, t);
+  });
 }
 
 }  // namespace stateline::kernels::STATELINE_LEVEL

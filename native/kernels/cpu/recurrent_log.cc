@@ -2,11 +2,13 @@
 
 #include <cassert>
 
-#include "kernels/cpu/small_product.h"
+#include "kernels/cpu/triangle.h"
+#include "kernels/delta.h"
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
 SsdLog ssd_log;
+DeltaLog delta_log;
 LogFold log_fold;
 
 namespace {
@@ -42,18 +44,32 @@ void dot_keys(const float* x, size_t ldx, const float* keys, size_t K, size_t se
   }
 }
 
-// Appends the keys that head number i of the layer reads; scores [tokens, 32] = q . k.
-void read_keys(const LogArguments& arguments, size_t i, float* scores) {
+// scores [tokens, 32] = x_t . k_j for the rows x of the new tokens.
+void score(const LogArguments& arguments, const float* x, size_t ldx, const float* keys,
+           float* scores) {
+  const size_t K = arguments.rows.K, tokens = arguments.rows.tokens, held = arguments.held;
+  size_t t = 0;
+  for (; t + 2 <= tokens; t += 2)
+    dot_keys<2>(x + t * ldx, ldx, keys, K, held + t + 2, scores + t * kPage);
+  if (t < tokens) dot_keys<1>(x + t * ldx, ldx, keys, K, held + t + 1, scores + t * kPage);
+}
+
+// What the heads that share a key head have in common, [tokens, 32] each: the delta rule asks also
+// what new keys have to do with keys.
+struct Scores {
+  float *of_queries, *of_keys;
+};
+
+// Appends the keys that head number i of the layer reads, and scores the new tokens.
+void read_keys(const LogArguments& arguments, size_t i, bool of_keys, const Scores& scores) {
   const SsdArguments& s = arguments.rows;
-  const size_t key_head = s.head[i] / s.heads_per_key, held = arguments.held;
+  const size_t key_head = s.head[i] / s.heads_per_key;
+  const float* k = s.k + key_head * s.K;
   float* keys = log_view(arguments.part, i, s.heads_per_key, s.K, s.V).k;
   for (size_t t = 0; t < s.tokens; ++t)
-    std::memcpy(keys + (held + t) * s.K, s.k + t * s.ldk + key_head * s.K, s.K * sizeof(float));
-  const float* q = s.q + key_head * s.K;
-  size_t t = 0;
-  for (; t + 2 <= s.tokens; t += 2)
-    dot_keys<2>(q + t * s.ldq, s.ldq, keys, s.K, held + t + 2, scores + t * kPage);
-  if (t < s.tokens) dot_keys<1>(q + t * s.ldq, s.ldq, keys, s.K, held + t + 1, scores + t * kPage);
+    std::memcpy(keys + (arguments.held + t) * s.K, k + t * s.ldk, s.K * sizeof(float));
+  score(arguments, s.q + key_head * s.K, s.ldq, keys, scores.of_queries);
+  if (of_keys) score(arguments, k, s.ldk, keys, scores.of_keys);
 }
 
 // exp(cumulative[i] - cumulative[j]) for j <= i; what is behind means nothing.
@@ -62,33 +78,39 @@ STATELINE_INLINE void decays_to(const double* cumulative, size_t i, float* decay
   for (size_t j = 0; j <= i; j += kLanes) store(decays + j, exp(min(load(decays + j), splat(0))));
 }
 
-// sums += x B of x [k] and W vectors of columns of B [k, ...], in as many chains as hide what a
-// multiply-add takes.
-template <size_t W>
-STATELINE_INLINE void multiply_row(Vec (&sums)[W], const float* x, const float* B, size_t ldb,
-                                   size_t k, size_t n) {
-  constexpr size_t kChains = W >= 8 ? 1 : 8 / W;
-  Vec chains[kChains][W];
+// sums[r] += x_r B of R rows x [k] and W vectors of columns of B [k, ...], in as many chains as
+// hide what a multiply-add takes.
+template <size_t R, size_t W>
+STATELINE_INLINE void multiply_rows(Vec (&sums)[R][W], const float* const (&x)[R], const float* B,
+                                    size_t ldb, size_t k, size_t n) {
+  constexpr size_t kChains = R * W >= 8 ? 1 : 8 / (R * W);
+  Vec chains[kChains][R][W];
   STATELINE_UNROLL
-  for (size_t i = 0; i < kChains * W; ++i) chains[i / W][i % W] = splat(0);
+  for (size_t i = 0; i < kChains * R * W; ++i) chains[i / (R * W)][i / W % R][i % W] = splat(0);
+  const auto add = [&](Vec(&to)[R][W], size_t c) {
+    STATELINE_UNROLL
+    for (size_t j = 0; j < W; ++j) {
+      const Vec b = load_up_to(B + c * ldb + j * kLanes, n);
+      STATELINE_UNROLL
+      for (size_t r = 0; r < R; ++r) to[r][j] = mul_add(splat(x[r][c]), b, to[r][j]);
+    }
+  };
   size_t c = 0;
   for (; c + kChains <= k; c += kChains) {
     STATELINE_UNROLL
-    for (size_t i = 0; i < kChains * W; ++i) {
-      const Vec b = load_up_to(B + (c + i / W) * ldb + i % W * kLanes, n);
-      chains[i / W][i % W] = mul_add(splat(x[c + i / W]), b, chains[i / W][i % W]);
-    }
+    for (size_t i = 0; i < kChains; ++i) add(chains[i], c + i);
   }
-  for (; c < k; ++c) {
-    STATELINE_UNROLL
-    for (size_t j = 0; j < W; ++j)
-      sums[j] = mul_add(splat(x[c]), load_up_to(B + c * ldb + j * kLanes, n), sums[j]);
-  }
+  for (; c < k; ++c) add(sums, c);
   STATELINE_UNROLL
-  for (size_t i = 0; i < kChains * W; ++i) sums[i % W] = sums[i % W] + chains[i / W][i % W];
+  for (size_t i = 0; i < kChains * R * W; ++i) {
+    Vec& sum = sums[i / W % R][i % W];
+    sum = sum + chains[i / (R * W)][i / W % R][i % W];
+  }
 }
 
-// One head's new tokens.
+// One head's new tokens. Of ssd the written values are known; of the delta rule they are what the
+// memory before the token does not say yet.
+template <bool kDelta>
 class Head {
  public:
   Head(const LogArguments& arguments, size_t i)
@@ -96,14 +118,19 @@ class Head {
         h_(s_.head[i]),
         held_(arguments.held),
         q_(s_.q + h_ / s_.heads_per_key * s_.K),
+        k_(s_.k + h_ / s_.heads_per_key * s_.K),
         base_(arguments.base + i * s_.K * s_.V),
         log_(log_view(arguments.part, i, s_.heads_per_key, s_.K, s_.V)) {}
 
-  void run(const float* scores) {
+  void run(const Scores& scores) {
     append();
     for (size_t t = 0; t < s_.tokens; ++t) weigh(scores, t);
-    if (s_.tokens == 1) return output();
-    for (size_t d = 0; d < s_.V; d += kTileCols) outputs(d);
+    if (s_.tokens == 1) return step();
+    for (size_t d = 0; d < s_.V; d += kTileCols) {
+      const Panel base = panel(base_, s_.K, s_.V, s_.V, d, base_room_);
+      if constexpr (kDelta) write(base, d);
+      read(base, d);
+    }
   }
 
  private:
@@ -112,6 +139,7 @@ class Head {
     for (size_t t = 0; t < s_.tokens; ++t) {
       total += static_cast<double>(s_.a[t * s_.lda + h_]);
       log_.cumulative[held_ + t] = total;
+      if constexpr (kDelta) continue;
       const float* v = s_.v + t * s_.ldv + h_ * s_.V;
       float* u = log_.u + (held_ + t) * s_.V;
       const Vec dt = splat(s_.dt[t * s_.lda + h_]);
@@ -121,54 +149,106 @@ class Head {
   }
 
   // Scores become weights of u; those of later tokens are zero as far as a tile of rows sees them.
-  void weigh(const float* scores, size_t t) {
+  void weigh(const Scores& scores, size_t t) {
     const size_t i = held_ + t;
-    float* weights = weights_ + t * kPage;
-    decays_to(log_.cumulative, i, weights);
+    float* given = given_ + t * kPage;
+    alignas(64) float decays[kPage];
+    decays_to(log_.cumulative, i, decays);
     for (size_t j = 0; j <= i; j += kLanes)
-      store(weights + j, load(weights + j) * load(scores + t * kPage + j) * splat(s_.scale));
-    for (size_t j = i + 1; j < kPage; ++j) weights[j] = 0;
-    from_start_[t] = s_.scale * exp(static_cast<float>(log_.cumulative[i]));
+      store(given + j,
+            load(decays + j) * load(scores.of_queries + t * kPage + j) * splat(s_.scale));
+    for (size_t j = i + 1; j < kPage; ++j) given[j] = 0;
+    from_start_[t] = exp(static_cast<float>(log_.cumulative[i]));
+    if constexpr (kDelta) {
+      const Vec strength = splat(0 - beta(t));
+      for (size_t j = 0; j <= i; j += kLanes) {
+        const Vec score = load(scores.of_keys + t * kPage + j);
+        store(taken_ + t * kPage + j, load(decays + j) * score * strength);
+      }
+    }
   }
+  float beta(size_t t) const { return s_.dt[t * s_.lda + h_]; }
 
-  void output() const {
+  void step() const {
+    constexpr size_t kMost = kDelta ? 4 : 8;
     size_t d = 0;
-    for (; d + 8 * kLanes <= s_.V; d += 8 * kLanes) output_columns<8>(d, kLanes);
-    for (; d + 4 * kLanes <= s_.V; d += 4 * kLanes) output_columns<4>(d, kLanes);
-    for (; d + 2 * kLanes <= s_.V; d += 2 * kLanes) output_columns<2>(d, kLanes);
-    for (; d < s_.V; d += kLanes) output_columns<1>(d, smaller(kLanes, s_.V - d));
+    for (; d + kMost * kLanes <= s_.V; d += kMost * kLanes) step_columns<kMost>(d, kLanes);
+    for (; d + 2 * kLanes <= s_.V; d += 2 * kLanes) step_columns<2>(d, kLanes);
+    for (; d < s_.V; d += kLanes) step_columns<1>(d, smaller(kLanes, s_.V - d));
   }
 
+  // V columns of W vectors of the one new token. sums[0] goes to y, sums[1] becomes u.
   template <size_t W>
-  STATELINE_INLINE void output_columns(size_t d, size_t n) const {
-    Vec y[W];
+  STATELINE_INLINE void step_columns(size_t d, size_t n) const {
+    constexpr size_t R = kDelta ? 2 : 1;
+    const float *base_rows[R], *log_rows[R];
+    Vec sums[R][W], from_start[R];
+    base_rows[0] = q_, log_rows[0] = given_, from_start[0] = splat(s_.scale * from_start_[0]);
+    if constexpr (kDelta) {
+      base_rows[1] = k_, log_rows[1] = taken_, from_start[1] = splat(0 - beta(0) * from_start_[0]);
+    }
     STATELINE_UNROLL
-    for (size_t j = 0; j < W; ++j) y[j] = splat(0);
-    multiply_row<W>(y, q_, base_ + d, s_.V, s_.K, n);
+    for (size_t i = 0; i < R * W; ++i) sums[i / W][i % W] = splat(0);
+    multiply_rows<R, W>(sums, base_rows, base_ + d, s_.V, s_.K, n);
     STATELINE_UNROLL
-    for (size_t j = 0; j < W; ++j) y[j] = y[j] * splat(from_start_[0]);
-    multiply_row<W>(y, weights_, log_.u + d, s_.V, held_ + 1, n);
+    for (size_t i = 0; i < R * W; ++i) sums[i / W][i % W] = sums[i / W][i % W] * from_start[i / W];
+    multiply_rows<R, W>(sums, log_rows, log_.u + d, s_.V, held_ + (kDelta ? 0 : 1), n);
     STATELINE_UNROLL
     for (size_t j = 0; j < W; ++j) {
       const size_t at = h_ * s_.V + d + j * kLanes;
-      if (s_.D != nullptr) y[j] = mul_add(splat(s_.D[h_]), load_up_to(s_.v + at, n), y[j]);
-      store_up_to(s_.y + at, y[j], n);
+      const Vec value = load_up_to(s_.v + at, n);
+      Vec y = sums[0][j];
+      if constexpr (kDelta) {
+        const Vec u = mul_add(splat(beta(0)), value, sums[1][j]);
+        store_up_to(log_.u + held_ * s_.V + d + j * kLanes, u, n);
+        y = mul_add(splat(given_[held_]), u, y);
+      } else if (s_.D != nullptr) {
+        y = mul_add(splat(s_.D[h_]), value, y);
+      }
+      store_up_to(s_.y + at, y, n);
     }
   }
 
-  void outputs(size_t d) {
+  // u = beta (v - what base and log say to k), the columns from d on.
+  void write(const Panel& base, size_t d) {
+    const size_t columns = smaller(kTileCols, s_.V - d);
+    for_row_tiles(s_.tokens, [&]<size_t R>(size_t row) {
+      alignas(64) float values[R * kTileCols] = {};
+      for (size_t r = 0; r < R; ++r) {
+        std::memcpy(values + r * kTileCols, s_.v + (row + r) * s_.ldv + h_ * s_.V + d,
+                    columns * sizeof(float));
+      }
+      auto tile = zero_tile<R>();
+      product(tile, k_ + row * s_.ldk, s_.ldk, base.data, base.ld, s_.K);
+      STATELINE_UNROLL
+      for (size_t r = 0; r < R; ++r) {
+        const Vec decay = splat(from_start_[row + r]), strength = splat(beta(row + r));
+        STATELINE_UNROLL
+        for (size_t j = 0; j < kTileVecs; ++j) {
+          const Vec value = load(values + r * kTileCols + j * kLanes);
+          tile.sums[r][j] = strength * (value - decay * tile.sums[r][j]);
+        }
+      }
+      const size_t place = held_ + row;
+      const Panel u = panel(log_.u, place, s_.V, s_.V, d, u_room_);
+      product(tile, taken_ + row * kPage, kPage, u.data, u.ld, place);
+      solve_triangle(tile, taken_ + row * kPage + place, kPage);
+      store_columns(tile, log_.u + place * s_.V + d, s_.V, columns);
+    });
+  }
+
+  void read(const Panel& base, size_t d) {
     const size_t columns = s_.V - d;
-    const Panel base = panel(base_, s_.K, s_.V, s_.V, d, base_room_);
     const Panel u = panel(log_.u, held_ + s_.tokens, s_.V, s_.V, d, u_room_);
     for_row_tiles(s_.tokens, [&]<size_t R>(size_t row) {
       auto tile = zero_tile<R>();
       product(tile, q_ + row * s_.ldq, s_.ldq, base.data, base.ld, s_.K);
       STATELINE_UNROLL
-      for (size_t r = 0; r < R; ++r) scale_row(tile, r, splat(from_start_[row + r]));
-      product(tile, weights_ + row * kPage, kPage, u.data, u.ld, held_ + row + R);
+      for (size_t r = 0; r < R; ++r) scale_row(tile, r, splat(s_.scale * from_start_[row + r]));
+      product(tile, given_ + row * kPage, kPage, u.data, u.ld, held_ + row + R);
       store_columns(tile, s_.y + row * s_.ldy + h_ * s_.V + d, s_.ldy, columns);
     });
-    if (s_.D != nullptr) add_skip(d, smaller(columns, kTileCols));
+    if (!kDelta && s_.D != nullptr) add_skip(d, smaller(columns, kTileCols));
   }
 
   void add_skip(size_t d, size_t columns) const {
@@ -183,11 +263,12 @@ class Head {
 
   const SsdArguments& s_;
   size_t h_, held_;
-  const float* q_;
+  const float *q_, *k_;
   const float* base_;  // [K, V]
   LogView log_;
-  float from_start_[kPage];                   // scale * exp(cumulative)
-  alignas(64) float weights_[kPage * kPage];  // [tokens, 32]
+  float from_start_[kPage];                                   // exp(cumulative)
+  alignas(64) float given_[kPage * kPage];                    // [tokens, 32] from u to y
+  alignas(64) float taken_[kDelta ? kPage * kPage : kLanes];  // [tokens, 32] from u to later u
   alignas(64) float base_room_[kMaxKeyDim * kTileCols];
   alignas(64) float u_room_[kPage * kTileCols];
 };
@@ -235,28 +316,37 @@ double estimate_ns(size_t heads, size_t tokens, size_t K, size_t V) {
   return cells * (kNsPerCell + 2 * rows / kFlopsPerNs);
 }
 
-}  // namespace
-
-void ssd_log(ThreadPool& pool, const LogArguments& arguments) {
+template <bool kDelta>
+void run_heads(ThreadPool& pool, const LogArguments& arguments) {
   const SsdArguments& s = arguments.rows;
   assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim && s.tokens + arguments.held <= kPage);
-  const double cost = estimate_ns(s.heads, s.tokens, s.K, s.V);
   if (s.tokens == 0) return;
+  const double cost = estimate_ns(s.heads, (kDelta ? 2 : 1) * s.tokens, s.K, s.V);
   if (s.heads_per_key == 1) {
-    pool.run(s.heads, cost, [&](size_t i) {
-      alignas(64) float scores[kPage * kPage];
-      read_keys(arguments, i, scores);
-      Head(arguments, i).run(scores);
+    return pool.run(s.heads, cost, [&](size_t i) {
+      alignas(64) float memory[2][kPage * kPage];
+      const Scores scores{memory[0], memory[1]};
+      read_keys(arguments, i, kDelta, scores);
+      Head<kDelta>(arguments, i).run(scores);
     });
-    return;
   }
   const size_t groups = s.heads / s.heads_per_key, floats = s.tokens * kPage;
-  auto* scores = reinterpret_cast<float*>(pool.scratch(groups * floats * sizeof(float)));
+  auto* memory = reinterpret_cast<float*>(pool.scratch(2 * groups * floats * sizeof(float)));
+  const auto scores_of = [&](size_t group) {
+    return Scores{memory + 2 * group * floats, memory + (2 * group + 1) * floats};
+  };
   pool.run(groups, estimate_ns(groups, s.tokens, s.K, kPage), [&](size_t group) {
-    read_keys(arguments, group * s.heads_per_key, scores + group * floats);
+    read_keys(arguments, group * s.heads_per_key, kDelta, scores_of(group));
   });
   pool.run(s.heads, cost,
-           [&](size_t i) { Head(arguments, i).run(scores + i / s.heads_per_key * floats); });
+           [&](size_t i) { Head<kDelta>(arguments, i).run(scores_of(i / s.heads_per_key)); });
+}
+
+}  // namespace
+
+void ssd_log(ThreadPool& pool, const LogArguments& arguments) { run_heads<false>(pool, arguments); }
+void delta_log(ThreadPool& pool, const LogArguments& arguments) {
+  run_heads<true>(pool, arguments);
 }
 
 void log_fold(ThreadPool& pool, const FoldArguments& s) {

@@ -11,12 +11,11 @@ SsdStep ssd_step;
 
 namespace {
 
-constexpr double kFlopsPerNs = 2.0 * kLanes;  // only the decision to split depends on it
-constexpr size_t kSlabChunks = 8;  // of shared keys at a time: they stay in a level-2 cache
-
 // One head's walk over the chunks.
 class Head {
  public:
+  static constexpr bool kOfKeys = false;
+
   Head(const SsdArguments& s, size_t index)
       : s_(s),
         h_(s.head[index]),
@@ -175,49 +174,12 @@ double estimate_ns(const SsdArguments& s) {
   return static_cast<double>(s.tokens * s.heads) * per_token / kFlopsPerNs;
 }
 
-void prefill_alone(const SsdArguments& s, size_t index) {
-  alignas(64) float memory[KeyChunk::floats(kMaxKeyDim)];
-  const KeyChunk keys(memory, s.K);
-  Head head(s, index);
-  for (size_t t = 0; t < s.tokens; t += kChunk) {
-    keys.load(s, s.head[index], t);
-    head.chunk(keys, t);
-  }
-}
-
-// Of some chunks at a time first what heads share, then the heads.
-void prefill_shared(ThreadPool& pool, const SsdArguments& s) {
-  const size_t key_heads = s.heads / s.heads_per_key, floats = KeyChunk::floats(s.K);
-  const size_t chunks = (s.tokens + kChunk - 1) / kChunk;
-  const size_t slab = smaller(chunks, key_heads < kSlabChunks ? kSlabChunks / key_heads : 1);
-  auto* memory = reinterpret_cast<float*>(pool.scratch(slab * key_heads * floats * sizeof(float)));
-  for (size_t first = 0; first < chunks; first += slab) {
-    const size_t count = smaller(slab, chunks - first);
-    const double share = static_cast<double>(count) / static_cast<double>(chunks);
-    const auto keys = [&](size_t chunk, size_t key_head) {
-      return KeyChunk(memory + (chunk * key_heads + key_head) * floats, s.K);
-    };
-    const double key_cost = static_cast<double>(count * key_heads * kChunk * kChunk * s.K) * 2;
-    pool.run(count * key_heads, key_cost / kFlopsPerNs, [&](size_t unit) {
-      const size_t chunk = unit / key_heads, key_head = unit % key_heads;
-      keys(chunk, key_head)
-          .load(s, s.head[key_head * s.heads_per_key] / s.heads_per_key, (first + chunk) * kChunk);
-    });
-    pool.run(s.heads, estimate_ns(s) * share, [&](size_t index) {
-      Head head(s, index);
-      for (size_t chunk = 0; chunk < count; ++chunk)
-        head.chunk(keys(chunk, index / s.heads_per_key), (first + chunk) * kChunk);
-    });
-  }
-}
-
 }  // namespace
 
 void ssd_prefill(ThreadPool& pool, const SsdArguments& s) {
   assert(s.K <= kMaxKeyDim && s.V <= kMaxValueDim && s.heads % s.heads_per_key == 0);
   if (s.tokens == 0) return;
-  if (s.heads_per_key > 1) return prefill_shared(pool, s);
-  pool.run(s.heads, estimate_ns(s), [&](size_t index) { prefill_alone(s, index); });
+  run_chunks<Head>(pool, s, estimate_ns(s));
 }
 
 void ssd_step(ThreadPool& pool, const SsdArguments& s) {

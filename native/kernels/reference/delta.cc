@@ -1,5 +1,6 @@
 #include "kernels/delta.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -53,8 +54,7 @@ void delta_log(ThreadPool& pool, const LogArguments& arguments) {
       step(s, h, t, S, u);
       log.cumulative[place] =
           (place == 0 ? 0 : log.cumulative[place - 1]) + static_cast<double>(s.a[t * s.lda + h]);
-      for (size_t c = 0; c < s.K; ++c)
-        log.k[place * s.K + c] = s.k[t * s.ldk + h / s.heads_per_key * s.K + c];
+      std::copy_n(s.k + t * s.ldk + h / s.heads_per_key * s.K, s.K, log.k + place * s.K);
       for (size_t d = 0; d < s.V; ++d) log.u[place * s.V + d] = static_cast<float>(u[d]);
     }
   }

@@ -27,6 +27,28 @@ TEST_CASE("rms_norm agrees with the reference, by rows and by heads, in place to
   }
 }
 
+// As the gated delta rule wants its keys and queries: x / sqrt(sum x^2 + eps).
+TEST_CASE("rms_norm with a weight of 1 / sqrt(width) and eps / width gives rows of unit length") {
+  CAPTURE(seed());
+  for (const Kernels* level : levels()) {
+    for (const size_t width : kWidths) {
+      CAPTURE(std::string(level->level));
+      CAPTURE(width);
+      const float n = static_cast<float>(width);
+      std::vector<float> x = Random(static_cast<uint32_t>(width)).normals(width), unit(width);
+      for (const float scale : {1.0f, 1e-3f}) {  // where eps counts
+        for (float& value : x) value *= scale;
+        const std::vector<float> weight(width, 1 / std::sqrt(n));
+        level->rms_norm(1, 1, width, x.data(), width, weight.data(), 1e-6f / n, unit.data(), width);
+        double squares = 1e-6;
+        for (const float value : x) squares += static_cast<double>(value) * value;
+        for (size_t i = 0; i < width; ++i)
+          CHECK(unit[i] == doctest::Approx(x[i] / std::sqrt(squares)).epsilon(2e-6));
+      }
+    }
+  }
+}
+
 TEST_CASE("causal_conv agrees with the reference however the tokens are cut") {
   CAPTURE(seed());
   struct Form {
