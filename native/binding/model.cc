@@ -138,11 +138,13 @@ Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
     const Napi::Object options = object(info[1], "options");
     const unsigned threads = thread_count(options);
     const std::optional<CudaOptions> cuda = cuda_options(options);
+    const engine::Rounding rounded = rounding(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,
-        [model_path, threads, cuda, delivery] {
-          auto model = engine::Model::load(model_path, kernels::kernels(), device_for(cuda));
+        [model_path, threads, cuda, rounded, delivery] {
+          auto model =
+              engine::Model::load(model_path, kernels::kernels(), device_for(cuda), rounded);
           auto engine = make_engine(std::move(model), threads, delivery);
           if (cuda) engine->check_device();
           return engine;

@@ -18,6 +18,15 @@ std::optional<CudaOptions> cuda_options(const Napi::Object& options) {
                      static_cast<int>(natural(cuda.Get("gpu"), "options.cuda.gpu", kMaxGpu))};
 }
 
+engine::Rounding rounding(const Napi::Object& options) {
+  const Napi::Value value = options.Get("rounding");
+  if (value.IsUndefined()) return engine::Rounding::kNone;
+  const std::string name = text(value, "options.rounding");
+  if (name == "int8") return engine::Rounding::kInt8;
+  if (name == "int4") return engine::Rounding::kInt4;
+  refuse("options.rounding", "left out, \"int8\" or \"int4\"");
+}
+
 engine::JobOptions job_options(const Napi::Object& options) {
   const std::string priority = text(options.Get("priority"), "options.priority");
   if (priority != "completion" && priority != "background")

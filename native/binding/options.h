@@ -19,6 +19,9 @@ struct CudaOptions {
 };
 std::optional<CudaOptions> cuda_options(const Napi::Object& options);
 
+// { rounding?: "int8" or "int4" }: how a model's matrices may be rounded; by default not at all.
+engine::Rounding rounding(const Napi::Object& options);
+
 // { priority, cancellation? }
 engine::JobOptions job_options(const Napi::Object& options);
 

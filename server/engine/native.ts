@@ -73,7 +73,10 @@ interface CudaOptions {
 
 export interface NativeAddon {
   cpuLevel(): string;
-  loadModel(modelPath: string, options: { threads: number; cuda?: CudaOptions }): Promise<NativeModel>;
+  loadModel(
+    modelPath: string,
+    options: Pick<LoadOptions, "threads" | "rounding"> & { cuda?: CudaOptions },
+  ): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
@@ -86,10 +89,10 @@ export function loadNativeEngine(
 ): Engine {
   const addon = loadAddon(addonPath);
   return {
-    async loadModel(modelPath, { threads, device = "cpu", onDeviceFailed }) {
+    async loadModel(modelPath, { device = "cpu", onDeviceFailed, ...options }) {
       const gpu = gpuNumber(device);
       const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
-      const model = await addon.loadModel(modelPath, { threads, ...cuda }).catch((cause: unknown) => {
+      const model = await addon.loadModel(modelPath, { ...options, ...cuda }).catch((cause: unknown) => {
         throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
       });
       return new NativeModelAdapter(addon, model, onDeviceFailed);
