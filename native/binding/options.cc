@@ -24,7 +24,7 @@ engine::Rounding rounding(const Napi::Object& options) {
   const std::string name = text(value, "options.rounding");
   if (name == "int8") return engine::Rounding::kInt8;
   if (name == "int4") return engine::Rounding::kInt4;
-  refuse("options.rounding", "\"int8\" or \"int4\"");
+  refuse("options.rounding", "left out, \"int8\" or \"int4\"");
 }
 
 engine::JobOptions job_options(const Napi::Object& options) {

@@ -19,7 +19,7 @@ struct CudaOptions {
 };
 std::optional<CudaOptions> cuda_options(const Napi::Object& options);
 
-// { rounding? }: of a model's matrices; without it none.
+// { rounding?: "int8" or "int4" }: how a model's matrices may be rounded; by default not at all.
 engine::Rounding rounding(const Napi::Object& options);
 
 // { priority, cancellation? }

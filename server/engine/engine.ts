@@ -185,6 +185,8 @@ export interface LoadOptions {
   readonly threads: number;
   /** By default the processor. */
   readonly device?: DeviceName;
+  /** Of matrices, in blocks of 32 weights; what is stored in fewer bits stays as it is. By default nothing is rounded. */
+  readonly rounding?: "int8" | "int4";
   /** The GPU failed while the model was in use, as the failed call tells too. */
   readonly onDeviceFailed?: (error: DeviceError) => void;
 }

@@ -71,16 +71,12 @@ interface CudaOptions {
   readonly gpu: number;
 }
 
-interface NativeLoadOptions {
-  readonly threads: number;
-  readonly cuda?: CudaOptions;
-  /** Of matrices that are not stored in eight bits or fewer, to blocks of 32; by default none. */
-  readonly rounding?: "int8" | "int4";
-}
-
 export interface NativeAddon {
   cpuLevel(): string;
-  loadModel(modelPath: string, options: NativeLoadOptions): Promise<NativeModel>;
+  loadModel(
+    modelPath: string,
+    options: Pick<LoadOptions, "threads" | "rounding"> & { cuda?: CudaOptions },
+  ): Promise<NativeModel>;
   loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
   Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
@@ -93,11 +89,10 @@ export function loadNativeEngine(
 ): Engine {
   const addon = loadAddon(addonPath);
   return {
-    async loadModel(modelPath, { threads, device = "cpu", onDeviceFailed }) {
+    async loadModel(modelPath, { device = "cpu", onDeviceFailed, ...options }) {
       const gpu = gpuNumber(device);
-      const where =
-        gpu === undefined ? ({ rounding: "int8" } as const) : { cuda: { library: cudaLibraryPath, gpu } };
-      const model = await addon.loadModel(modelPath, { threads, ...where }).catch((cause: unknown) => {
+      const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
+      const model = await addon.loadModel(modelPath, { ...options, ...cuda }).catch((cause: unknown) => {
         throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
       });
       return new NativeModelAdapter(addon, model, onDeviceFailed);
