@@ -11,7 +11,7 @@ namespace stateline::engine {
 
 class CudaWeights {
  public:
-  // f32 is rounded to bf16; bf16 and int8 stay as they are.
+  // bf16 and int8 by the row stay as they are; all else becomes bf16.
   CudaWeights(CudaGpu gpu, const Model& model);
 
   // In the GPU's memory.

@@ -38,8 +38,8 @@ struct PackedWeights {
 
 // Rounds W [n, k] to the format: int8 by the greatest of each row, int4 by that of each group.
 PackedWeights pack_weights(WeightFormat format, const float* W, size_t n, size_t k);
-// The processor's weights as the GPU reads them: f32 is rounded to bf16, bf16 and int8 stay as they
-// are.
+// The processor's weights as the GPU reads them: bf16 and int8 by the row stay as they are, all
+// else becomes bf16.
 WeightFormat format_for(DType type);
 PackedWeights pack_weights(const PackedMatrix& W);
 // What the packed weights stand for, [n, k].
