@@ -16,6 +16,7 @@
 namespace {
 
 using namespace stateline::kernels;
+using stateline::DType;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kLayers = 8, kHidden = 768, kMlp = 2048;  // 8 * 12.6 MB
