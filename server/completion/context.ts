@@ -65,7 +65,7 @@ export class ContextBuilder {
     const middleFrom = fim && !this.#isSuffixFirst ? middleStart(around.before, start, share) : start;
     const above = this.#encode(around.before.slice(start, middleFrom));
     const middle = around.before.slice(middleFrom);
-    const middleTokens = this.#encode(middle);
+    const middleTokens = this.#encodeToCursor(middle);
     const after = fim ? [fim.suffix, ...this.#encode(suffix), fim.middle] : [];
     const opening = fim ? [...header, fim.prefix] : header;
     return {
@@ -73,6 +73,12 @@ export class ContextBuilder {
       recalled: [...opening, ...after, ...above, ...middleTokens],
       healings: findHealings(this.#tokenizer, middle, middleTokens),
     };
+  }
+
+  /** Where the next word's token takes the last space of an indentation, that is a token of its own until then. */
+  #encodeToCursor(text: string): number[] {
+    if (!this.#tokenizer.habits.indentation || !/[ \t]{2}$/.test(text)) return this.#encode(text);
+    return [...this.#encode(text.slice(0, -1)), ...this.#tokenizer.encode(text.slice(-1))];
   }
 
   #encode(text: string): number[] {
