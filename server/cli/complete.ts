@@ -28,7 +28,7 @@ Usage: complete [options] [repository]
   --window N              attention window in tokens, 0 = unbounded
   --threads N             0 = physical cores, at most 4
   --lines N               most lines of a completion
-  --model FOLDER          another model than the embedded one
+  --model PATH            another model than the embedded one: a folder or a .gguf file
   --no-cache              read everything anew and keep nothing on disk
   --verbose               also show what is skipped
   --help

@@ -2,9 +2,10 @@
  * Token healing. A word that is being typed is written in tokens that its whole would not have ("ret", "ur" where "return"
  * is one), so the last of them are taken back, and the first token of the completion must begin with their text. How many
  * are taken back is the model's choice: the way of writing what stands there that it finds likeliest. A space is taken back
- * too, since it belongs to the token of the word that follows it.
+ * too, since it belongs to the token of the word that follows it; in some vocabularies so do a mark, and the last space of
+ * an indentation.
  */
-import type { Tokenizer } from "../engine/tokenizer.ts";
+import type { Tokenizer, WordHabits } from "../engine/tokenizer.ts";
 import { concatBytes } from "../engine/utf8.ts";
 
 /** A word of more tokens is rarely one token when it is whole. */
@@ -23,7 +24,7 @@ export const NO_HEALING: Healing = { takenBack: 0, text: new Uint8Array(0), firs
 
 /** The ways of healing the end of a text, from fewer to more tokens; none when no word is being typed or about to be. */
 export function findHealings(tokenizer: Tokenizer, text: string, tokens: readonly number[]): Healing[] {
-  const word = / ?[\p{L}_]+$|(?<=\S) $/u.exec(text)?.[0];
+  const word = wordEnd(tokenizer.habits).exec(text)?.[0];
   if (word === undefined) return [];
   const wordBytes = Buffer.byteLength(word);
   const healings: Healing[] = [];
@@ -37,6 +38,14 @@ export function findHealings(tokenizer: Tokenizer, text: string, tokens: readonl
       healings.push({ takenBack, text: written, firstTokens });
   }
   return healings;
+}
+
+/** A word that is being typed, or what may be the beginning of its token. */
+function wordEnd({ marks, indentation }: WordHabits): RegExp {
+  const before = marks ? "[^\\p{L}\\p{N}_\\r\\n]?" : " ?";
+  const space = indentation ? "[ \\t]$" : "(?<=\\S) $";
+  const mark = marks ? "|[^\\p{L}\\p{N}_\\s]$" : "";
+  return new RegExp(`${before}[\\p{L}_]+$|${space}${mark}`, "u");
 }
 
 /** `logProbsAfter(count)`: the model's log probabilities after that many of the tokens, where they are known. */

@@ -20,8 +20,17 @@ export class TokenizerError extends Error {
   override name = "TokenizerError";
 }
 
+/** What a word's token begins with beside the word, in vocabularies that cut text so. */
+export interface WordHabits {
+  /** A mark: "." and "total" are one token. */
+  readonly marks: boolean;
+  /** The last space or tab of an indentation. */
+  readonly indentation: boolean;
+}
+
 export class Tokenizer {
   readonly special: SpecialTokens;
+  readonly habits: WordHabits;
   readonly vocabSize: number;
   /** Of the tokenizer.json, hex. */
   readonly hash: string;
@@ -44,6 +53,9 @@ export class Tokenizer {
       .map((token, id) => ({ key: latin1(token), id }))
       .filter(({ key }) => key !== "")
       .sort((a, b) => (a.key < b.key ? -1 : 1));
+    const writes = (text: string, token: RegExp) =>
+      this.encode(text).some((id) => token.test(this.decode([id])));
+    this.habits = { marks: writes("account.total", /^\.t/), indentation: writes("\n    return", /^ r/) };
     this.#sortedKeys = sorted.map(({ key }) => key);
     this.#sortedIds = Int32Array.from(sorted, ({ id }) => id);
     this.lineEnds = Int32Array.from(bytes.keys()).filter((id) => {

@@ -40,7 +40,10 @@ test("arguments of the wrong kind are refused", () =>
       if (value !== undefined)
         await assert.rejects(async () => loose.advance?.(state, Int32Array.of(1), options), invalid);
     }
-    await assert.rejects((addon as unknown as { loadModel(): Promise<void> }).loadModel(), invalid);
+    const { loadModel } = addon as unknown as { loadModel(...given: unknown[]): Promise<void> };
+    await assert.rejects(loadModel(), invalid);
+    for (const rounding of [7, "int9", null])
+      await assert.rejects(loadModel("/nowhere", { threads: 1, rounding }), invalid);
   }));
 
 test("numbers out of bounds are refused", () =>

@@ -24,6 +24,8 @@ test("a loaded model tells what it is", async () => {
   assert.deepEqual(
     { ...info, cpuLevel: "", weightBytes: 0 },
     {
+      family: "stateline",
+      layerKinds: { recurrent: 2, attention: 2 },
       vocabSize: 101,
       hiddenSize: 48,
       layers: 2,

@@ -53,6 +53,16 @@ test("auto is the first GPU, a GPU that is named is that one, cpu asks for none"
   assert.equal(machine.loads.length, 1);
 });
 
+test("on the processor weights are rounded to 8 bits at most, on a GPU not", async () => {
+  const machine = new Machine(new DeviceError(FULL));
+  await load(machine, "auto");
+  await load(machine, "cpu");
+  assert.deepEqual(
+    machine.loads.map(({ rounding }) => rounding),
+    [undefined, "int8", "int8"],
+  );
+});
+
 test("a GPU that cannot be used leaves the processor, and whoever named it is told", async () => {
   const machine = () => new Machine(new DeviceError(FULL));
   assert.deepEqual(await load(machine(), "auto"), { device: "cpu", told: [[FULL, false]] });

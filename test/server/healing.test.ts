@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ContextBuilder } from "../../server/completion/context.ts";
 import { chooseHealing, findHealings } from "../../server/completion/healing.ts";
-import { fakeTokenizer } from "./fakes/tokenizerFile.ts";
+import { SnippetChoice } from "../../server/completion/snippets.ts";
+import { Passages } from "../../server/repository/passages.ts";
+import { fakeTokenizer, loadFrom, tokenizerFile, vocabSizeOf } from "./fakes/tokenizerFile.ts";
 
 const tokenizer = await fakeTokenizer();
 const healingsOf = (text: string) => findHealings(tokenizer, text, tokenizer.encode(text));
@@ -57,5 +60,53 @@ for (const [name, after, takenBack] of choices) {
     const tokens = tokenizer.encode("comput");
     assert.equal(tokens.length, 2);
     assert.equal(chooseHealing(healingsOf("comput"), tokens, (count) => after[count]).takenBack, takenBack);
+  });
+}
+
+/** As many vocabularies cut text: a mark, or the last space of an indentation, goes with the word after it. */
+async function joiningTokenizer() {
+  const file = tokenizerFile();
+  for (const merge of [". t", ".t o", ". v", "Ġ return"]) {
+    file.model.merges.push(merge);
+    file.model.vocab[merge.replace(" ", "")] ??= Object.keys(file.model.vocab).length;
+  }
+  const split = {
+    type: "Split",
+    pattern: { Regex: "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\s+(?!\\S)|\\s+|[^\\s\\p{L}]" },
+    behavior: "Isolated",
+    invert: false,
+  };
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+  file.pre_tokenizer = { type: "Sequence", pretokenizers: [split, bytes] };
+  return await loadFrom(JSON.stringify(file), vocabSizeOf(file));
+}
+
+const joining = await joiningTokenizer();
+
+test("how a vocabulary writes words is seen from what it writes", () => {
+  assert.deepEqual(tokenizer.habits, { marks: false, indentation: false });
+  assert.deepEqual(joining.habits, { marks: true, indentation: true });
+});
+
+const joined: readonly [string, number | undefined, string][] = [
+  ["a.", 1, "."],
+  ["a.t", 1, ".t"],
+  ["\n    ", 1, " "],
+  ["a\n  ", 1, " "],
+  ["a ", 1, " "],
+  ["a1", undefined, ""],
+  ["\n", undefined, ""],
+];
+for (const [before, takenBack, text] of joined) {
+  test(`${JSON.stringify(before)} is healed by ${JSON.stringify(text)} where words are written so`, () => {
+    const builder = new ContextBuilder(joining, new SnippetChoice(() => new Passages()), "qwen2");
+    const document = { uri: "file:///a", relativePath: "a.ts", languageId: "typescript", text: "" };
+    const { tokens, healings } = builder.build(document, { before, after: "" }, []);
+    const [healing] = healings;
+    assert.equal(healing?.takenBack, takenBack);
+    if (!healing) return;
+    assert.equal(Buffer.from(healing.text).toString(), text);
+    assert.equal(joining.decode(tokens.slice(-healing.takenBack)), text);
+    assert.ok((healing.firstTokens ?? []).every((id) => joining.decode([id]).startsWith(text)));
   });
 }
