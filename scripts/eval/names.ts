@@ -14,7 +14,7 @@ const DISTANCES = [
   { from: 32_768, to: 131_072 },
 ] as const;
 
-/** A name's second appearance: the tokens [begin, end) of a text. */
+/** A name's second appearance: the tokens of a text from begin up to end. */
 export interface NameCase {
   readonly text: number;
   readonly begin: number;

@@ -1,6 +1,6 @@
 /** Draws that are the same in every run: figures of two models are then of the same places. */
 
-/** Mulberry32: uniform in [0, 1). */
+/** Mulberry32: uniform from 0 up to 1. */
 export function randomSource(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

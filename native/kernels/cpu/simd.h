@@ -99,7 +99,7 @@ STATELINE_INLINE void prefetch(const float* p) {
 #endif
 }
 
-// Calls body(i, count) over [0, n) in steps of a vector, the last one partial: one loop body serves
+// Calls body(i, count) from 0 up to n in steps of a vector, the last one partial: one loop body serves
 // whole vectors and the tail.
 template <class Body>
 STATELINE_INLINE void for_vectors(size_t n, const Body& body) {
