@@ -6,6 +6,10 @@
 #include <intrin.h>
 #elif defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace stateline::kernels {
@@ -59,6 +63,18 @@ CpuFeatures detect_cpu() {
   cpu.avx512 = cpu.avx2 && zmm && f && dq && bw && vl;
   cpu.avx512vnni = cpu.avx512 && bit(seven.ecx, 11);
   return cpu;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+CpuFeatures detect_cpu() {
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP of asm/hwcap.h
+  return {.neondot = (getauxval(AT_HWCAP) & kDotProducts) != 0};
+}
+#elif defined(__aarch64__) && defined(__APPLE__)
+CpuFeatures detect_cpu() {
+  int there = 0;
+  size_t size = sizeof(there);
+  const bool known = sysctlbyname("hw.optional.arm.FEAT_DotProd", &there, &size, nullptr, 0) == 0;
+  return {.neondot = known && there != 0};
 }
 #else
 CpuFeatures detect_cpu() { return {}; }

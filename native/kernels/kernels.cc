@@ -6,8 +6,8 @@
 
 namespace stateline::kernels {
 
-// Each level defines its own table in cpu/table.cc; only those built in are declared. VNNI has a
-// `linear` of its own and the other operations of the level below.
+// Each level defines its own table in cpu/table.cc; only those built in are declared. VNNI and
+// NEON's dot products have a `linear` of their own and the other operations of the level below.
 #define STATELINE_DECLARE(level) \
   namespace level {              \
   extern const Kernels table;    \
@@ -27,6 +27,9 @@ STATELINE_DECLARE_LINEAR(avx512vnni)
 #endif
 #ifdef STATELINE_HAS_neon
 STATELINE_DECLARE(neon)
+#endif
+#ifdef STATELINE_HAS_neondot
+STATELINE_DECLARE_LINEAR(neondot)
 #endif
 #undef STATELINE_DECLARE
 #undef STATELINE_DECLARE_LINEAR
@@ -61,7 +64,7 @@ constexpr Kernels kReference{
     reference::quantise_row,
 };
 
-#ifdef STATELINE_HAS_avx2
+#if defined(STATELINE_HAS_avx2) || defined(STATELINE_HAS_neondot)
 Kernels with_linear(const char* level, Kernels base, Linear* linear) {
   base.level = level;
   base.linear = {linear};
@@ -95,6 +98,10 @@ std::vector<const Kernels*> available_kernels() {
 #endif
 #ifdef STATELINE_HAS_neon
   tables.push_back(&neon::table);
+#endif
+#ifdef STATELINE_HAS_neondot
+  static const Kernels neondot_table = with_linear("neondot", neon::table, neondot::linear);
+  if (detect_cpu().neondot) tables.push_back(&neondot_table);
 #endif
   return tables;
 }

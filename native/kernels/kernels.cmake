@@ -13,7 +13,7 @@ endif()
 # source says so (MulAdd) and nowhere else, so that results do not depend on the optimiser's mood.
 function(stateline_level_objects level)
   set(sources ${cpu_sources})
-  if(level MATCHES "vnni")  # a `linear` of its own; the rest is the level below
+  if(level MATCHES "vnni|dot")  # a `linear` of its own; the rest is the level below
     set(sources kernels/cpu/linear.cc)
   endif()
   add_library(stateline_${level} OBJECT ${sources})
@@ -36,6 +36,9 @@ if(cpu_sources)
   stateline_level(scalar)  # the baseline of the processor: no flags
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
     stateline_level(neon -DSTATELINE_SIMD_NEON)
+    if(NOT MSVC)
+      stateline_level(neondot -march=armv8.2-a+dotprod -DSTATELINE_SIMD_NEON -DSTATELINE_DOTPROD)
+    endif()
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     if(MSVC)
       set(avx2 /arch:AVX2 -DSTATELINE_SIMD_AVX2)

@@ -21,7 +21,8 @@
 namespace stateline::kernels {
 
 struct Kernels {
-  const char* level;  // "reference", "scalar", "avx2", "avxvnni", "avx512", "avx512vnni" or "neon"
+  const char* level;  // "reference", "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon" or
+                      // "neondot"
   LinearKernel linear;
   RmsNorm* rms_norm;
   CausalConv* causal_conv;

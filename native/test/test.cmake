@@ -12,7 +12,8 @@ function(stateline_tests library)
   endforeach()
 endfunction()
 
-stateline_tests(stateline_kernels test/kernels/*_test.cc test/kernels/kernel_bench.cc test/kernels/mixer_bench.cc)
+stateline_tests(stateline_kernels test/kernels/*_test.cc test/kernels/kernel_bench.cc test/kernels/linear_bench.cc
+  test/kernels/mixer_bench.cc)
 if(UNIX)  # it forks its own competitor
   stateline_tests(stateline_kernels test/kernels/contention_bench.cc)
 endif()

@@ -35,8 +35,6 @@ STATELINE_INLINE const uint8_t* q8_part(const uint8_t* block, size_t group, size
 
 #if defined(STATELINE_SIMD_AVX512)
 
-constexpr size_t kBlockRows = 6, kBlockPanels = 2;
-
 STATELINE_INLINE __m512i q4_bytes(const uint8_t* block, size_t group, size_t part) {
   const __m512i two = _mm512_loadu_si512(q4_part(block, group, part));
   const __m512i half = group < kGroups / 2 ? two : _mm512_srli_epi16(two, 4);
@@ -44,6 +42,8 @@ STATELINE_INLINE __m512i q4_bytes(const uint8_t* block, size_t group, size_t par
 }
 
 #if defined(STATELINE_VNNI)
+
+constexpr size_t kBlockRows = 6, kBlockPanels = 2;
 
 struct UnsignedDot {
   using Weights = __m512i;
@@ -70,6 +70,8 @@ struct Q4Dot : UnsignedDot {
 };
 
 #else
+
+constexpr size_t kBlockRows = 4, kBlockPanels = 2;
 
 // The products of unsigned weights of seven bits fit int16 in pairs, those of four bits even summed
 // over a block: 8 * 2 * 15 * 127 = 30480. Signed ones go as in int8_dot.h.

@@ -106,10 +106,14 @@ STATELINE_INLINE DotWeights dot_weights(const int8_t* w) { return vld1q_s8(w); }
 STATELINE_INLINE Dot dot(Dot sum, DotWeights w, const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, 4);
+#if defined(STATELINE_DOTPROD)
+  return vdotq_s32(sum, w, vreinterpretq_s8_s32(vdupq_n_s32(four)));
+#else
   const int8x8_t repeated = vreinterpret_s8_s32(vdup_n_s32(four));
   const int16x8_t low = vmull_s8(vget_low_s8(w), repeated);
   const int16x8_t high = vmull_s8(vget_high_s8(w), repeated);
   return vpadalq_s16(sum, vpaddq_s16(low, high));  // a pair is at most 2 * 128 * 127: it fits int16
+#endif
 }
 STATELINE_INLINE void dot_store(Dot sum, int32_t* out) { vst1q_s32(out, sum); }
 

@@ -109,6 +109,7 @@ class BlockProduct {
     const std::byte* w = scales + W_.scales_bytes();
     const size_t stride = W_.panel_bytes();
     for (size_t b = 0; b < blocks_; ++b) {
+      if (R > 1 && t == 0) prefetch_block<P>(w + P * stride, stride);
       add_block<R, P>(sums, x, w, scales, stride);
       x += R * kTokenBlockBytes;
       w += Weights::kBlockBytes;
@@ -119,6 +120,18 @@ class BlockProduct {
       STATELINE_UNROLL
       for (size_t j = 0; j < P * kParts; ++j)
         y_.put(t + r, panel * kPanelRows + j * kLanes, sums[r][j]);
+    }
+  }
+
+  // Of the next panels: several tokens keep the processor too busy to run ahead of its own reading.
+  // One token does not, and is slower with it.
+  template <size_t P>
+  static STATELINE_INLINE void prefetch_block(const std::byte* w, size_t stride) {
+    STATELINE_UNROLL
+    for (size_t p = 0; p < P; ++p) {
+      STATELINE_UNROLL
+      for (size_t line = 0; line < Weights::kBlockBytes; line += 64)
+        prefetch(reinterpret_cast<const int8_t*>(w + p * stride + line));
     }
   }
 

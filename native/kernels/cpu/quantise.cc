@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/simd.h"
 #include "kernels/packed_matrix.h"
+#include "tensors/half.h"
 
 namespace stateline::kernels::STATELINE_LEVEL {
 
@@ -66,13 +67,6 @@ STATELINE_INLINE void put_steps(const float* values, size_t n, float scale, floa
   });
 }
 
-STATELINE_INLINE float widen(uint16_t half) {
-  uint16_t halves[kLanes] = {half};
-  float lanes[kLanes];
-  store(lanes, load_f16(halves));
-  return lanes[0];
-}
-
 bool to_int8(const float* row, size_t k, std::byte* out, float* scale) {
   const Range range = range_of(row, k);
   *scale = range.absmax() / 127;
@@ -84,7 +78,7 @@ bool to_q8_0(const float* block, std::byte* out) {
   const Range range = range_of(block, kBlockValues);
   const uint16_t scale = f16_scale(range.absmax() / 127);
   std::memcpy(out, &scale, sizeof(scale));
-  put_steps(block, kBlockValues, widen(scale), -127, 127,
+  put_steps(block, kBlockValues, f32_from_f16(scale), -127, 127,
             reinterpret_cast<int8_t*>(out + sizeof(scale)));
   return range.finite;
 }
@@ -101,7 +95,7 @@ STATELINE_INLINE BlockVecs steps_of(const BlockVecs& block, float scale) {
 
 STATELINE_INLINE Choice try_scale(const BlockVecs& block, float wanted) {
   const uint16_t half = f16_scale(wanted);
-  const float scale = widen(half);
+  const float scale = f32_from_f16(half);
   const BlockVecs steps = steps_of(block, scale);
   return {half, total(each([&](size_t i) {
             const Vec off = block.v[i] - splat(scale) * steps.v[i];
@@ -119,7 +113,7 @@ STATELINE_INLINE uint16_t search_scale(const BlockVecs& block, float furthest) {
   STATELINE_UNROLL
   for (size_t i = 1; i < std::size(kReaches); ++i)
     best = better(best, try_scale(block, furthest / kReaches[i]));
-  const BlockVecs q = steps_of(block, widen(best.scale));
+  const BlockVecs q = steps_of(block, f32_from_f16(best.scale));
   const float norm = total(each([&](size_t i) { return q.v[i] * q.v[i]; }));
   const float product = total(each([&](size_t i) { return block.v[i] * q.v[i]; }));
   return better(best, try_scale(block, norm > 0 ? product / norm : 0)).scale;
@@ -130,11 +124,15 @@ bool to_q4_0(const float* values, std::byte* out) {
   const BlockVecs block = each([&](size_t i) { return load(values + i * kLanes); });
   const uint16_t scale = search_scale(block, range.high >= -range.low ? range.high : range.low);
   std::memcpy(out, &scale, sizeof(scale));
-  int8_t steps[kBlockValues];
-  put_steps(values, kBlockValues, widen(scale), -8, 7, steps);
-  for (size_t i = 0; i < kBlockValues / 2; ++i) {
-    const int low = steps[i] + 8, high = steps[i + kBlockValues / 2] + 8;
-    out[sizeof(scale) + i] = static_cast<std::byte>(low | high << 4);
+  const BlockVecs steps = steps_of(block, f32_from_f16(scale));
+  std::byte* halves = out + sizeof(scale);
+  STATELINE_UNROLL
+  for (size_t i = 0; i < kVecs / 2; ++i) {
+    // Two halves of a byte, each 8 more than its step, with the byte's highest bit turned.
+    int8_t bytes[kLanes];
+    store_int8(bytes, steps.v[i] + steps.v[i + kVecs / 2] * splat(16) + splat(8));
+    for (size_t j = 0; j < kLanes; ++j)
+      halves[i * kLanes + j] = static_cast<std::byte>(bytes[j] ^ -128);
   }
   return range.finite;
 }
