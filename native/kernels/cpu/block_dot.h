@@ -4,7 +4,7 @@
 //     kBlockBytes        of a panel's sixteen rows
 //     kOffset            what stands in place of the weight 0: the sums begin with the block's
 //                        activations times -kOffset
-//     Weights, weights(block, group, part)   of columns [4 group, 4 group + 4), rows of the part
+//     Weights, weights(block, group, part)   of four columns from 4 group on, rows of the part
 //     Sum, begin(start), add(sum, weights, x), total(sum)
 //   kBlockRows, kBlockPanels   the tile of tokens by panels that fits the registers
 #pragma once
