@@ -31,9 +31,10 @@ class PackedMatrix {
   // pack different panels at once. Throws std::bad_alloc.
   PackedMatrix(DType type, size_t n, size_t k);
 
-  // Panels from begin up to end, from rows that are stored in the matrix's own type: taken over exactly.
-  // row(r) is where row r < n begins, const std::byte*, without need of alignment: k values, or
-  // k/32 blocks of GGUF (then k must be a multiple of 32). `scale` is [n] for kInt8, else null.
+  // Panels from begin up to end, from rows that are stored in the matrix's own type: taken over
+  // exactly. row(r) is where row r < n begins, const std::byte*, without need of alignment: k
+  // values, or k/32 blocks of GGUF (then k must be a multiple of 32). `scale` is [n] for kInt8,
+  // else null.
   template <class Row>
   void take_panels(size_t begin, size_t end, const Row& row, const float* scale = nullptr) {
     const std::byte* rows[kPanelRows];
@@ -44,8 +45,8 @@ class PackedMatrix {
     }
   }
 
-  // Panels from begin up to end, from rows in f32, rounded as kernels/quantise.h says: row(r, out) writes
-  // row r < n into out [k]. False if a value was not finite.
+  // Panels from begin up to end, from rows in f32, rounded as kernels/quantise.h says: row(r, out)
+  // writes row r < n into out [k]. False if a value was not finite.
   template <class Row>
   [[nodiscard]] bool round_panels(size_t begin, size_t end, const Row& row) {
     const size_t stride = blocks() * kBlockValues;

@@ -99,8 +99,8 @@ STATELINE_INLINE void prefetch(const float* p) {
 #endif
 }
 
-// Calls body(i, count) from 0 up to n in steps of a vector, the last one partial: one loop body serves
-// whole vectors and the tail.
+// Calls body(i, count) from 0 up to n in steps of a vector, the last one partial: one loop body
+// serves whole vectors and the tail.
 template <class Body>
 STATELINE_INLINE void for_vectors(size_t n, const Body& body) {
   size_t i = 0;
