@@ -1,7 +1,6 @@
 #include "engine/cpu_device.h"
 
 #include <cstring>
-#include <new>
 
 #include "engine/executor.h"
 #include "engine/forward.h"
@@ -9,8 +8,6 @@
 
 namespace stateline::engine {
 namespace {
-
-constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector
 
 class CpuExecutor : public Executor {
  public:
@@ -48,12 +45,12 @@ class CpuExecutor : public Executor {
 }  // namespace
 
 std::byte* CpuDevice::allocate(std::size_t bytes) {
-  auto* memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+  std::byte* memory = blocks_.take(bytes);
   std::memset(memory, 0, bytes);
   return memory;
 }
 
-void CpuDevice::release(std::byte* memory) noexcept { ::operator delete(memory, kAlignment); }
+void CpuDevice::release(std::byte* memory) noexcept { blocks_.give(memory); }
 
 void CpuDevice::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/device.h"
+#include "engine/free_blocks.h"
 
 namespace stateline::engine {
 
@@ -23,6 +24,9 @@ class CpuDevice : public Device {
   void fold(const models::FoldOp& op) override;
   bool shares_memory_with(const Device& other) const override;
   std::unique_ptr<Executor> make_executor(const Model& model, unsigned threads) override;
+
+ private:
+  FreeBlocks blocks_;
 };
 
 }  // namespace stateline::engine

@@ -143,14 +143,17 @@ export class Editor {
    * Types piece by piece until ghost text appears, since a model may well have nothing to say at one place;
    * answers the whole lines that the screen then shows: the cursor's, ghost included, and those that are all ghost.
    */
-  async typeUntilGhost(pieces: readonly string[]): Promise<readonly string[]> {
+  async typeUntilGhost(
+    pieces: readonly string[],
+    isWanted: (ghost: string) => boolean = () => true,
+  ): Promise<readonly string[]> {
     for (const piece of pieces) {
       await this.page.keyboard.type(piece);
       const lines = await this.page
         .waitForFunction(settledLinesWithGhost, undefined, { timeout: GHOST_TIMEOUT_MS })
         .then((handle) => handle.jsonValue())
         .catch(() => false as const);
-      if (lines) return lines;
+      if (lines && isWanted((lines[0] ?? "").slice((await this.cursor()).column - 1))) return lines;
     }
     await this.picture("no-ghost-text", "test-results", false);
     throw new Error(`No ghost text appeared after any of ${JSON.stringify(pieces)}.`);

@@ -128,8 +128,13 @@ describe("in front of a person", () => {
       "http.",
       "createServer(",
       "this)\n  var args = ",
+      "Array.",
+      "prototype.",
+      "slice.call(arguments)\n  return ",
+      "server.",
     ];
-    const [shown] = await editor.typeUntilGhost(pieces);
+    const hasSeveralWords = (ghost: string) => /\w\W+\w/.test(ghost);
+    const [shown] = await editor.typeUntilGhost(pieces, hasSeveralWords);
     const before = await editor.cursor();
     await editor.page.keyboard.press("Control+ArrowRight");
     await editor.page.keyboard.press("Escape");
