@@ -69,6 +69,9 @@ test("a process ends cleanly: idle, in the middle of a job, or after dispose", a
   );
 });
 
+/** Of states that are done with, kept for the next ones: native/engine/free_blocks.h. */
+const KEPT_BYTES = 24 * 2 ** 20;
+
 test("states that nobody holds are collected, because the collector knows their size", async () => {
   const model = await loadTiny();
   const empty = model.initialState(0, 0);
@@ -80,7 +83,7 @@ test("states that nobody holds are collected, because the collector knows their 
     forgotten += (await advance(model, empty, tokens)).kvBytes;
     peak = Math.max(peak, process.memoryUsage().rss - base);
   }
-  assert.ok(peak < 150e6, `${peak} bytes in use after ${forgotten} were forgotten`);
+  assert.ok(peak < 150e6 + KEPT_BYTES, `${peak} bytes in use after ${forgotten} were forgotten`);
   model.dispose();
 });
 
@@ -102,7 +105,10 @@ test("states that are disposed of go back to the system, also from between other
     const all = anonymousBytes() - empty;
     for (const [i, state] of states.entries()) if (i % 10 > 0) state.dispose();
     const left = anonymousBytes() - empty;
-    assert.ok(left < all / 4, `round ${round}: ${left} of ${all} bytes are left for a tenth of the states`);
+    assert.ok(
+      left - KEPT_BYTES < all / 4,
+      `round ${round}: ${left} of ${all} bytes are left for a tenth of the states`,
+    );
     for (const state of states) state.dispose();
   }
   model.dispose();
