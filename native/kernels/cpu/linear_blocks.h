@@ -108,8 +108,11 @@ class BlockProduct {
     const std::byte* scales = W_.panel(panel);
     const std::byte* w = scales + W_.scales_bytes();
     const size_t stride = W_.panel_bytes();
+    // Several tokens, or halves to be taken apart, keep the processor too busy to run ahead of its
+    // own reading; one token and whole bytes do not, and are slower with what helps the others.
+    constexpr bool kBusy = R > 1 || Weights::kBlockBytes < kQ8Bytes;
     for (size_t b = 0; b < blocks_; ++b) {
-      if (R > 1 && t == 0) prefetch_block<P>(w + P * stride, stride);
+      if (kBusy && t == 0) prefetch_block<P>(w + P * stride, stride);
       add_block<R, P>(sums, x, w, scales, stride);
       x += R * kTokenBlockBytes;
       w += Weights::kBlockBytes;
@@ -123,8 +126,6 @@ class BlockProduct {
     }
   }
 
-  // Of the next panels: several tokens keep the processor too busy to run ahead of its own reading.
-  // One token does not, and is slower with it.
   template <size_t P>
   static STATELINE_INLINE void prefetch_block(const std::byte* w, size_t stride) {
     STATELINE_UNROLL

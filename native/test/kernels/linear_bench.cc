@@ -1,11 +1,13 @@
 // How near `linear` comes to what this machine can do, on the matrices of whole models, read from
 // memory one after the other as a pass reads them: linear_bench [threads] [level] [model].
-// Medians. GB/s count the packed weights once, GOP/s multiply and add. The two roofs, measured in
+// Medians, of the processor's time where there is one thread: a busy machine does not stretch it.
+// GB/s count the packed weights once, GOP/s multiply and add. The two roofs, measured in
 // the same run: reading memory in order, and the processor's own int8 products in registers.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -39,17 +41,19 @@ const ModelShapes kModels[] = {
     {"embedded", 6, {{1544, 256}, {256, 256}, {1280, 256}, {256, 640}}, {4096, 256}},
 };
 
+double elapsed(const ThreadPool& pool) {
+  if (pool.threads() == 1) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
 template <class Body>
-double median_seconds(double budget, const Body& body) {
+double median_seconds(const ThreadPool& pool, double budget, const Body& body) {
   std::vector<double> times;
-  const auto start = Clock::now();
-  const auto since = [](Clock::time_point then) {
-    return std::chrono::duration<double>(Clock::now() - then).count();
-  };
-  while (since(start) < budget || times.size() < 5) {
-    const auto begin = Clock::now();
+  const double start = elapsed(pool);
+  while (elapsed(pool) - start < budget || times.size() < 5) {
+    const double begin = elapsed(pool);
     body();
-    times.push_back(since(begin));
+    times.push_back(elapsed(pool) - begin);
   }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
                    times.end());
@@ -61,7 +65,7 @@ void report_reading_roof(ThreadPool& pool) {
   const std::vector<uint64_t> memory(kWords, 1);
   const size_t blocks = 8 * pool.threads();
   std::vector<uint64_t> sums(blocks * 8);
-  const double seconds = median_seconds(0.5, [&] {
+  const double seconds = median_seconds(pool, 0.5, [&] {
     pool.run(blocks, 1e9, [&](size_t block) {
       const uint64_t* begin = memory.data() + kWords / blocks * block;
       uint64_t sum[8] = {};
@@ -94,24 +98,25 @@ void report_multiplying_roof([[maybe_unused]] ThreadPool& pool) {
   constexpr size_t kSteps = 200000;
   const size_t blocks = 8 * pool.threads();
   const double seconds =
-      median_seconds(0.5, [&] { pool.run(blocks, 1e9, [&](size_t) { multiply(kSteps); }); });
+      median_seconds(pool, 0.5, [&] { pool.run(blocks, 1e9, [&](size_t) { multiply(kSteps); }); });
   const double operations = 12.0 * 64 * 2 * kSteps * static_cast<double>(blocks);
   std::printf("roof: vpdpbusd of 64 bytes %.0f GOP/s\n", operations / seconds * 1e-9);
 #endif
 }
 
-PackedMatrix random_matrix(DType type, Shape shape, double& packing_seconds) {
+PackedMatrix random_matrix(const ThreadPool& pool, DType type, Shape shape,
+                           double& packing_seconds) {
   std::vector<float> noise(shape.k + 251);
   uint32_t random = 1;
   for (float& value : noise) {
     random = random * 1664525 + 1013904223;
     value = static_cast<float>(static_cast<int32_t>(random)) * 1e-11f;
   }
-  const auto begin = Clock::now();
+  const double begin = elapsed(pool);
   PackedMatrix W(type, shape.n, shape.k);
   (void)W.round_panels(
       0, W.panels(), [&](size_t row, float* out) { std::copy_n(&noise[row % 251], shape.k, out); });
-  packing_seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+  packing_seconds += elapsed(pool) - begin;
   return W;
 }
 
@@ -120,9 +125,10 @@ void bench_model(const ModelShapes& model, DType type, const std::vector<const K
   std::vector<PackedMatrix> matrices;
   double packing = 0, parameters = 0;
   for (size_t layer = 0; layer < model.layers; ++layer) {
-    for (const Shape& shape : model.layer) matrices.push_back(random_matrix(type, shape, packing));
+    for (const Shape& shape : model.layer)
+      matrices.push_back(random_matrix(pool, type, shape, packing));
   }
-  matrices.push_back(random_matrix(type, model.head, packing));
+  matrices.push_back(random_matrix(pool, type, model.head, packing));
   for (const PackedMatrix& W : matrices) parameters += static_cast<double>(W.rows() * W.cols());
   std::printf("%s %s: packing %.2f ns a parameter\n", model.name, name_of(type).data(),
               packing / parameters * 1e9);
@@ -133,7 +139,7 @@ void bench_model(const ModelShapes& model, DType type, const std::vector<const K
   for (const Kernels* level : levels) {
     for (const size_t m : {1, 2, 4, 8, 32, 256}) {
       double bytes = 0, operations = 0;
-      const double seconds = median_seconds(0.7, [&] {
+      const double seconds = median_seconds(pool, 0.7, [&] {
         bytes = operations = 0;
         for (const PackedMatrix& W : matrices) {
           const size_t rows = &W == &matrices.back() && m > 8 ? 1 : m;
