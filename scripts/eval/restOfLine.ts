@@ -56,11 +56,7 @@ async function scoreAll(folder: string, results: string, placesEach: number, onl
     const path = join(folder, "repositories", repository.name.replaceAll("+", "-"));
     if (!existsSync(path)) write(asOnDisk(repository, placesIn(repository, MOST_PLACES), "saved"), path);
     const memory = await read({ model, tokenizer }, path, join(folder, "states"));
-    const contexts = new ContextBuilder(
-      tokenizer,
-      new SnippetChoice(() => memory.passages),
-      model.info.family,
-    );
+    const contexts = new ContextBuilder(tokenizer, new SnippetChoice(() => memory.passages));
     for (const place of placesIn(repository, placesEach)) {
       const result = await scoreAt(place, path, { model, tokenizer }, memory, contexts);
       appendFileSync(

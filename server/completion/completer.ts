@@ -75,11 +75,7 @@ export class Completer {
 
   constructor(context: CompleterContext) {
     this.#context = context;
-    this.#contexts = new ContextBuilder(
-      context.tokenizer,
-      new SnippetChoice(context.passages),
-      context.model.info.family,
-    );
+    this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice(context.passages));
     this.#caches = new PrefixCaches(context.model);
   }
 
@@ -223,7 +219,7 @@ export class Completer {
     const generating = generateLines(model, tokenizer, state, {
       healing,
       recall: () => this.#context.recallAt(request.document.uri, lineStart, isBegun),
-      context: context.recalled.slice(0, context.recalled.length - healing.takenBack),
+      context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
       leastLogProb: request.manual ? undefined : leastLogProb(costs),
       wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),
       signal,

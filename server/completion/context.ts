@@ -16,13 +16,6 @@ const PREFIX_BLOCK_LINES = 16;
 /** About 400 tokens. */
 const SUFFIX_CHARACTERS = 1200;
 const SUFFIX_LINES = 24;
-/**
- * Families that were taught the text after the cursor before the one before it. The others were taught it between the two,
- * with the middle to follow; so that typing only appends to that as well, the middle begins some lines above the cursor.
- */
-const SUFFIX_FIRST: ReadonlySet<string> = new Set(["stateline"]);
-/** The middle begins at a multiple of this, so that it moves only once in so many lines. */
-const MIDDLE_BLOCK_LINES = 8;
 /** Tokenised by pieces, all but the last of which are known from the keystroke before. */
 const PIECE_CHARACTERS = 512;
 const MOST_PIECES = 64;
@@ -30,8 +23,6 @@ const MOST_PIECES = 64;
 export interface Context {
   /** Everything after the repository's state, up to the cursor. */
   readonly tokens: readonly number[];
-  /** The same with the text before the cursor in one piece at the end, as exact recall looks at it. */
-  readonly recalled: readonly number[];
   /** Ways of healing their end. */
   readonly healings: readonly Healing[];
 }
@@ -39,14 +30,11 @@ export interface Context {
 export class ContextBuilder {
   readonly #tokenizer: Tokenizer;
   readonly #snippets: SnippetChoice;
-  readonly #isSuffixFirst: boolean;
   readonly #pieces = new Map<string, readonly number[]>();
 
-  /** `family`: of the model. */
-  constructor(tokenizer: Tokenizer, snippets: SnippetChoice, family: string) {
+  constructor(tokenizer: Tokenizer, snippets: SnippetChoice) {
     this.#tokenizer = tokenizer;
     this.#snippets = snippets;
-    this.#isSuffixFirst = SUFFIX_FIRST.has(family);
   }
 
   /** `share`: of the full length of snippets, suffix and prefix; a power of two. */
@@ -56,23 +44,17 @@ export class ContextBuilder {
     const suffix = fim ? suffixOf(around.after, share) : "";
     const likest = this.#snippets.choose({ ...around, start, suffix }, document, others);
     const snippets = likest.slice(Math.max(0, likest.length - Math.floor(share * MOST_SNIPPETS)));
-    const header: number[] = [];
+    const tokens: number[] = [];
     for (const { relativePath, text } of snippets) {
-      header.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
+      tokens.push(...fileHeader(this.#tokenizer, relativePath), ...this.#encode(text));
     }
-    header.push(...fileHeader(this.#tokenizer, document.relativePath));
+    tokens.push(...fileHeader(this.#tokenizer, document.relativePath));
+    if (fim) tokens.push(fim.prefix, fim.suffix, ...this.#encode(suffix), fim.middle);
     // A model that was not taught to fill in the middle goes on with the text before the cursor.
-    const middleFrom = fim && !this.#isSuffixFirst ? middleStart(around.before, start, share) : start;
-    const above = this.#encode(around.before.slice(start, middleFrom));
-    const middle = around.before.slice(middleFrom);
-    const middleTokens = this.#encodeToCursor(middle);
-    const after = fim ? [fim.suffix, ...this.#encode(suffix), fim.middle] : [];
-    const opening = fim ? [...header, fim.prefix] : header;
-    return {
-      tokens: [...opening, ...above, ...after, ...middleTokens],
-      recalled: [...opening, ...after, ...above, ...middleTokens],
-      healings: findHealings(this.#tokenizer, middle, middleTokens),
-    };
+    const prefix = around.before.slice(start);
+    const prefixTokens = this.#encodeToCursor(prefix);
+    tokens.push(...prefixTokens);
+    return { tokens, healings: findHealings(this.#tokenizer, prefix, prefixTokens) };
   }
 
   /** Where the next word's token takes the last space of an indentation, that is a token of its own until then. */
@@ -114,23 +96,6 @@ export function prefixStart(before: string, share = 1): number {
   // Long lines: no block begins late enough. A quarter of the length is then the block.
   const step = most / 4;
   return Math.ceil(earliest / step) * step;
-}
-
-/**
- * The offset of the last block of lines that begins at the cursor's line or above it, and behind `start`; where there is none,
- * of the cursor's line: a model that sees nothing before the middle makes little of what comes after it.
- */
-export function middleStart(before: string, start: number, share = 1): number {
-  const blockLines = Math.max(1, share * MIDDLE_BLOCK_LINES);
-  let block = start;
-  let line = 0;
-  let lineStart = start;
-  for (let end = before.indexOf("\n"); end >= 0; end = before.indexOf("\n", end + 1)) {
-    line++;
-    lineStart = Math.max(start, end + 1);
-    if (line % blockLines === 0) block = lineStart;
-  }
-  return block > start ? block : lineStart;
 }
 
 export function suffixOf(after: string, share = 1): string {

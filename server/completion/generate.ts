@@ -48,7 +48,7 @@ export interface GenerationOptions {
   readonly healing: Healing;
   /** The repository's, now: it may be another one at the next line. */
   readonly recall: () => Recall;
-  /** The tokens of the request up to `start`, in the order of the text. */
+  /** The tokens of the request up to `start`. */
   readonly context: readonly number[];
   /** Given the text so far, which ends a line: whether to decode another. */
   readonly wantsMore: (text: string) => boolean;

@@ -99,7 +99,7 @@ const joined: readonly [string, number | undefined, string][] = [
 ];
 for (const [before, takenBack, text] of joined) {
   test(`${JSON.stringify(before)} is healed by ${JSON.stringify(text)} where words are written so`, () => {
-    const builder = new ContextBuilder(joining, new SnippetChoice(() => new Passages()), "qwen2");
+    const builder = new ContextBuilder(joining, new SnippetChoice(() => new Passages()));
     const document = { uri: "file:///a", relativePath: "a.ts", languageId: "typescript", text: "" };
     const { tokens, healings } = builder.build(document, { before, after: "" }, []);
     const [healing] = healings;

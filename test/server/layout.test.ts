@@ -1,7 +1,7 @@
 /** How a text is laid out for models that were taught other tokens, or none. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ContextBuilder, middleStart } from "../../server/completion/context.ts";
+import { ContextBuilder } from "../../server/completion/context.ts";
 import { SnippetChoice } from "../../server/completion/snippets.ts";
 import type { Tokenizer } from "../../server/engine/tokenizer.ts";
 import { Passages } from "../../server/repository/passages.ts";
@@ -22,10 +22,10 @@ function written(tokenizer: Tokenizer, tokens: readonly number[]): string {
   return tokens.map((token) => names.get(token) ?? tokenizer.decode([token])).join("");
 }
 
-function contextOf(tokenizer: Tokenizer, family: string, before = "x = (") {
-  const builder = new ContextBuilder(tokenizer, new SnippetChoice(() => new Passages()), family);
+function contextOf(tokenizer: Tokenizer): string {
+  const builder = new ContextBuilder(tokenizer, new SnippetChoice(() => new Passages()));
   const document = { uri: "file:///a", relativePath: "src/a.py", languageId: "python", text: "" };
-  return builder.build(document, { before, after: "\ny = 2\n" }, []);
+  return written(tokenizer, builder.build(document, { before: "x = (", after: "\ny = 2\n" }, []).tokens);
 }
 
 const FALCON = {
@@ -43,10 +43,7 @@ const layouts: readonly [string, Readonly<Record<string, string>>, string][] = [
 ];
 for (const [name, names, expected] of layouts) {
   test(`a model that was taught ${name} reads what it knows`, async () => {
-    const tokenizer = await tokenizerWith(names);
-    assert.equal(written(tokenizer, contextOf(tokenizer, "stateline").tokens), expected);
-    // In a file's first line the middle begins where the file does.
-    assert.deepEqual(contextOf(tokenizer, "qwen2").tokens, contextOf(tokenizer, "stateline").tokens);
+    assert.equal(contextOf(await tokenizerWith(names)), expected);
   });
 }
 
@@ -61,31 +58,4 @@ test("without a mark a repository has no header, and a file's is a comment of it
     ["LICENSE", "// LICENSE\n"],
   ] as const)
     assert.equal(tokenizer.decode(fileHeader(tokenizer, path)), line);
-});
-
-const eightLines = Array.from({ length: 8 }, (_, i) => `a${i} = ${i}\n`).join("");
-
-test("a model that was taught the text after the cursor between has it there, and typing only appends", async () => {
-  const tokenizer = await tokenizerWith({});
-  const { tokens, recalled } = contextOf(tokenizer, "qwen2", `${eightLines}b = 1\nx = (`);
-  const text = written(tokenizer, tokens);
-  assert.equal(text, `<fileSep>src/a.py\n<prefix>${eightLines}<suffix>\ny = 2\n<middle>b = 1\nx = (`);
-  assert.ok(written(tokenizer, recalled).endsWith(`<middle>${eightLines}b = 1\nx = (`));
-  const typed = written(tokenizer, contextOf(tokenizer, "qwen2", `${eightLines}b = 1\nx = (1,\n`).tokens);
-  assert.equal(typed, `${text}1,\n`);
-});
-
-test("the middle begins elsewhere once in eight lines, at a line's beginning", () => {
-  const text = Array.from({ length: 100 }, (_, i) => `const value${i} = ${i};\n`).join("");
-  const startsAt = (share: number) =>
-    Array.from({ length: text.length }, (_, end) => middleStart(text.slice(0, end), 0, share));
-  // Of the first seven lines each.
-  assert.deepEqual(
-    [1, 0.5, 0.125].map((share) => new Set(startsAt(share)).size),
-    [12 + 8, 24 + 4, 100],
-  );
-  for (const [end, start] of startsAt(1).entries()) {
-    assert.ok(start === 0 || (text[start - 1] === "\n" && start <= end));
-    assert.ok(text.slice(start, end).split("\n").length <= 8);
-  }
 });

@@ -138,7 +138,7 @@ test("a shorter context has fewer snippets", () => {
   const passages = new Passages();
   for (const name of ["one", "two"])
     passages.set(`/${name}.ts`, `${name}.ts`, `compute(value7, ${name}Thing);\n`);
-  const builder = new ContextBuilder(tokenizer, new SnippetChoice(() => passages), "stateline");
+  const builder = new ContextBuilder(tokenizer, new SnippetChoice(() => passages));
   const document = { uri: "file:///a.ts", relativePath: "a.ts", languageId: "typescript", text: "" };
   const headersAt = (share: number) => {
     const { tokens } = builder.build(document, { before: "compute(value7, ", after: "" }, [], share);
