@@ -4,10 +4,12 @@
 // GB/s count the packed weights once, GOP/s multiply and add. The two roofs, measured in
 // the same run: reading memory in order, and the processor's own int8 products in registers.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define STATELINE_DPBUSD
+#define STATELINE_WIDE
 #endif
 
 namespace {
@@ -60,25 +62,29 @@ double median_seconds(const ThreadPool& pool, double budget, const Body& body) {
   return times[times.size() / 2];
 }
 
-void report_reading_roof(ThreadPool& pool) {
-  constexpr size_t kWords = size_t{32} << 20;  // 256 MiB, far beyond any cache
-  const std::vector<uint64_t> memory(kWords, 1);
-  const size_t blocks = 8 * pool.threads();
-  std::vector<uint64_t> sums(blocks * 8);
-  const double seconds = median_seconds(pool, 0.5, [&] {
-    pool.run(blocks, 1e9, [&](size_t block) {
-      const uint64_t* begin = memory.data() + kWords / blocks * block;
-      uint64_t sum[8] = {};
-      for (size_t i = 0; i < kWords / blocks; i += 8) {
-        for (size_t j = 0; j < 8; ++j) sum[j] ^= begin[i + j];
-      }
-      for (size_t j = 0; j < 8; ++j) sums[block * 8 + j] = sum[j];
-    });
-  });
-  std::printf("roof: reading memory in order %.1f GB/s\n", 8e-9 * kWords / seconds);
+uint64_t read_words(const uint64_t* words, size_t count) {
+  uint64_t sum[8] = {};
+  for (size_t i = 0; i < count; i += 8) {
+    for (size_t j = 0; j < 8; ++j) sum[j] ^= words[i + j];
+  }
+  return std::accumulate(sum, sum + 8, uint64_t{0});
 }
 
-#ifdef STATELINE_DPBUSD
+#ifdef STATELINE_WIDE
+// With the widest registers: how far a processor reads ahead is counted in instructions.
+__attribute__((target("avx512f"))) uint64_t read_wide(const uint64_t* words, size_t count) {
+  __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+  for (size_t i = 0; i < count; i += 32) {
+    a = _mm512_xor_si512(a, _mm512_loadu_si512(words + i));
+    b = _mm512_xor_si512(b, _mm512_loadu_si512(words + i + 8));
+    c = _mm512_xor_si512(c, _mm512_loadu_si512(words + i + 16));
+    d = _mm512_xor_si512(d, _mm512_loadu_si512(words + i + 24));
+  }
+  uint64_t sums[8];
+  _mm512_storeu_si512(sums, _mm512_xor_si512(_mm512_xor_si512(a, b), _mm512_xor_si512(c, d)));
+  return sums[0];
+}
+
 __attribute__((target("avx512f,avx512vnni"))) void multiply(size_t steps) {
   __m512i sums[12], w = _mm512_set1_epi8(3), x = _mm512_set1_epi8(5);
   for (__m512i& sum : sums) sum = _mm512_setzero_si512();
@@ -86,14 +92,33 @@ __attribute__((target("avx512f,avx512vnni"))) void multiply(size_t steps) {
 #pragma GCC unroll 12
     for (__m512i& sum : sums) {
       sum = _mm512_dpbusd_epi32(sum, x, w);
-      asm volatile("" : "+v"(sum));  // each product is made
+      asm volatile("" ::"v"(sum));  // each product is made, and stays in its register
     }
   }
 }
 #endif
 
+void report_reading_roof(ThreadPool& pool) {
+  auto read = read_words;
+#ifdef STATELINE_WIDE
+  if (kernels_for("avx512")) read = read_wide;
+#endif
+  PackedMatrix memory(DType::kF32, 16384, 4096);  // 256 MiB, far beyond any cache, in huge pages
+  (void)memory.round_panels(0, memory.panels(), [](size_t, float* out) { *out = 1; });
+  const auto* words = reinterpret_cast<const uint64_t*>(memory.panel(0));
+  const size_t count = memory.bytes() / sizeof(uint64_t);
+  const size_t blocks = 8 * pool.threads();
+  std::atomic<uint64_t> sum = 0;
+  const double seconds = median_seconds(pool, 0.5, [&] {
+    pool.run(blocks, 1e9,
+             [&](size_t block) { sum += read(words + count / blocks * block, count / blocks); });
+  });
+  std::printf("roof: reading memory in order %.1f GB/s\n",
+              static_cast<double>(memory.bytes()) / seconds * 1e-9);
+}
+
 void report_multiplying_roof([[maybe_unused]] ThreadPool& pool) {
-#ifdef STATELINE_DPBUSD
+#ifdef STATELINE_WIDE
   if (!kernels_for("avx512vnni")) return;
   constexpr size_t kSteps = 200000;
   const size_t blocks = 8 * pool.threads();
