@@ -29,7 +29,10 @@ const FILE_CHARACTERS = [1000, 8000] as const;
 const LAYOUTS = { "as scored": scored, "as completed": completed };
 
 const modelPath = process.argv[2] ?? EMBEDDED_MODEL_PATH;
-const model = await loadNativeEngine(ADDON_PATH).loadModel(modelPath, { threads: chooseThreads(0) });
+const model = await loadNativeEngine(ADDON_PATH).loadModel(modelPath, {
+  threads: chooseThreads(0),
+  rounding: "int8",
+});
 const tokenizer = await loadTokenizer(modelPath, model.info.vocabSize);
 const known = (await evidenceOf(trainingRepositories())).flat();
 const heldOut = await evidenceOf(heldOutRepositories());

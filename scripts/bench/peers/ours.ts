@@ -28,7 +28,7 @@ export class Ours implements Racer {
 
   /** Rejects with EngineError, one sentence, where this engine cannot load the file. */
   static async load(path: string, threads: number): Promise<Ours> {
-    return new Ours(await loadNativeEngine(ADDON_PATH).loadModel(path, { threads }));
+    return new Ours(await loadNativeEngine(ADDON_PATH).loadModel(path, { threads, rounding: "int8" }));
   }
 
   async write(context: readonly number[], count: number): Promise<void> {

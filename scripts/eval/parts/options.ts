@@ -55,7 +55,10 @@ export async function withModel<Result>(
   use: (loaded: Loaded) => Promise<Result>,
 ): Promise<Result> {
   const path = options.modelPath ?? EMBEDDED_MODEL_PATH;
-  const model = await loadNativeEngine(ADDON_PATH).loadModel(path, { threads: chooseThreads(0) });
+  const model = await loadNativeEngine(ADDON_PATH).loadModel(path, {
+    threads: chooseThreads(0),
+    rounding: "int8",
+  });
   try {
     const tokenizer = await loadTokenizer(path, model.info.vocabSize);
     return await use({ model, tokenizer, attentionWindow: options.window ?? model.info.attentionWindow });
