@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, type TestContext, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { dashboardTests } from "./dashboard.ts";
 import { Editor, launchBrowser } from "./editor.ts";
@@ -222,22 +222,21 @@ function asShown(line: string): string {
   return shown.trimEnd();
 }
 
-test("a workspace that is not trusted cannot name the model's folder; a trusted one can", async (context) => {
-  const repository = fixtureRepository({ "stateline.modelPath": "/nowhere/at/all" });
-  const workbench = await Workbench.start({
-    profile: join(cache, "profile-trust"),
-    extensions: [extension],
-    settings: { ...PERSON_SETTINGS, "security.workspace.trust.startupPrompt": "never" },
+test("a workspace names its device once it is trusted, and the model never", async (context) => {
+  const editor = await freshEditor(context, {
+    workspace: { "stateline.device": "cuda:9", "stateline.modelPath": "/nowhere/at/all" },
     trust: "ask",
   });
-  context.after(async () => {
-    await workbench.stop();
-    removeRepository(repository);
-  });
-  const editor = await Editor.open(browser, workbench.url(repository));
   await editor.statusSays(/Ready/);
   await editor.runCommand("Workspaces: Manage Workspace Trust");
   await editor.page.getByRole("button", { name: "Trust", exact: true }).click();
+  await editor.page.locator(".notification-toast", { hasText: "CUDA" }).waitFor();
+  await editor.statusSays(/Ready/);
+  assert.doesNotMatch((await editor.statusHistory()).join("\n"), /nowhere/);
+});
+
+test("a person's model that is not there is told in the status bar", async (context) => {
+  const editor = await freshEditor(context, { person: { "stateline.modelPath": "/nowhere/at/all" } });
   await editor.statusSays(/nowhere/);
   const message = editor.page.locator(".notification-toast");
   await message.waitFor();
@@ -245,5 +244,29 @@ test("a workspace that is not trusted cannot name the model's folder; a trusted 
   await message.waitFor({ state: "hidden" });
   assert.match(await editor.hoverStatus(), /nowhere/);
   await editor.picture("status-bar-error");
-  await editor.page.close();
 });
+
+/** A repository in a workbench of its own, with settings of the workspace and of the person. */
+async function freshEditor(
+  context: TestContext,
+  options: { workspace?: Record<string, unknown>; person?: Record<string, unknown>; trust?: "ask" },
+): Promise<Editor> {
+  const repository = fixtureRepository(options.workspace);
+  const workbench = await Workbench.start({
+    profile: join(cache, "profile-fresh"),
+    extensions: [extension],
+    settings: {
+      ...PERSON_SETTINGS,
+      "security.workspace.trust.startupPrompt": "never",
+      ...options.person,
+    },
+    trust: options.trust ?? "everything",
+  });
+  context.after(async () => {
+    await workbench.stop();
+    removeRepository(repository);
+  });
+  const editor = await Editor.open(browser, workbench.url(repository));
+  context.after(() => editor.page.close());
+  return editor;
+}

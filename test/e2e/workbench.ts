@@ -89,9 +89,15 @@ export class Workbench {
   static async start(options: WorkbenchOptions): Promise<Workbench> {
     const { profile, extensions, settings, trust } = options;
     rmSync(profile, { recursive: true, force: true });
-    const user = join(profile, "data", "User");
-    mkdirSync(user, { recursive: true });
-    writeFileSync(join(user, "settings.json"), JSON.stringify({ ...QUIET_SETTINGS, ...settings }, null, 2));
+    // A window takes settings of the machine from the machine that its extensions run on.
+    for (const place of ["User", "Machine"]) {
+      const folder = join(profile, "data", place);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(
+        join(folder, "settings.json"),
+        JSON.stringify({ ...QUIET_SETTINGS, ...settings }, null, 2),
+      );
+    }
     const common = ["--server-data-dir", profile, "--accept-server-license-terms"];
     const installs = extensions.flatMap((vsix) => ["--install-extension", vsix]);
     run(root, process.execPath, [serverMain, ...installs, ...common]);
