@@ -19,6 +19,9 @@ export interface Skeleton {
   readonly after: string;
 }
 
+/** What may stand beside a part that is left out; beside an operator or a keyword it is an operand, which may not be missing. */
+const DIVIDER = /^[,;(){}[\]]*$/;
+
 interface Span {
   readonly start: number;
   readonly end: number;
@@ -46,15 +49,23 @@ function collectFar(cursor: TreeCursor, text: string, near: Span, far: Span[]): 
   const least = cursor.nodeType === "ERROR" ? SMALL_NODE : 1;
   if (!cursor.gotoFirstChild()) return;
   const last = lastStart(cursor);
+  let afterDivider = true;
+  let leavable: Span | undefined;
   do {
     const span = { start: cursor.startIndex, end: cursor.endIndex };
+    const isDivider = cursor.nodeIsNamed || DIVIDER.test(cursor.nodeType);
+    if (leavable && isDivider) addLines(text, leavable, near, far);
+    leavable = undefined;
+    const isOperand = !afterDivider;
+    afterDivider = isDivider;
     // A bracket alone on its line belongs to what is left out or stays with it.
     if (!cursor.nodeIsNamed || span.end - span.start < least) continue;
     // The last of a node's parts stays: a header may not be left without its block.
     const isFar = span.end <= near.start || (span.start >= near.end && span.start < last);
-    if (isFar) addLines(text, span, near, far);
-    else if (span.end - span.start > SMALL_NODE) collectFar(cursor, text, near, far);
+    if (!isFar && span.end - span.start > SMALL_NODE) collectFar(cursor, text, near, far);
+    else if (isFar && !isOperand) leavable = span;
   } while (cursor.gotoNextSibling());
+  if (leavable) addLines(text, leavable, near, far);
   cursor.gotoParent();
 }
 

@@ -88,6 +88,23 @@ for (const [before, now, start, oldEnd, newEnd] of edits) {
   });
 }
 
+const FILLER = Array.from({ length: 200 }, (_, i) => `    "name ${i}": ${i},\n`).join("");
+const operands: readonly (readonly [language: string, before: string, after: string])[] = [
+  ["python", "all = join(\n    first()\n    | second\n    | {\n", "    },\n)\n"],
+  ["python", "all = (\n    first\n    if second\n    else {\n", "    }\n)\n"],
+  ["typescript", "all(\n  first\n    .second()\n    .with({\n", "    }),\n);\n"],
+  ["typescript", "all(\n  first\n    ? second\n    : {\n", "    },\n);\n"],
+];
+for (const [languageId, before, after] of operands) {
+  test(`an operator far away keeps its operand: ${JSON.stringify(before)}`, async () => {
+    const whole = document(languageId, before + FILLER + after);
+    await syntax.settled(whole);
+    const site = await syntax.siteAt(whole, before.length + FILLER.length);
+    assert.equal(site?.cost("", 0), 0);
+    site?.dispose();
+  });
+}
+
 test("what is left of a long document parses as the document does, also while a line in it is broken", async () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const random = randomSource(seed);
