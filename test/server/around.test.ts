@@ -15,6 +15,11 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) => assert.fail(String(cause)));
 after(() => syntax.dispose());
 
+function documentOf(languageId: string, marked: string) {
+  const uri = `file:///${languageId}/${marked}`;
+  return { uri, relativePath: "probe", languageId, text: marked.replace("¦", ""), tabSize: 4 };
+}
+
 async function accepted(
   languageId: string,
   marked: string,
@@ -22,13 +27,7 @@ async function accepted(
   isCut = false,
 ): Promise<string | null> {
   const offset = marked.indexOf("¦");
-  const document = {
-    uri: `file:///${languageId}/${marked}`,
-    relativePath: "probe",
-    languageId,
-    text: marked.replace("¦", ""),
-    tabSize: 4,
-  };
+  const document = documentOf(languageId, marked);
   const around = surroundingsOf({ document, offset, manual: false, others: [] });
   using finish = new Finish(document, around, syntax);
   const finished = await finish.finish({ text, shape: { kind: "line" }, isOpen: false, isCut });
@@ -75,7 +74,10 @@ test("whatever a person wrote on a line may be offered there, in every file of t
     const column = line.length - Math.ceil(random() * (line.trim().length - 1));
     const start = text.split("\n").slice(0, i).join("\n").length + (i > 0 ? 1 : 0);
     const marked = `${text.slice(0, start + column)}¦${text.slice(start + line.length)}`;
-    const offered = await accepted(extname(path).slice(1), marked, line.slice(column));
+    const language = path.endsWith(".h") ? "cpp" : extname(path).slice(1);
+    // As an open document that the person has come to: its tree is there.
+    await syntax.settled({ ...documentOf(language, marked), text });
+    const offered = await accepted(language, marked, line.slice(column));
     // The line below may be the same, which is taken for an echo.
     if (offered !== null) assert.equal(offered.trimEnd(), line.trimEnd(), `${path}:${i + 1}, seed ${seed}`);
   }
