@@ -89,14 +89,7 @@ std::size_t CpuDevice::log_bytes(const models::RecurrentMemory& memory) const {
 
 void CpuDevice::fold(const models::FoldOp& op) {
   kernels::ThreadPool alone(1);
-  kernels::kernels().log_fold(alone, {.heads = op.heads,
-                                      .heads_per_key = op.heads / op.key_heads,
-                                      .K = op.K,
-                                      .V = op.V,
-                                      .base = op.base,
-                                      .part = op.log,
-                                      .tokens = op.logged,
-                                      .state = op.next_base});
+  kernels::kernels().log_fold(alone, fold_arguments(op));
 }
 
 bool CpuDevice::shares_memory_with(const Device& other) const {

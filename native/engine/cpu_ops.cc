@@ -157,15 +157,17 @@ void CpuOps::recur_log(const models::LogOp& op) {
               .held = op.logged});
 }
 
-void CpuOps::fold(const models::FoldOp& op) {
-  kernels_.log_fold(pool_, {.heads = op.heads,
-                            .heads_per_key = op.heads / op.key_heads,
-                            .K = op.K,
-                            .V = op.V,
-                            .base = op.base,
-                            .part = op.log,
-                            .tokens = op.logged,
-                            .state = op.next_base});
+void CpuOps::fold(const models::FoldOp& op) { kernels_.log_fold(pool_, fold_arguments(op)); }
+
+kernels::FoldArguments fold_arguments(const models::FoldOp& op) {
+  return {.heads = op.heads,
+          .heads_per_key = op.heads / op.key_heads,
+          .K = op.K,
+          .V = op.V,
+          .base = op.base,
+          .part = op.log,
+          .tokens = op.logged,
+          .state = op.next_base};
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/model.h"
+#include "kernels/recurrent_log.h"
 #include "kernels/thread_pool.h"
 #include "models/ops.h"
 
@@ -58,5 +59,7 @@ class CpuOps : public models::Ops {
   std::vector<float> cosines_, sines_;
   std::vector<float> expert_x_, expert_h_;  // of the rows that chose one expert
 };
+
+kernels::FoldArguments fold_arguments(const models::FoldOp& op);
 
 }  // namespace stateline::engine

@@ -11,8 +11,6 @@
 namespace stateline::engine {
 namespace {
 
-using kernels::PackedMatrix;
-
 unsigned all_threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 }  // namespace

@@ -18,8 +18,11 @@ std::string with_quoted_infinities(std::string_view text) {
   std::string out;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"' && !(quoted && text[i - 1] == '\\')) quoted = !quoted;
-    if (!quoted && text.substr(i, kInfinity.size()) == kInfinity) {
+    if (text[i] == '"') quoted = !quoted;
+    if (quoted && text[i] == '\\' && i + 1 < text.size()) {
+      out += text[i++];  // and what it escapes
+      out += text[i];
+    } else if (!quoted && text.substr(i, kInfinity.size()) == kInfinity) {
       out += "\"Infinity\"";
       i += kInfinity.size() - 1;
     } else {

@@ -1,6 +1,5 @@
 #include "models/attention.h"
 
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -9,9 +8,7 @@
 namespace stateline::models {
 
 Attention::Attention(Plan& plan, const Shape& shape) : shape_(shape) {
-  std::vector<std::uint32_t> all(shape.heads);
-  std::iota(all.begin(), all.end(), 0u);
-  head_ = plan.indices(std::move(all));
+  head_ = plan.all(static_cast<std::uint32_t>(shape.heads));
   query_scale_ = plan.constants(std::vector<float>(shape.heads, shape.scale));
   u_ = plan.scratch((shape.gated ? 2 : 1) * width() + 2 * kv_width());
   y_ = plan.scratch(width());
@@ -24,8 +21,10 @@ Attention::Layer Attention::layer(Plan& plan, const std::string& prefix) const {
   if (shape_.gated) {
     const std::size_t of = 2 * width();
     for (std::size_t h = 0; h < shape_.heads; ++h) {
-      parts.push_back({.name = q, .rows = D, .first = 2 * h * D, .of = of});
-      gates.push_back({.name = q, .rows = D, .first = (2 * h + 1) * D, .of = of});
+      parts.push_back(
+          {.name = q, .rows = D, .first = 2 * h * D, .of = of, .scale = shape_.input_scale});
+      gates.push_back(
+          {.name = q, .rows = D, .first = (2 * h + 1) * D, .of = of, .scale = shape_.input_scale});
     }
   } else {
     parts.push_back({.name = q, .rows = width(), .scale = shape_.input_scale});
@@ -82,13 +81,7 @@ void Attention::mix(const Pass& pass, std::size_t index, const Layer& w, Rows in
 }
 
 void Attention::project(const Pass& pass, const Layer& w, std::size_t rows) const {
-  pass.ops().linear({.W = w.out_proj,
-                     .rows = rows,
-                     .x = pass[y_],
-                     .y = pass.stream(),
-                     .bias = w.out_bias,
-                     .scale = shape_.output_scale,
-                     .add = true});
+  pass.add_to_stream(w.out_proj, w.out_bias, rows, pass[y_], shape_.output_scale);
 }
 
 }  // namespace stateline::models

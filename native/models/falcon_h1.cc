@@ -39,27 +39,11 @@ std::vector<float> multipliers(const Fields& read, const std::string& name, std:
 // What the mixer's input is multiplied by goes into the rows of in_proj, except where a bias is
 // added between the two.
 Mamba2Mixer::Shape mixer_shape(const Fields& read, std::size_t d, float eps) {
-  Mamba2Mixer::Shape shape{};
-  shape.hidden_size = d;
-  shape.heads = read.natural("mamba_n_heads", 1, kMostHeads);
-  shape.head_dim = read.has("mamba_d_head") && read.field("mamba_d_head") != "auto"
-                       ? read.natural("mamba_d_head", 4, kernels::kMaxValueDim)
-                       : 0;
   const std::size_t inner = natural_or(
       read, "mamba_d_ssm", natural_or(read, "mamba_expand", 2, 1, 16) * d, 4, kMostWidth);
-  if (shape.head_dim == 0) shape.head_dim = inner / shape.heads;
-  if (shape.inner() != inner || shape.head_dim > kernels::kMaxValueDim)
-    read.fail("mamba_n_heads", "does not match mamba_d_ssm");
-  shape.groups = natural_or(read, "mamba_n_groups", 1, 1, shape.heads);
-  if (shape.heads % shape.groups != 0) read.fail("mamba_n_groups", "must divide mamba_n_heads");
-  shape.state_size = read.natural("mamba_d_state", 4, kernels::kMaxKeyDim);
-  natural_or(read, "mamba_d_conv", kernels::kConvWidth, kernels::kConvWidth, kernels::kConvWidth);
-  std::tie(shape.least_dt, shape.most_dt) = time_step_limit(read, "time_step_limit");
+  Mamba2Mixer::Shape shape = mamba_shape(read, d, inner, eps);
   shape.norm = flag_or(read, "mamba_rms_norm", false);
   shape.gate_first = !shape.norm || !flag_or(read, "mamba_norm_before_gate", true);
-  shape.eps = eps;
-  shape.conv_bias = flag_or(read, "mamba_conv_bias", true);
-  shape.in_bias = flag_or(read, "mamba_proj_bias", false);
   shape.out_bias = flag_or(read, "projectors_bias", false);
   const std::vector<float> scale = multipliers(read, "ssm_multipliers", 5);
   std::copy(scale.begin(), scale.end(), shape.scale);
@@ -90,21 +74,15 @@ class FalconH1 : public Network {
   explicit FalconH1(const Fields& read) {
     const CommonConfig common = common_config(read);
     const std::size_t d = d_ = common.hidden_size;
-    plan_.family = "falcon_h1";
-    plan_.vocab_size = common.vocab_size;
-    plan_.hidden_size = d;
-    plan_.layers = common.layers;
-    plan_.eps = real_or(read, "rms_norm_eps", 1e-5f, 1e-12, 1);
+    embedding_ =
+        plan_around(plan_, "falcon_h1", common, real_or(read, "rms_norm_eps", 1e-5f, 1e-12, 1),
+                    "model.", "final_layernorm.weight");
     plan_.logit_scale = multiplier(read, "lm_head_multiplier");
     embedding_scale_ = multiplier(read, "embedding_multiplier");
     const std::vector<float> mlp = multipliers(read, "mlp_multipliers", 2);
     gate_scale_ = mlp[0];
     mlp_scale_ = mlp[1];
     mlp_bias_ = flag_or(read, "mlp_bias", false);
-    plan_.stream = plan_.scratch(d, Precision::kFull);
-    embedding_ = plan_.matrix("model.embed_tokens.weight", common.vocab_size, d);
-    plan_.head = common.tied ? embedding_ : plan_.matrix("lm_head.weight", common.vocab_size, d);
-    plan_.final_norm = plan_.vector("model.final_layernorm.weight", {d});
     h_ = plan_.scratch(d);
     mixer_ = Mamba2Mixer(plan_, mixer_shape(read, d, plan_.eps));
     attention_ = Attention(plan_, attention_shape(read, d));
@@ -124,8 +102,7 @@ class FalconH1 : public Network {
       ops.norm({pass.rows(), 1, d_, x, w.norm1, plan_.eps, h});
       mixer_.mix(pass, i, w.mixer, h);
       attention_.mix(pass, i, w.attention, h);
-      const std::size_t rows =
-          pass.keep_wanted(i, {{x, d_}, mixer_.mixed(pass), attention_.mixed(pass)});
+      const std::size_t rows = pass.keep_wanted(i, {mixer_.mixed(pass), attention_.mixed(pass)});
       mixer_.project(pass, w.mixer, rows);
       attention_.project(pass, w.attention, rows);
       ops.norm({rows, 1, d_, x, w.norm2, plan_.eps, h});

@@ -8,16 +8,8 @@ void FeedForward::run(const Pass& pass, const Layer& w, std::size_t rows, Rows x
   Ops& ops = pass.ops();
   ops.linear({.W = w.gate_up, .rows = rows, .x = x, .y = gate, .bias = w.bias});
   ops.gate({Activation::kSilu, rows, F_, gate, gate.from(0, F_), gate});
-  if (share.data != nullptr) {
-    ops.gate({Activation::kSigmoid, rows, F_, share, gate, gate, true});
-  }
-  ops.linear({.W = w.down,
-              .rows = rows,
-              .x = gate,
-              .y = pass.stream(),
-              .bias = w.down_bias,
-              .scale = scale,
-              .add = true});
+  if (share.data != nullptr) ops.gate({Activation::kSigmoid, rows, F_, share, gate, gate, true});
+  pass.add_to_stream(w.down, w.down_bias, rows, gate, scale);
 }
 
 }  // namespace stateline::models

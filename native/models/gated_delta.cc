@@ -1,7 +1,6 @@
 #include "models/gated_delta.h"
 
 #include <cmath>
-#include <numeric>
 
 #include "kernels/causal_conv.h"
 #include "models/prepare.h"
@@ -14,9 +13,7 @@ constexpr float kUnitEps = 1e-6f;  // of the sum of squares
 }  // namespace
 
 GatedDelta::GatedDelta(Plan& plan, const Shape& shape) : shape_(shape) {
-  std::vector<std::uint32_t> all(shape.heads);
-  std::iota(all.begin(), all.end(), 0u);
-  head_ = plan.indices(std::move(all));
+  head_ = plan.all(static_cast<std::uint32_t>(shape.heads));
   unit_ =
       plan.constants(std::vector<float>(shape.keys(), 1 / std::sqrt(static_cast<float>(shape.K))));
   u_ = plan.scratch(shape.channels() + shape.values() + 2 * shape.heads);
@@ -84,8 +81,7 @@ void GatedDelta::mix(const Pass& pass, std::size_t index, const Layer& w, Rows x
 }
 
 void GatedDelta::project(const Pass& pass, const Layer& w, std::size_t rows) const {
-  pass.ops().linear(
-      {.W = w.out_proj, .rows = rows, .x = pass[y_], .y = pass.stream(), .add = true});
+  pass.add_to_stream(w.out_proj, std::nullopt, rows, pass[y_]);
 }
 
 }  // namespace stateline::models

@@ -22,23 +22,9 @@ float residual_scale(const Fields& read) {
 }
 
 Mamba2Mixer::Shape mixer_shape(const Fields& read, std::size_t d, float eps) {
-  Mamba2Mixer::Shape shape{};
-  shape.hidden_size = d;
-  shape.heads = read.natural("mamba_n_heads", 1, kMostHeads);
   const std::size_t inner = natural_or(read, "mamba_expand", 2, 1, 16) * d;
-  const bool given = read.has("mamba_d_head") && read.field("mamba_d_head") != "auto";
-  shape.head_dim =
-      given ? read.natural("mamba_d_head", 4, kernels::kMaxValueDim) : inner / shape.heads;
-  if (shape.inner() != inner) read.fail("mamba_n_heads", "does not match mamba_expand");
-  if (shape.head_dim > kernels::kMaxValueDim) read.fail("mamba_n_heads", "leaves heads too wide");
-  shape.groups = natural_or(read, "mamba_n_groups", 1, 1, shape.heads);
-  if (shape.heads % shape.groups != 0) read.fail("mamba_n_groups", "must divide mamba_n_heads");
-  shape.state_size = natural_or(read, "mamba_d_state", 256, 4, kernels::kMaxKeyDim);
-  natural_or(read, "mamba_d_conv", kernels::kConvWidth, kernels::kConvWidth, kernels::kConvWidth);
-  std::tie(shape.least_dt, shape.most_dt) = time_step_limit(read, "time_step_limit");
-  shape.eps = eps;
-  shape.conv_bias = flag_or(read, "mamba_conv_bias", true);
-  shape.in_bias = shape.out_bias = flag_or(read, "mamba_proj_bias", false);
+  Mamba2Mixer::Shape shape = mamba_shape(read, d, inner, eps);
+  shape.out_bias = shape.in_bias;
   shape.output_scale = residual_scale(read);
   return shape;
 }
@@ -70,18 +56,11 @@ class GraniteHybrid : public Network {
     const CommonConfig common = common_config(read);
     read.expect("normalization_function", "rmsnorm");
     const std::size_t d = d_ = common.hidden_size;
-    plan_.family = "granitemoehybrid";
-    plan_.vocab_size = common.vocab_size;
-    plan_.hidden_size = d;
-    plan_.layers = common.layers;
-    plan_.eps = real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1);
+    embedding_ = plan_around(plan_, "granitemoehybrid", common,
+                             real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1), "model.");
     plan_.logit_scale = 1 / real_or(read, "logits_scaling", 1, 1e-6, 1e6);
     embedding_scale_ = real_or(read, "embedding_multiplier", 1, -1e6, 1e6);
     residual_scale_ = residual_scale(read);
-    plan_.stream = plan_.scratch(d, Precision::kFull);
-    embedding_ = plan_.matrix("model.embed_tokens.weight", common.vocab_size, d);
-    plan_.head = common.tied ? embedding_ : plan_.matrix("lm_head.weight", common.vocab_size, d);
-    plan_.final_norm = plan_.vector("model.norm.weight", {d});
     h_ = plan_.scratch(d);
     const std::vector<bool> attends = attending_layers(read, common.layers, 0);
     mixer_ = Mamba2Mixer(plan_, mixer_shape(read, d, plan_.eps));
@@ -145,17 +124,8 @@ class GraniteHybrid : public Network {
   }
 
   std::size_t mix(const Pass& pass, std::size_t index, const Layer& w) const {
-    const std::pair<Rows, std::size_t> stream{pass.stream(), d_};
-    if (w.attention) {
-      attention_.mix(pass, index, *w.attention, pass[h_]);
-      const std::size_t rows = pass.keep_wanted(index, {stream, attention_.mixed(pass)});
-      attention_.project(pass, *w.attention, rows);
-      return rows;
-    }
-    mixer_.mix(pass, index, *w.mixer, pass[h_]);
-    const std::size_t rows = pass.keep_wanted(index, {stream, mixer_.mixed(pass)});
-    mixer_.project(pass, *w.mixer, rows);
-    return rows;
+    return w.attention ? mix_into_stream(pass, index, attention_, *w.attention, pass[h_])
+                       : mix_into_stream(pass, index, mixer_, *w.mixer, pass[h_]);
   }
 
   std::size_t d_;

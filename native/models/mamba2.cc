@@ -48,7 +48,7 @@ Config transformers(const Fields& read) {
 }
 
 Config mamba_ssm(const Fields& read) {
-  for (const char* name : {"rms_norm"}) read.expect(name, true);
+  read.expect("rms_norm", true);
   read.expect("d_intermediate", 0);
   read.expect("attn_layer_idx", formats::Json::array());
   const Fields ssm = read.inside("ssm_cfg");
@@ -116,9 +116,7 @@ class Mamba2 : public Network {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const Layer& w = layers_[i];
       ops.norm({pass.rows(), 1, d_, pass.stream(), w.norm, eps_, pass[h_]});
-      mixer_.mix(pass, i, w.mixer, pass[h_]);
-      const std::size_t rows = pass.keep_wanted(i, {{pass.stream(), d_}, mixer_.mixed(pass)});
-      mixer_.project(pass, w.mixer, rows);
+      mix_into_stream(pass, i, mixer_, w.mixer, pass[h_]);
     }
   }
 

@@ -1,18 +1,18 @@
 #include "models/mamba2_mixer.h"
 
-#include <numeric>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "kernels/causal_conv.h"
+#include "kernels/ssd.h"
 #include "models/prepare.h"
 
 namespace stateline::models {
 
 Mamba2Mixer::Mamba2Mixer(Plan& plan, const Shape& shape) : shape_(shape) {
-  std::vector<std::uint32_t> all(shape.heads);
-  std::iota(all.begin(), all.end(), 0u);
-  head_ = plan.indices(std::move(all));
+  head_ = plan.all(static_cast<std::uint32_t>(shape.heads));
   u_ = plan.scratch(shape.inner() + shape.channels() + shape.heads);
   xbc_ = plan.scratch(shape.channels());
   y_ = plan.scratch(shape.inner());
@@ -95,13 +95,29 @@ void Mamba2Mixer::mix(const Pass& pass, std::size_t index, const Layer& w, Rows 
 }
 
 void Mamba2Mixer::project(const Pass& pass, const Layer& w, std::size_t rows) const {
-  pass.ops().linear({.W = w.out_proj,
-                     .rows = rows,
-                     .x = pass[y_],
-                     .y = pass.stream(),
-                     .bias = w.out_bias,
-                     .scale = shape_.output_scale,
-                     .add = true});
+  pass.add_to_stream(w.out_proj, w.out_bias, rows, pass[y_], shape_.output_scale);
+}
+
+Mamba2Mixer::Shape mamba_shape(const Fields& read, std::size_t hidden_size, std::size_t inner,
+                               float eps) {
+  Mamba2Mixer::Shape shape{};
+  shape.hidden_size = hidden_size;
+  shape.heads = read.natural("mamba_n_heads", 1, kMostHeads);
+  const bool given = read.has("mamba_d_head") && read.field("mamba_d_head") != "auto";
+  shape.head_dim =
+      given ? read.natural("mamba_d_head", 4, kernels::kMaxValueDim) : inner / shape.heads;
+  if (shape.inner() != inner)
+    read.fail("mamba_n_heads", "does not match the inner size " + std::to_string(inner));
+  if (shape.head_dim > kernels::kMaxValueDim) read.fail("mamba_n_heads", "leaves heads too wide");
+  shape.groups = natural_or(read, "mamba_n_groups", 1, 1, shape.heads);
+  if (shape.heads % shape.groups != 0) read.fail("mamba_n_groups", "must divide mamba_n_heads");
+  shape.state_size = natural_or(read, "mamba_d_state", 256, 4, kernels::kMaxKeyDim);
+  natural_or(read, "mamba_d_conv", kernels::kConvWidth, kernels::kConvWidth, kernels::kConvWidth);
+  std::tie(shape.least_dt, shape.most_dt) = time_step_limit(read, "time_step_limit");
+  shape.eps = eps;
+  shape.conv_bias = flag_or(read, "mamba_conv_bias", true);
+  shape.in_bias = flag_or(read, "mamba_proj_bias", false);
+  return shape;
 }
 
 }  // namespace stateline::models

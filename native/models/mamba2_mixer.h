@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models/network.h"
+#include "models/transformers_config.h"
 
 namespace stateline::models {
 
@@ -64,5 +65,9 @@ class Mamba2Mixer {
   Scratch u_, xbc_, y_;  // rows of in_proj; channels; H P
   Scratch dt_, a_;       // H
 };
+
+// Of the fields "mamba_..." that hybrids of transformers have, for an inner size H P.
+Mamba2Mixer::Shape mamba_shape(const Fields& read, std::size_t hidden_size, std::size_t inner,
+                               float eps);
 
 }  // namespace stateline::models

@@ -31,13 +31,21 @@ std::size_t Pass::keep_wanted(
     std::size_t layer, std::initializer_list<std::pair<Rows, std::size_t>> rows_of_width) const {
   if (layer + 1 < layout_.layers().size()) return rows();
   const std::span<const std::size_t> wanted = job_.wanted;
-  for (const auto& [rows, width] : rows_of_width) {
+  const auto keep = [&](Rows rows, std::size_t width) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i] != i)
         ops_.copy(rows.from(i).data, rows.from(wanted[i]).data, width * block_of(rows.type).bytes);
     }
-  }
+  };
+  keep(stream(), plan_.hidden_size);
+  for (const auto& [rows, width] : rows_of_width) keep(rows, width);
   return wanted.size();
+}
+
+void Pass::add_to_stream(Matrix W, std::optional<Vector> bias, std::size_t rows, Rows x,
+                         float scale) const {
+  ops_.linear(
+      {.W = W, .rows = rows, .x = x, .y = stream(), .bias = bias, .scale = scale, .add = true});
 }
 
 void Pass::convolve(std::size_t layer, Vector weight, std::optional<Vector> bias, Rows x,

@@ -73,10 +73,13 @@ class Pass {
   std::size_t first_wanted(std::size_t layer) const {
     return layer + 1 == layout_.layers().size() ? job_.wanted.front() : 0;
   }
-  // After the last layer's mixer: moves what is wanted of each to its beginning. The number of rows
-  // from there on; in other layers all.
+  // After the last layer's mixer: moves the rows that are wanted to the beginning, of the stream
+  // and of what was mixed. The number of rows from there on; in other layers all.
   std::size_t keep_wanted(std::size_t layer,
                           std::initializer_list<std::pair<Rows, std::size_t>> rows_of_width) const;
+  // What ends a mixer or a feed-forward layer: stream += scale * x W^T + bias, of the first rows.
+  void add_to_stream(Matrix W, std::optional<Vector> bias, std::size_t rows, Rows x,
+                     float scale = 1) const;
 
   // Each text's own rows.
   void rotate(RotateOp op) const;
@@ -96,5 +99,16 @@ class Pass {
   std::span<const Rows> scratch_;
   Job job_;
 };
+
+// A layer's only mixer, of normalised rows x, into the stream. The number of its rows from there
+// on.
+template <class Mixer>
+std::size_t mix_into_stream(const Pass& pass, std::size_t layer, const Mixer& mixer,
+                            const typename Mixer::Layer& w, Rows x) {
+  mixer.mix(pass, layer, w, x);
+  const std::size_t rows = pass.keep_wanted(layer, {mixer.mixed(pass)});
+  mixer.project(pass, w, rows);
+  return rows;
+}
 
 }  // namespace stateline::models

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -120,6 +121,12 @@ class Plan {
   Indices indices(std::vector<std::uint32_t> values) {
     indices_.push_back(std::move(values));
     return {static_cast<std::uint32_t>(indices_.size() - 1)};
+  }
+  // 0 to count - 1.
+  Indices all(std::uint32_t count) {
+    std::vector<std::uint32_t> values(count);
+    std::iota(values.begin(), values.end(), 0u);
+    return indices(std::move(values));
   }
   Scratch scratch(std::size_t width, Precision precision = Precision::kActivation) {
     scratch_.push_back({width, precision});

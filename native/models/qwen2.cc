@@ -17,16 +17,9 @@ class Qwen2 : public Network {
     const CommonConfig common = common_config(read);
     read.expect("use_sliding_window", false);
     const HeadsConfig heads = attention_heads(read, common.hidden_size);
-    const std::size_t d = common.hidden_size;
-    plan_.family = "qwen2";
-    plan_.vocab_size = common.vocab_size;
-    plan_.hidden_size = d_ = d;
-    plan_.layers = common.layers;
-    plan_.eps = real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1);
-    plan_.stream = plan_.scratch(d, Precision::kFull);
-    embedding_ = plan_.matrix("model.embed_tokens.weight", common.vocab_size, d);
-    plan_.head = common.tied ? embedding_ : plan_.matrix("lm_head.weight", common.vocab_size, d);
-    plan_.final_norm = plan_.vector("model.norm.weight", {d});
+    const std::size_t d = d_ = common.hidden_size;
+    embedding_ = plan_around(plan_, "qwen2", common, real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1),
+                             "model.");
     h_ = plan_.scratch(d);
     attention_ = Attention(plan_, {.hidden_size = d,
                                    .heads = heads.heads,
@@ -49,9 +42,7 @@ class Qwen2 : public Network {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const Layer& w = layers_[i];
       ops.norm({pass.rows(), 1, d_, x, w.norm1, plan_.eps, h});
-      attention_.mix(pass, i, w.attention, h);
-      const std::size_t rows = pass.keep_wanted(i, {{x, d_}, attention_.mixed(pass)});
-      attention_.project(pass, w.attention, rows);
+      const std::size_t rows = mix_into_stream(pass, i, attention_, w.attention, h);
       ops.norm({rows, 1, d_, x, w.norm2, plan_.eps, h});
       mlp_.run(pass, w.mlp, rows, h);
     }

@@ -71,10 +71,9 @@ Attention::Shape attention_shape(const Fields& read, std::size_t d, float eps) {
   shape.scale = 1 / std::sqrt(static_cast<float>(heads.head_dim));
   shape.rotary = static_cast<std::size_t>(static_cast<double>(heads.head_dim) * turn.share) / 2 * 2;
   shape.theta = turn.theta;
-  shape.bias = shape.out_bias = flag_or(read, "attention_bias", false);
+  read.expect("attention_bias", false);
   shape.gated = shape.normed = true;
   shape.eps = eps;
-  if (shape.bias) read.fail("attention_bias", "must be false");
   return shape;
 }
 
@@ -83,17 +82,12 @@ class Qwen3 : public Network {
   // `root` names the tensors: of the text model.
   Qwen3(const Fields& read, std::string family, std::string root, bool tied, bool next)
       : root_(std::move(root)), next_(next) {
-    const CommonConfig common = common_config(read);
+    CommonConfig common = common_config(read);
+    common.tied = tied;
     const std::size_t d = d_ = common.hidden_size;
-    plan_.family = std::move(family);
-    plan_.vocab_size = common.vocab_size;
-    plan_.hidden_size = d;
-    plan_.layers = common.layers;
-    plan_.eps = real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1);
-    plan_.stream = plan_.scratch(d, Precision::kFull);
-    embedding_ = plan_.matrix(root_ + "embed_tokens.weight", common.vocab_size, d);
-    plan_.head = tied ? embedding_ : plan_.matrix("lm_head.weight", common.vocab_size, d);
-    plan_.final_norm = plan_.vector(root_ + "norm.weight", {d}, plus_one);
+    embedding_ =
+        plan_around(plan_, std::move(family), common,
+                    real_or(read, "rms_norm_eps", 1e-6f, 1e-12, 1), root_, "norm.weight", plus_one);
     h_ = plan_.scratch(d);
     read.expect("attn_output_gate", true);
     delta_ = GatedDelta(plan_, delta_shape(read, d, plan_.eps));
@@ -191,17 +185,8 @@ class Qwen3 : public Network {
   }
 
   std::size_t mix(const Pass& pass, std::size_t index, const Layer& w) const {
-    const std::pair<Rows, std::size_t> stream{pass.stream(), d_};
-    if (w.attention) {
-      attention_.mix(pass, index, *w.attention, pass[h_]);
-      const std::size_t rows = pass.keep_wanted(index, {stream, attention_.mixed(pass)});
-      attention_.project(pass, *w.attention, rows);
-      return rows;
-    }
-    delta_.mix(pass, index, *w.delta, pass[h_]);
-    const std::size_t rows = pass.keep_wanted(index, {stream, delta_.mixed(pass)});
-    delta_.project(pass, *w.delta, rows);
-    return rows;
+    return w.attention ? mix_into_stream(pass, index, attention_, *w.attention, pass[h_])
+                       : mix_into_stream(pass, index, delta_, *w.delta, pass[h_]);
   }
 
   void run_experts(const Pass& pass, const Layer& w, std::size_t rows, Rows x) const {

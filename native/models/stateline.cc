@@ -10,6 +10,7 @@
 #include "kernels/causal_conv.h"
 #include "kernels/ssd.h"
 #include "models/families.h"
+#include "models/feed_forward.h"
 #include "models/prepare.h"
 
 namespace stateline::models {
@@ -113,9 +114,8 @@ class StatelineNetwork : public Network {
     Vector A_log;           // [H + 1, H], by the number of state heads
     Vector out_norm;        // [H + 1, H, V], likewise
     Matrix out_proj;        // [d, H V]
-    Matrix gate_up_proj;    // [2 F, d], rows gate, up
-    Matrix down_proj;       // [d, F]
-    Indices switch_order;   // [H]; the first attend
+    FeedForward::Layer mlp;
+    Indices switch_order;  // [H]; the first attend
   };
 
   Layer plan_layer(std::size_t index);
@@ -125,12 +125,12 @@ class StatelineNetwork : public Network {
 
   StatelineConfig config_;
   Matrix embedding_;  // [vocab, d], tied
+  FeedForward mlp_;
   std::vector<Layer> layers_;
   Scratch h_;                // d: normalised input
   Scratch u_;                // in_proj rows: q k v z dt
   Scratch qkv_;              // C: after the convolution
   Scratch y_;                // H V: mixed values
-  Scratch gate_up_;          // 2 F
   Scratch dt_, a_, log_dt_;  // H
 };
 
@@ -148,13 +148,13 @@ StatelineNetwork::StatelineNetwork(StatelineConfig config) : config_(std::move(c
   plan_.head = embedding_;
   plan_.final_norm = plan_.vector("model.norm.weight", {d});
   plan_.eps = config_.rms_norm_eps;
+  mlp_ = FeedForward(plan_, d, config_.intermediate_size);
   for (std::size_t i = 0; i < config_.layers; ++i) layers_.push_back(plan_layer(i));
   plan_.stream = plan_.scratch(d, Precision::kFull);
   h_ = plan_.scratch(d);
   u_ = plan_.scratch(config_.in_proj_rows());
   qkv_ = plan_.scratch(config_.conv_channels());
   y_ = plan_.scratch(config_.inner_size());
-  gate_up_ = plan_.scratch(2 * config_.intermediate_size);
   for (Scratch* per_head : {&dt_, &a_, &log_dt_}) *per_head = plan_.scratch(H, Precision::kFull);
 }
 
@@ -162,8 +162,7 @@ StatelineNetwork::Layer StatelineNetwork::plan_layer(std::size_t index) {
   const std::string layer = "model.layers." + std::to_string(index) + ".";
   const std::vector<std::uint32_t>& order = config_.head_switch_order[index];
   const std::size_t d = config_.hidden_size, H = config_.heads, K = config_.key_dim,
-                    V = config_.value_dim, F = config_.intermediate_size,
-                    C = config_.conv_channels();
+                    V = config_.value_dim, C = config_.conv_channels();
   constexpr std::size_t kModes = 2;  // state, attention
   return {
       .norm1 = plan_.vector(layer + "norm1.weight", {d}),
@@ -180,8 +179,8 @@ StatelineNetwork::Layer StatelineNetwork::plan_layer(std::size_t index) {
       .A_log = plan_.vector(layer + "mixer.A_log", {kModes, H}, by_state_heads(1, order)),
       .out_norm = plan_.vector(layer + "mixer.out_norm", {kModes, H, V}, by_state_heads(V, order)),
       .out_proj = plan_.matrix(layer + "mixer.out_proj.weight", d, config_.inner_size()),
-      .gate_up_proj = plan_.matrix(layer + "mlp.gate_up_proj.weight", 2 * F, d),
-      .down_proj = plan_.matrix(layer + "mlp.down_proj.weight", d, F),
+      .mlp = mlp_.joined_layer(plan_, layer + "mlp.gate_up_proj.weight",
+                               layer + "mlp.down_proj.weight"),
       .switch_order = plan_.indices(order),
   };
 }
@@ -194,11 +193,10 @@ std::vector<LayerMemory> StatelineNetwork::memory(std::size_t state_heads) const
 }
 
 void StatelineNetwork::forward(const Pass& pass) const {
-  const std::size_t d = config_.hidden_size, inner = config_.inner_size();
   pass.ops().embed(embedding_, pass.tokens(), 1, pass.stream());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     mix(pass, i);
-    project(pass, layers_[i], pass.keep_wanted(i, {{pass.stream(), d}, {pass[y_], inner}}));
+    project(pass, layers_[i], pass.keep_wanted(i, {{pass[y_], config_.inner_size()}}));
   }
 }
 
@@ -262,14 +260,10 @@ void StatelineNetwork::mix(const Pass& pass, std::size_t index) const {
 
 // Of the first rows: the heads' values into the residual stream, then the feed-forward layer.
 void StatelineNetwork::project(const Pass& pass, const Layer& w, std::size_t rows) const {
-  const std::size_t d = config_.hidden_size, F = config_.intermediate_size;
-  const Rows x = pass.stream(), h = pass[h_], gate = pass[gate_up_];
-  Ops& ops = pass.ops();
-  ops.linear({.W = w.out_proj, .rows = rows, .x = pass[y_], .y = x, .add = true});
-  ops.norm({rows, 1, d, x, w.norm2, config_.rms_norm_eps, h});
-  ops.linear({w.gate_up_proj, rows, h, gate});
-  ops.gate({Activation::kSilu, rows, F, gate, gate.from(0, F), gate});
-  ops.linear({.W = w.down_proj, .rows = rows, .x = gate, .y = x, .add = true});
+  pass.add_to_stream(w.out_proj, std::nullopt, rows, pass[y_]);
+  pass.ops().norm(
+      {rows, 1, config_.hidden_size, pass.stream(), w.norm2, config_.rms_norm_eps, pass[h_]});
+  mlp_.run(pass, w.mlp, rows, pass[h_]);
 }
 
 }  // namespace

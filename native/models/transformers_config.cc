@@ -1,6 +1,7 @@
 #include "models/transformers_config.h"
 
 #include <limits>
+#include <utility>
 
 #include "formats/json.h"
 #include "kernels/ssd.h"
@@ -18,6 +19,21 @@ CommonConfig common_config(const Fields& read) {
           .hidden_size = read.natural("hidden_size", 4, kMostWidth),
           .layers = read.natural("num_hidden_layers", 1, kMostLayers),
           .tied = flag_or(read, "tie_word_embeddings", false)};
+}
+
+Matrix plan_around(Plan& plan, std::string family, const CommonConfig& common, float eps,
+                   const std::string& root, const std::string& norm, Prepare prepare_norm) {
+  const std::size_t d = common.hidden_size;
+  plan.family = std::move(family);
+  plan.vocab_size = common.vocab_size;
+  plan.hidden_size = d;
+  plan.layers = common.layers;
+  plan.eps = eps;
+  plan.stream = plan.scratch(d, Precision::kFull);
+  const Matrix embedding = plan.matrix(root + "embed_tokens.weight", common.vocab_size, d);
+  plan.head = common.tied ? embedding : plan.matrix("lm_head.weight", common.vocab_size, d);
+  plan.final_norm = plan.vector(root + norm, {d}, std::move(prepare_norm));
+  return embedding;
 }
 
 float real_or(const Fields& read, const std::string& name, float otherwise, double min,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "formats/fields.h"
+#include "models/plan.h"
 
 namespace stateline::models {
 
@@ -23,6 +24,13 @@ struct CommonConfig {
 };
 // Refuses other activations than SiLU.
 CommonConfig common_config(const Fields& read);
+
+// What surrounds the layers of the family: sizes, the residual stream, and of the tensors
+// root + "embed_tokens.weight" and root + norm the embedding, which is returned, and the final
+// norm.
+Matrix plan_around(Plan& plan, std::string family, const CommonConfig& common, float eps,
+                   const std::string& root, const std::string& norm = "norm.weight",
+                   Prepare prepare_norm = nullptr);
 
 float real_or(const Fields& read, const std::string& name, float otherwise, double min, double max);
 std::size_t natural_or(const Fields& read, const std::string& name, std::size_t otherwise,

@@ -150,7 +150,7 @@ TEST_CASE("weights that are missing, misshapen, not finite or not stable are ref
       CHECK(fault(bad).find("not finite") != std::string::npos);
       bad = good;
       bad.tensors[name].shape.push_back(1);
-      CHECK(fault(bad).find("asks for") != std::string::npos);
+      CHECK(fault(bad).find("where the configuration asks for") != std::string::npos);
       bad = good;
       bad.tensors.erase(name);
       CHECK(fault(bad).find("is missing") != std::string::npos);
