@@ -1,11 +1,13 @@
 """Makes native/test/models: a small random checkpoint of every family and variant, and the logits that it must give.
 
-    python model/golden_families.py [VARIANT ...]    # in .cache/families, which ./dev bench peers makes
+    python model/golden_families.py [VARIANT ...]           # in .cache/families, which ./dev bench peers makes
+    python model/golden_families.py --long [VARIANT ...]    # some minutes; after the others
 
 Made with transformers 5.18.0, torch 2.13.0 (CPU), safetensors 0.8.0; transformers' own PyTorch code is the reference, without
 CUDA kernels. Each folder holds config.json and model.safetensors as transformers writes them (or as older files of the hub
 are spelled, where a variant says so) and golden.safetensors with
   tokens [T] I32, positions [P] I32 (where logits are kept), logits [P, vocabulary] F32.
+and long.safetensors, of some variants, with positions and logits alike, after 64 k tokens that a formula gives.
 The logits are computed in float64 throughout from the values stored in the file, so that they are the function's and not one
 order of sums; what transformers makes of the files in float32 must agree.
 
@@ -56,6 +58,10 @@ VOCABULARY = 256
 # Crosses two borders of chunks of 64 and four of pages of 32, and ends inside of both.
 LENGTH = 150
 POSITIONS = (0, 1, 3, 4, 31, 32, 63, 64, 65, 100, 127, 128, 149)
+# Of the variants that have a golden of so many tokens too: each kind of memory is among them.
+LONG = ("mamba2-groups", "granite", "falcon", "qwen3_5-text")
+LONG_LENGTH = 65_536
+LONG_POSITIONS = (32_767, 65_503, 65_504, 65_535)
 # Float32 must agree with float64 this well, else a golden tests the order of sums (or a router's tie) rather than the loader.
 AGREEMENT = 3e-5
 
@@ -431,8 +437,37 @@ def write_variant(name: str, variant: Variant) -> None:
     write_golden(name, folder, tokens, exact, (exact - single).abs().max().item())
 
 
+def long_tokens() -> Tensor:
+    """families_test.cc has the same formula."""
+    i = torch.arange(LONG_LENGTH)
+    return (i * i * 31 + i * 17 + i // 7) % (VOCABULARY - 6)
+
+
+@torch.no_grad()
+def write_long(name: str, variant: Variant) -> None:
+    """Token by token, from a cache: what transformers computes of all tokens at once would not fit into memory."""
+    with in_double(sys.modules[variant.model.__module__]):
+        model = new_model(variant, torch.float64)
+        model.config._attn_implementation = "sdpa"
+        memory = "cache_params" if variant.model is Mamba2ForCausalLM else "past_key_values"
+        kept, cache = [], None
+        for at, token in enumerate(long_tokens().tolist()):
+            now = model(input_ids=torch.tensor([[token]]), use_cache=True, **{memory: cache})
+            cache = now[memory]
+            if at in LONG_POSITIONS:
+                kept.append(now.logits[0, -1].float())
+    stored = {"positions": torch.tensor(LONG_POSITIONS).int(), "logits": torch.stack(kept)}
+    save_file(stored, MODELS / name / "long.safetensors")
+    (MODELS / name / "long.safetensors").chmod(0o644)
+
+
 def main() -> None:
-    for name in sys.argv[1:] or VARIANTS:
+    names = sys.argv[1:]
+    if "--long" in names:
+        for name in [name for name in names if name != "--long"] or LONG:
+            write_long(name, VARIANTS[name])
+        return
+    for name in names or VARIANTS:
         write_variant(name, VARIANTS[name])
 
 

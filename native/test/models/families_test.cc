@@ -37,9 +37,14 @@ struct Variant {
           engine::Rounding rounding = engine::Rounding::kNone)
       : golden(kModels / name / "golden.safetensors"),
         model(Model::load(file_of(name), kernels::kernels(), std::move(device), rounding)),
-        tokens(golden.read<std::int32_t>("tokens")),
-        positions(golden.read<std::int32_t>("positions")),
-        logits(golden.read<float>("logits")) {
+        tokens(golden.read<std::int32_t>("tokens")) {
+    take(golden);
+  }
+
+  // Of the file: at which tokens what is predicted.
+  void take(const Golden& golden) {
+    positions = golden.read<std::int32_t>("positions");
+    logits = golden.read<float>("logits");
     // Rows that only pad the embedding predict nothing here.
     const std::size_t stored = logits.size() / positions.size();
     for (std::size_t i = 0; i < positions.size(); ++i)
@@ -154,6 +159,28 @@ TEST_CASE("logits of every family agree with transformers within 1e-4, whatever 
 
 TEST_CASE("they do so where recurrent memory is a base and a log") {
   for (const std::string& name : kVariants) check_golden(name, std::make_shared<LoggingDevice>());
+}
+
+// As in model/golden_families.py.
+Tokens long_tokens() {
+  Tokens tokens(65536);
+  for (std::uint64_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = static_cast<std::int32_t>((i * i * 31 + i * 17 + i / 7) % 250);
+  return tokens;
+}
+
+// One text for states that forget, a delta rule, and caches of 64 k slots.
+TEST_CASE("so many tokens later they still agree: 64 k, as a base and a log too") {
+  const Tokens tokens = long_tokens();
+  for (const std::string name : {"mamba2-groups", "granite", "falcon", "qwen3_5-text"}) {
+    CAPTURE(name);
+    Variant variant(name, std::make_shared<LoggingDevice>());
+    variant.take(Golden(kModels / name / "long.safetensors"));
+    variant.tokens = tokens;
+    const double error = relative_error(Reader(variant).logits(kMaxChunk), variant.logits);
+    CHECK(error <= kTolerance);
+    MESSAGE(name << ": relative error of a logit at most " << error);
+  }
 }
 
 // Small networks of random weights show rounding far more than trained ones, and a router may take
