@@ -248,7 +248,10 @@ export class Completer {
    * A better text than the answer, after it. It takes the place of what is shown where nothing was typed since; else what is
    * being read stays, and the better text waits for where the other one stops being right.
    */
-  #takeLate(attempt: Attempt, { place, offers, cuts }: Outcome): void {
+  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): void {
+    // The repository's state may have gone on meanwhile: what comes so late does not expire with it.
+    const basis = { ...outcome.place.basis, state: this.#context.state() };
+    const place = { ...outcome.place, basis };
     const latest = this.#latest;
     const texts = textsOf(offers);
     if (latest?.request.document.uri !== place.uri) {
