@@ -145,11 +145,7 @@ export const COMMANDS: readonly Command[] = [
   {
     id: "stateline.setRemoteKey",
     title: "Set Remote Key",
-    menu: {
-      group: "Server",
-      entry: ({ settings }) =>
-        settings.now.remote === "" ? undefined : { icon: "key", label: "Set the remote server's key" },
-    },
+    menu: { group: "Server", entry: { icon: "key", label: "Set the remote server's key" } },
     run: setRemoteKey,
   },
   {

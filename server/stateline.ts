@@ -158,9 +158,9 @@ export class Stateline {
 
   /** Loads the model and begins to read the repository. Failures end up in the status. */
   async start(): Promise<void> {
-    await this.#remote.configure(this.#settings);
+    const remote = this.#remote.configure(this.#settings);
     this.#loading = this.#loading.then(() => this.#load());
-    await this.#loading;
+    await Promise.all([this.#loading, remote]);
   }
 
   /** Takes new settings and folders; whatever depends on a changed one is done again, the old state answering meanwhile. */
@@ -169,13 +169,13 @@ export class Stateline {
     this.#settings = settings;
     const policy = new FilePolicy(folders);
     if (policy.key !== before.policy.key) this.#policy = policy;
-    await this.#remote.configure(settings);
+    const remote = this.#remote.configure(settings);
     const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
     if (differs(before.settings, settings, ["device"])) this.#gpu.forgive();
     if (reload) return await this.start();
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow"]);
-    if (!reread && this.#policy === before.policy) return;
-    await this.#loading;
+    if (!reread && this.#policy === before.policy) return await remote;
+    await Promise.all([this.#loading, remote]);
     const stateHeads = this.#serving?.memory.state.stateHeads;
     this.#read(true);
     this.#ratioSet(stateHeads);
