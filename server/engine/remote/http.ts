@@ -40,19 +40,26 @@ export class RemoteHttp {
   /** Rejects with Cancelled or RemoteError. No redirect is followed: it would take text and key to another place. */
   async send(url: URL, content: object | undefined, signal: AbortSignal): Promise<Reply> {
     const key = this.#key();
+    const request = {
+      origin: url.origin,
+      path: url.pathname,
+      method: content ? "POST" : "GET",
+      headers: {
+        accept: content ? "text/event-stream" : "application/json",
+        ...(content && { "content-type": "application/json" }),
+        ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      },
+      ...(content && { body: JSON.stringify(content) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(WHOLE_ANSWER_MS)]),
+    } as const;
     try {
-      const { statusCode, headers, body } = await this.#dispatcher.request({
-        origin: url.origin,
-        path: url.pathname,
-        method: content ? "POST" : "GET",
-        headers: {
-          accept: content ? "text/event-stream" : "application/json",
-          ...(content && { "content-type": "application/json" }),
-          ...(key !== undefined && { authorization: `Bearer ${key}` }),
-        },
-        ...(content && { body: JSON.stringify(content) }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(WHOLE_ANSWER_MS)]),
-      });
+      const { statusCode, headers, body } = await this.#dispatcher
+        .request(request)
+        .catch((cause: unknown) => {
+          // A server may close a connection that waited for its next question just when that is sent.
+          if (signal.aborted || !isBroken(codeOf(cause))) throw cause;
+          return this.#dispatcher.request(request);
+        });
       // What ends early, ends by an error that nobody waits for.
       body.on("error", () => undefined);
       const one = (name: string) => [headers[name]].flat()[0];
@@ -89,10 +96,14 @@ function reasonOfFailure(cause: unknown): string {
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") return "cannot be reached";
   if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT" || isTimeout(cause))
     return "does not answer in time";
-  if (code === "ECONNRESET" || code === "UND_ERR_SOCKET" || code === "EPIPE") return "broke the connection";
+  if (isBroken(code)) return "broke the connection";
   if (/CERT|SIGNATURE|ISSUER|SSL|TLS/.test(code))
     return `has a certificate that is not trusted here (${code}): name its issuer's by NODE_EXTRA_CA_CERTS`;
   return `cannot be asked (${code || "no reason is known"})`;
+}
+
+function isBroken(code: string): boolean {
+  return code === "ECONNRESET" || code === "UND_ERR_SOCKET" || code === "EPIPE";
 }
 
 function codeOf(cause: unknown): string {
