@@ -12,17 +12,22 @@ import {
 import { COUNTS_CHANGED_NOTIFICATION, type SessionCounts } from "../protocol/counts.ts";
 import type { Notification, Request } from "../protocol/message.ts";
 import {
+  BETTER_TEXT_NOTIFICATION,
   type InitializationOptions,
+  REMOTE_KEY_NOTIFICATION,
   STATUS_CHANGED_NOTIFICATION,
   STATUS_REQUEST,
   type Status,
+  type VersionedPlace,
 } from "../protocol/messages.ts";
 import { reasonOf } from "../protocol/reason.ts";
 import { SERVER_FLAGS } from "../protocol/serverFlags.ts";
 import { countsFolder } from "./counts.ts";
 import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
+import { LateText } from "./lateText.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
+import type { RemoteKeys } from "./remoteKey.ts";
 import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
 import { type CurrentSettings, rawSettings } from "./settings.ts";
 import type { Snooze } from "./snooze.ts";
@@ -40,6 +45,7 @@ interface ClientParts {
   readonly meter: Meter;
   readonly snooze: Snooze;
   readonly settings: CurrentSettings;
+  readonly remoteKeys: RemoteKeys;
 }
 
 const HUNG = `said nothing for ${SILENCE_SECONDS} s and was killed`;
@@ -50,6 +56,7 @@ export class Client implements vscode.Disposable {
   readonly #policy = new RestartPolicy();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
+  readonly #lateText = new LateText();
   #life: ServerLife = { kind: "stopped" };
   #server: LanguageClient | undefined;
   #heartbeat: Heartbeat | undefined;
@@ -109,6 +116,14 @@ export class Client implements vscode.Disposable {
       .catch((error: unknown) => this.#parts.log.debug(`${method}: ${String(error)}`));
   }
 
+  /** Past the language client, which can be told to write its messages to the log. */
+  readonly sendRemoteKey = async (): Promise<void> => {
+    const params = await this.#parts.remoteKeys.now();
+    const process = this.#server?.serverProcess;
+    if (params === undefined || process === undefined || !process.connected) return;
+    process.send({ jsonrpc: "2.0", method: REMOTE_KEY_NOTIFICATION.method, params });
+  };
+
   /** What the server sends for a token of a request. */
   onProgress<Value>(token: string, listener: (value: Value) => void): vscode.Disposable {
     const type = new ProgressType<Value>();
@@ -137,6 +152,9 @@ export class Client implements vscode.Disposable {
     this.#server = server;
     server.onNotification(STATUS_CHANGED_NOTIFICATION.method, (status: Status) =>
       this.#receive(server, status),
+    );
+    server.onNotification(BETTER_TEXT_NOTIFICATION.method, (place: VersionedPlace) =>
+      this.#server === server ? this.#lateText.ask(place) : undefined,
     );
     server.onNotification(
       COUNTS_CHANGED_NOTIFICATION.method,
@@ -237,6 +255,7 @@ export class Client implements vscode.Disposable {
         storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
         countsPath: countsFolder(extension).fsPath,
         sendsEachKey: true,
+        takesLateTexts: true,
         settings: rawSettings(),
       }),
       initializationFailedHandler: () => false,
@@ -247,7 +266,11 @@ export class Client implements vscode.Disposable {
           return { action: CloseAction.DoNotRestart, handled: true };
         },
       },
-      middleware: createMiddleware(this.#parts),
+      middleware: createMiddleware({
+        ...this.#parts,
+        lateText: this.#lateText,
+        sendRemoteKey: this.sendRemoteKey,
+      }),
     };
     return new QuietLanguageClient("stateline", "Stateline", server, options);
   }

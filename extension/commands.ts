@@ -5,6 +5,7 @@ import { REREAD_REQUEST } from "../protocol/messages.ts";
 import type { Context } from "./context.ts";
 import { deleteCounts, openCounts } from "./counts.ts";
 import { type MenuPlace, showMenu } from "./menu.ts";
+import { setRemoteKey } from "./remoteKey.ts";
 import { writeSetting } from "./settings.ts";
 
 export interface Command {
@@ -140,6 +141,12 @@ export const COMMANDS: readonly Command[] = [
     title: "What Was Read",
     menu: { group: "Server", entry: { icon: "list-tree", label: "What was read" } },
     run: ({ readPage }) => readPage.show(),
+  },
+  {
+    id: "stateline.setRemoteKey",
+    title: "Set Remote Key",
+    menu: { group: "Server", entry: { icon: "key", label: "Set the remote server's key" } },
+    run: setRemoteKey,
   },
   {
     id: "stateline.restartServer",

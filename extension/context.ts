@@ -7,6 +7,7 @@ import type { ExtensionApi } from "./extensionApi.ts";
 import type { Measuring } from "./measure/measuring.ts";
 import { Meter } from "./meter.ts";
 import { ReadPage } from "./readPage.ts";
+import { RemoteKeys } from "./remoteKey.ts";
 import { RestingCursor } from "./restingCursor.ts";
 import { CurrentSettings } from "./settings.ts";
 import { Snooze } from "./snooze.ts";
@@ -19,6 +20,7 @@ export class Context {
   readonly settings: CurrentSettings;
   readonly meter: Meter;
   readonly snooze: Snooze;
+  readonly remoteKeys: RemoteKeys;
   readonly client: Client;
   readonly statusBar: StatusBar;
   readonly readPage: ReadPage;
@@ -44,6 +46,7 @@ export class Context {
     this.settings = new CurrentSettings();
     this.meter = new Meter();
     this.snooze = new Snooze();
+    this.remoteKeys = new RemoteKeys(extension.secrets, this.settings);
     this.client = new Client(this);
     this.statusBar = new StatusBar(this);
     this.readPage = new ReadPage(this.client);

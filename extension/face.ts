@@ -12,6 +12,8 @@ export interface Face {
   readonly text: string;
   /** One sentence, for tooltip, menu and screen readers. */
   readonly sentence: string;
+  /** Text of the person's leaves the machine. */
+  readonly sendsText?: true;
 }
 
 export interface Situation {
@@ -25,6 +27,21 @@ export interface Situation {
 }
 
 export function drawFace(situation: Situation): Face {
+  const face = ownFace(situation);
+  const remote = situation.life.kind === "running" ? situation.life.status?.remote : undefined;
+  if (!remote?.leavesMachine || QUIET.has(face.kind)) return face;
+  return {
+    ...face,
+    text: `${face.text} $(cloud-upload) ${remote.host}`,
+    sentence: `${face.sentence} Text around the cursor is sent to ${remote.host}.`,
+    sendsText: true,
+  };
+}
+
+/** Nothing is completed, so nothing is sent. */
+const QUIET: ReadonlySet<FaceKind> = new Set(["off", "error", "loading"]);
+
+function ownFace(situation: Situation): Face {
   const { life, enabled, language, snoozedUntilMs, thinking, nowMs } = situation;
   if (!enabled) return off("Completions are off.");
   if (life.kind === "failed") return error(life.message);
@@ -93,10 +110,17 @@ export function figures(
       : ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
     ["Device", status.device],
     ["Model", status.model],
+    ["Remote", remoteInWords(status)],
     ["This session", counts ? `${count(counts.shown)} shown, ${count(counts.accepted)} accepted` : ""],
     ["Last completion", lastLatencyMs > 0 ? `${count(lastLatencyMs)} ms` : ""],
   ];
   return all.filter(([, value]) => value !== "");
+}
+
+function remoteInWords({ remote }: Status): string {
+  if (!remote) return "";
+  if (remote.problem !== undefined) return `${remote.problem} This machine's model answers meanwhile.`;
+  return `${remote.host}, this machine's model where that is slow`;
 }
 
 function tokensRead(status: Status): string {

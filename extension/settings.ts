@@ -45,6 +45,11 @@ export function rawSettings(folder?: string): unknown {
   return vscode.workspace.getConfiguration(undefined, scope).get(SETTINGS_SECTION);
 }
 
+/** VS Code's own editor of settings, at this one. */
+export async function openSetting(name: keyof Settings): Promise<void> {
+  await vscode.commands.executeCommand("workbench.action.openSettings", `${SETTINGS_SECTION}.${name}`);
+}
+
 /** Writes where the setting already stands: in the workspace if it is set there, else for the user. */
 export async function writeSetting<Name extends keyof Settings>(
   name: Name,

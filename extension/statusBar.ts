@@ -71,7 +71,9 @@ export class StatusBar implements vscode.Disposable {
     this.#item.text = face.text;
     this.#item.accessibilityInformation = { label: `Stateline: ${face.sentence}`, role: "button" };
     this.#item.backgroundColor =
-      face.kind === "error" ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
+      face.kind === "error"
+        ? new vscode.ThemeColor("statusBarItem.errorBackground")
+        : face.sendsText && new vscode.ThemeColor("statusBarItem.warningBackground");
     this.#item.tooltip = this.#tooltip(face);
     this.#changed.fire();
   }

@@ -18,6 +18,16 @@ export const WHAT_WAS_READ_REQUEST = { method: "stateline/whatWasRead" } as Requ
  * not send it.
  */
 export const CURSOR_RESTS_NOTIFICATION = { method: "stateline/cursorRests" } as Notification<Place>;
+/**
+ * To the server: the key of a remote server, null for none. It is kept in memory alone, and sent to that origin (scheme, host and
+ * port) and no other.
+ */
+export const REMOTE_KEY_NOTIFICATION = { method: "stateline/remoteKey" } as Notification<RemoteKey>;
+/**
+ * From the server, to a client that asked for it by `takesLateTexts`: a better text than the one that was answered is there. While
+ * the document is as it was and the cursor where it was, asking again answers with it.
+ */
+export const BETTER_TEXT_NOTIFICATION = { method: "stateline/betterText" } as Notification<VersionedPlace>;
 /** The command of each inline completion item, run by the client when the item is accepted. */
 export const ACCEPTED_COMMAND = "stateline.accepted";
 
@@ -25,6 +35,25 @@ export const ACCEPTED_COMMAND = "stateline.accepted";
 export interface Place {
   readonly textDocument: { readonly uri: string };
   readonly position: { readonly line: number; readonly character: number };
+}
+
+export interface VersionedPlace extends Place {
+  readonly textDocument: { readonly uri: string; readonly version: number };
+}
+
+export interface RemoteKey {
+  readonly origin: string;
+  readonly key: string | null;
+}
+
+/** A server on another machine (or another one on this) that completes too. */
+export interface RemoteStatus {
+  /** Its name and port. */
+  readonly host: string;
+  /** Whether text of the person's leaves this machine. */
+  readonly leavesMachine: boolean;
+  /** One sentence: why it does not answer at the moment. */
+  readonly problem?: string;
 }
 
 /** The engine's life: the model loads, the repository is read into the index, then the files that matter into the state. */
@@ -57,6 +86,8 @@ export interface Status {
   readonly device: string;
   /** The model's name for a person; empty until the model is loaded. */
   readonly model: string;
+  /** Absent: no server is named, and nothing is sent. */
+  readonly remote?: RemoteStatus;
   /** One sentence for a person: the error when state is "error", else a warning that still holds. */
   readonly message?: string;
 }
@@ -104,6 +135,8 @@ export interface InitializationOptions {
    * When absent, they were typed.
    */
   readonly sendsEachKey?: boolean;
+  /** Whether BETTER_TEXT_NOTIFICATION is wanted. */
+  readonly takesLateTexts?: boolean;
   /** Settings for clients that do not answer workspace/configuration; same names as the section "stateline". */
   readonly settings?: unknown;
 }

@@ -6,6 +6,22 @@ export const SETTINGS_SECTION = "stateline";
 export const SUGGESTIONS = ["eager", "balanced", "subtle"] as const;
 export type Suggestions = (typeof SUGGESTIONS)[number];
 
+/** "auto": by the model's name; "none": it was not. */
+export const REMOTE_PROMPTS = [
+  "auto",
+  "none",
+  "qwen",
+  "granite",
+  "codegemma",
+  "mellum",
+  "starcoder",
+  "deepseek",
+  "codellama",
+  "codestral",
+  "seed",
+] as const;
+export type RemotePrompt = (typeof REMOTE_PROMPTS)[number];
+
 export interface Settings {
   readonly enabled: boolean;
   readonly suggestions: Suggestions;
@@ -28,6 +44,14 @@ export interface Settings {
   /** Pause after a keystroke before asking; 0 = adapted to the measured latency. */
   readonly triggerDelayMs: number;
   readonly maxLines: number;
+  /** Address of an OpenAI-compatible server that completes too, such as https://gpu.example.com/v1; empty: nothing leaves the machine. */
+  readonly remote: string;
+  /** The model's name there; empty: the first that the server lists. */
+  readonly remoteModel: string;
+  /** How the model there was taught to fill in the middle. */
+  readonly remotePrompt: RemotePrompt;
+  /** Whether a server on another machine may be spoken to without encryption. */
+  readonly remoteAllowHttp: boolean;
   /** Whether it is counted, on this machine alone, what becomes of completions. */
   readonly countCompletions: boolean;
 }
@@ -45,6 +69,10 @@ export const DEFAULT_SETTINGS: Settings = {
   exclude: [],
   triggerDelayMs: 0,
   maxLines: 8,
+  remote: "",
+  remoteModel: "",
+  remotePrompt: "auto",
+  remoteAllowHttp: false,
   countCompletions: true,
 };
 
@@ -97,6 +125,13 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
     expected: "a whole number of milliseconds, 0 for automatic",
   },
   maxLines: { accepts: isIntegerBetween(1, 100), expected: "a whole number from 1 to 100" },
+  remote: { accepts: isString, expected: "the address of a server, or empty for none" },
+  remoteModel: { accepts: isString, expected: "the name of a model, or empty for the server's first" },
+  remotePrompt: {
+    accepts: (value) => REMOTE_PROMPTS.some((name) => name === value),
+    expected: `one of ${REMOTE_PROMPTS.map((name) => `"${name}"`).join(", ")}`,
+  },
+  remoteAllowHttp: { accepts: isBoolean, expected: "true or false" },
   countCompletions: { accepts: isBoolean, expected: "true or false" },
 };
 

@@ -16,6 +16,7 @@ export interface ClientFacts {
   /** Folder of the counts of completions. */
   readonly countsPath: string;
   readonly sendsEachKey: boolean;
+  readonly takesLateTexts: boolean;
 }
 
 export const NO_CLIENT: ClientFacts = {
@@ -27,6 +28,7 @@ export const NO_CLIENT: ClientFacts = {
   storagePath: defaultCacheFolder(),
   countsPath: join(defaultCacheFolder(), "counts"),
   sendsEachKey: false,
+  takesLateTexts: false,
 };
 
 export function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
@@ -41,6 +43,7 @@ export function factsOf({ capabilities }: InitializeParams, options: Initializat
     storagePath,
     countsPath: typeof options.countsPath === "string" ? options.countsPath : join(storagePath, "counts"),
     sendsEachKey: options.sendsEachKey === true,
+    takesLateTexts: options.takesLateTexts === true,
   };
 }
 

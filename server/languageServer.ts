@@ -19,11 +19,13 @@ import type { TextDocument } from "vscode-languageserver-textdocument";
 import {
   ACCEPTED_COMMAND,
   type Accepted,
+  BETTER_TEXT_NOTIFICATION,
   CURSOR_RESTS_NOTIFICATION,
   type EditorFacts,
   type InitializationOptions,
   LAST_COMPLETION_REQUEST,
   type Place,
+  REMOTE_KEY_NOTIFICATION,
   REREAD_REQUEST,
   STATUS_CHANGED_NOTIFICATION,
   STATUS_REQUEST,
@@ -38,6 +40,7 @@ import { packageVersion } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { Measuring } from "./measuring.ts";
 import { ReadingProgress } from "./readingProgress.ts";
+import { keysOfEnvironment, noteKey } from "./remote.ts";
 import type { PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { underRealRoot } from "./repository/realPath.ts";
@@ -62,6 +65,7 @@ export class LanguageServer {
   /** What the client sent last, for clients that are not asked. */
   #pushedSettings: unknown;
   readonly #toldProblems = new Set<string>();
+  readonly #remoteKeys = keysOfEnvironment();
   readonly #measuring: Measuring;
   #counting: Counting | undefined;
   #stateline: Stateline | undefined;
@@ -92,6 +96,10 @@ export class LanguageServer {
     connection.onExecuteCommand((params) => this.#execute(params));
     connection.languages.inlineCompletion.on((params, token) => this.#complete(params, token));
     onNotification(connection, CURSOR_RESTS_NOTIFICATION, (place) => this.#readAhead(place));
+    onNotification(connection, REMOTE_KEY_NOTIFICATION, (key) => {
+      noteKey(this.#remoteKeys, key);
+      this.#stateline?.keysChanged();
+    });
     onRequest(connection, STATUS_REQUEST, () => this.#stateline?.status ?? LOADING);
     onRequest(connection, LAST_COMPLETION_REQUEST, () => this.#stateline?.lastCompletion ?? null);
     onRequest(connection, REREAD_REQUEST, () => {
@@ -157,6 +165,8 @@ export class LanguageServer {
       openDocuments: () => this.#documents.all.all().map((document) => this.#liveDocument(document)),
       onProblem: (sentence) => this.#tell(MessageType.Warning, sentence),
       onReading: (tokensPerSecond) => this.#measuring.session.noteReading(tokensPerSecond),
+      onBetter: (request) => this.#tellBetter(request),
+      remoteKeys: this.#remoteKeys,
       onCompletion: (figures) => this.#measuring.session.noteCompletion(figures),
       onRatioSwitched: (change) => void this.#measuring.ratioSwitched(change),
     });
@@ -264,6 +274,17 @@ export class LanguageServer {
     } finally {
       subscription.dispose();
     }
+  }
+
+  /** While the document is as it was asked about. */
+  #tellBetter({ document: { uri, text }, offset }: CompletionRequest): void {
+    const document = this.#documents.get(uri);
+    if (!this.#client.takesLateTexts || document?.getText() !== text) return;
+    const textDocument = { uri, version: document.version };
+    notify(this.#connection, BETTER_TEXT_NOTIFICATION, {
+      textDocument,
+      position: document.positionAt(offset),
+    });
   }
 
   async #readAhead(params: Place): Promise<void> {

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
 import { Completer, type CompleterContext } from "./completion/completer.ts";
+import { LocalWriter } from "./completion/localWriter.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { attentionBytesPerToken } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
@@ -19,10 +20,12 @@ import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { Remote } from "./remote.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
 import { affordableWindow, sentenceOnWindow } from "./repository/memoryLimit.ts";
+import { Passages } from "./repository/passages.ts";
 import { StateStore } from "./repository/stateStore.ts";
 import { whatWasRead } from "./repository/whatWasRead.ts";
 import { SyntaxTrees } from "./syntax/trees.ts";
@@ -47,6 +50,10 @@ export interface StatelineOptions {
   /** While the model reads into the state, after each batch. */
   readonly onReading?: (tokensPerSecond: number) => void;
   readonly onCompletion?: (figures: CompletionFigures) => void;
+  /** A better text came after the answer to this request: asking again answers with it. */
+  readonly onBetter?: (request: CompletionRequest) => void;
+  /** Of remote servers, by origin; it may grow later, see keysChanged. */
+  readonly remoteKeys?: Map<string, string>;
   readonly onRatioSwitched?: (change: RatioSwitch) => void;
   /** Told what was decoded while a person types, before it is decided how much of it is shown. */
   readonly onDecoded?: CompleterContext["onDecoded"];
@@ -93,6 +100,8 @@ type Life =
   | { readonly kind: "serving"; readonly serving: Serving }
   | { readonly kind: "error"; readonly message: string };
 
+const NO_PASSAGES = new Passages();
+
 /** Before anything else is known. */
 export const LOADING: Status = {
   state: "loading",
@@ -120,6 +129,7 @@ export class Stateline {
   #notedFigures: CompletionFigures | undefined;
   readonly #syntax: SyntaxTrees;
   readonly #gpu: GpuFallback;
+  readonly #remote: Remote;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
@@ -128,15 +138,29 @@ export class Stateline {
     this.#policy = new FilePolicy(options.folders);
     const { log, onProblem } = options;
     this.#gpu = new GpuFallback({ log, onProblem, onLeft: () => !this.#disposed && void this.start() });
+    this.#remote = new Remote(
+      {
+        log,
+        passages: () => this.#serving?.memory.passages ?? NO_PASSAGES,
+        mayBeTold: (uri) => this.#serving?.memory.live.mayBeTold(uri) ?? false,
+        onChanged: options.onStatusChanged,
+        onProblem: (sentence) => {
+          log.warn(sentence);
+          onProblem?.(sentence);
+        },
+      },
+      options.remoteKeys ?? new Map(),
+    );
     this.#syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) =>
       options.log.warn(`A grammar does not load: ${reasonOf(cause)}`),
     );
   }
 
   /** Loads the model and begins to read the repository. Failures end up in the status. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    const remote = this.#remote.configure(this.#settings);
     this.#loading = this.#loading.then(() => this.#load());
-    return this.#loading;
+    await Promise.all([this.#loading, remote]);
   }
 
   /** Takes new settings and folders; whatever depends on a changed one is done again, the old state answering meanwhile. */
@@ -145,12 +169,13 @@ export class Stateline {
     this.#settings = settings;
     const policy = new FilePolicy(folders);
     if (policy.key !== before.policy.key) this.#policy = policy;
+    const remote = this.#remote.configure(settings);
     const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
     if (differs(before.settings, settings, ["device"])) this.#gpu.forgive();
     if (reload) return await this.start();
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow"]);
-    if (!reread && this.#policy === before.policy) return;
-    await this.#loading;
+    if (!reread && this.#policy === before.policy) return await remote;
+    await Promise.all([this.#loading, remote]);
     const stateHeads = this.#serving?.memory.state.stateHeads;
     this.#read(true);
     this.#ratioSet(stateHeads);
@@ -158,6 +183,7 @@ export class Stateline {
 
   /** After an error: tries the model again. */
   async reread(): Promise<void> {
+    this.#remote.forgive();
     if (this.#life.kind === "error") return await this.start();
     this.#read(false);
   }
@@ -171,7 +197,13 @@ export class Stateline {
     this.#serving?.memory.live.set(document);
   }
 
+  /** Of a remote server. */
+  keysChanged(): void {
+    this.#remote.forgive();
+  }
+
   noteClosed(uri: string): void {
+    this.#serving?.completer.noteClosed(uri);
     this.#serving?.memory.noteClosed(uri);
   }
 
@@ -215,6 +247,11 @@ export class Stateline {
   }
 
   get status(): Status {
+    const { status: remote } = this.#remote;
+    return { ...this.#ownStatus, ...(remote && { remote }) };
+  }
+
+  get #ownStatus(): Status {
     const life = this.#life;
     if (life.kind !== "serving") {
       const message = life.kind === "error" ? { message: life.message } : {};
@@ -273,6 +310,7 @@ export class Stateline {
   dispose(): void {
     this.#disposed = true;
     this.#syntax.dispose();
+    this.#remote.dispose();
     if (this.#serving) disposeServing(this.#serving);
     this.#life = { kind: "loading" };
   }
@@ -328,12 +366,18 @@ export class Stateline {
         },
         this.#memorySettings({ model, bytesPerToken }),
       );
-      const completer = new Completer({
+      const writer = new LocalWriter({
         model,
         tokenizer,
         root: () => memory,
         recallAt: (uri, lineStart, isBegun) => memory.live.recallAt(uri, lineStart, isBegun),
         passages: () => memory.passages,
+      });
+      const completer = new Completer({
+        writer,
+        state: () => memory.state,
+        better: () => this.#remote.writer,
+        onBetter: this.#options.onBetter,
         syntax: this.#syntax,
         settings: () => this.#settings,
         onDecoded: this.#options.onDecoded,

@@ -1,47 +1,34 @@
-/** A completion from request to answer: worth asking, context, generate, clean; one at a time, the newest first. */
+/** A completion from request to answer: worth asking, written, how much of it is shown, finished; the newest first. */
 import type { CompletionFigures } from "../../protocol/messages.ts";
 import type { Settings } from "../../protocol/settings.ts";
-import type { Model, Recall } from "../engine/engine.ts";
-import { Cancelled, throwIfCancelled } from "../engine/engine.ts";
-import type { Tokenizer } from "../engine/tokenizer.ts";
-import type { Log } from "../log.ts";
-import type { Passages } from "../repository/passages.ts";
+import { Cancelled, type State, throwIfCancelled } from "../engine/engine.ts";
+import { type Log, reasonOf } from "../log.ts";
 import type { SyntaxTrees } from "../syntax/trees.ts";
 import { wholeCharacterOffset } from "./characters.ts";
-import { type Context, ContextBuilder } from "./context.ts";
-import { ContextShare } from "./contextShare.ts";
 import { Finish } from "./finish.ts";
-import { generateLines, shortened } from "./generate.ts";
-import { chooseHealing, NO_HEALING } from "./healing.ts";
+import { shortened } from "./generate.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { isBlank, mayContinue, type Shape, shapeOf } from "./lines.ts";
+import type { LocalWriter } from "./localWriter.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
-import { COSTS, type Costs, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
-import { PrefixCache, type Root } from "./prefixCache.ts";
-import { PrefixCaches } from "./prefixCaches.ts";
+import { COSTS, type Costs, type Cut, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
+import { Relay } from "./relay.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
-import { homeOf, lineAfter, lineBefore, lineStartIn, replacedBy, surroundingsOf } from "./request.ts";
+import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
 import { type Place, ShownCompletions } from "./shown.ts";
-import { SnippetChoice } from "./snippets.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
-
-/** Further lines are decoded only within this time, since the person waits for all of them. */
-const MOST_LINES_MS = 600;
+import type { Writer } from "./writer.ts";
 
 export interface CompleterContext {
-  readonly model: Model;
-  readonly tokenizer: Tokenizer;
-  /** The repository's state now. */
-  readonly root: () => Root;
-  /**
-   * Its exact memory now, without the line that begins at this offset of a document's text (with line feeds only), on which
-   * something `isBegun` or not.
-   */
-  readonly recallAt: (uri: string, lineStart: number, isBegun: boolean) => Recall;
-  /** Of the repository's files now, but for open ones. */
-  readonly passages: () => Passages;
+  readonly writer: LocalWriter;
+  /** The repository's state now: while it is the same, what was written after it holds. */
+  readonly state: () => State;
+  /** Who writes better than `writer` and takes longer, while there is one. */
+  readonly better?: (() => Writer | undefined) | undefined;
+  /** A better text than the one that is shown at this request's place came after the answer: asking again answers with it. */
+  readonly onBetter?: ((request: CompletionRequest) => void) | undefined;
   readonly syntax: SyntaxTrees;
   readonly settings: () => Settings;
   /** Of texts that are wrong, in place of what the settings say. */
@@ -58,25 +45,29 @@ interface Attempt {
   readonly signal: AbortSignal;
 }
 
+/** What one of the writers came to. */
+interface Outcome {
+  readonly place: Place;
+  readonly offers: Offers;
+  /** Where the likeliest text may end. */
+  readonly cuts: readonly Cut[];
+  readonly figures: Partial<CompletionFigures>;
+}
+
 export class Completer {
   readonly #context: CompleterContext;
-  readonly #contexts: ContextBuilder;
-  readonly #share = new ContextShare();
-  readonly #caches: PrefixCaches;
   readonly #shown = new ShownCompletions();
   readonly #pause = new AdaptivePause();
+  readonly #relay = new Relay<Outcome>();
   /** The request under way for each document. */
   readonly #current = new Map<string, AbortController>();
-  #readingAhead = new AbortController();
-  /** Completions use the engine one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** The latest one that was worth asking. */
+  #latest: Attempt | undefined;
   #lastFigures: CompletionFigures | null = null;
   #nextId = 1;
 
   constructor(context: CompleterContext) {
     this.#context = context;
-    this.#contexts = new ContextBuilder(context.tokenizer, new SnippetChoice(context.passages));
-    this.#caches = new PrefixCaches(context.model);
   }
 
   get lastFigures(): CompletionFigures | null {
@@ -88,7 +79,7 @@ export class Completer {
    * cancels this one.
    */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
-    this.#readingAhead.abort();
+    this.#context.writer.giveWay();
     const { uri } = request.document;
     const controller = new AbortController();
     this.#current.get(uri)?.abort();
@@ -113,55 +104,29 @@ export class Completer {
     }
   }
 
-  /**
-   * Reads what a completion at this cursor would read first, so that the first one after a jump is as fast as the next ones.
-   * Any request ends it, and finds what was read so far.
-   */
+  /** Reads what a completion at this cursor would read first; any request ends it. */
   async readAhead(request: CompletionRequest): Promise<void> {
-    await this.#readAhead(request, (cache, tokens, signal) =>
-      cache.advance(this.#context.root, tokens, signal),
-    );
+    if (!this.#mayBeAsked(request)) return;
+    await this.#context.writer.readAhead(request);
   }
 
   /** The same from the repository's newest state; a request that ends it finds what was there before. */
   async takeUpState(request: CompletionRequest): Promise<void> {
-    await this.#readAhead(request, async (_, tokens, signal) => {
-      const cache = new PrefixCache(this.#context.model);
-      try {
-        await cache.advance(this.#context.root, tokens, signal);
-        this.#caches.replace(homeOf(request.document), cache);
-      } catch (cause) {
-        cache.dispose();
-        throw cause;
-      }
-    });
+    if (!this.#mayBeAsked(request)) return;
+    await this.#context.writer.takeUpState(request);
   }
 
-  async #readAhead(
-    request: CompletionRequest,
-    read: (cache: PrefixCache, tokens: readonly number[], signal: AbortSignal) => Promise<unknown>,
-  ): Promise<void> {
-    this.#readingAhead.abort();
-    this.#readingAhead = new AbortController();
-    const { signal } = this.#readingAhead;
-    try {
-      await this.#inTurn(async () => {
-        throwIfCancelled(signal);
-        const around = surroundingsOf(request);
-        // Whatever is on the line: a person may well begin another one here.
-        if (this.#reasonNotToAsk({ ...request, manual: true }, around)) return;
-        const { tokens } = this.#layOut(request, around);
-        await read(this.#caches.of(homeOf(request.document)), tokens, signal);
-      });
-    } catch (cause) {
-      if (!(cause instanceof Cancelled)) throw cause;
-    }
+  /** The person cannot see its answer any more. */
+  noteClosed(uri: string): void {
+    if (this.#latest?.request.document.uri !== uri) return;
+    this.#relay.giveUp();
+    this.#latest = undefined;
   }
 
   dispose(): void {
-    this.#readingAhead.abort();
     for (const controller of this.#current.values()) controller.abort();
-    void this.#turn.finally(() => this.#caches.dispose());
+    this.#relay.giveUp();
+    this.#context.writer.dispose();
   }
 
   async #attempt(attempt: Attempt): Promise<readonly CompletionAnswer[]> {
@@ -171,6 +136,7 @@ export class Completer {
     const reason = this.#reasonNotToAsk(request, around);
     if (reason) return this.#offer(attempt, { joins: [], nothing: reason }, {});
     this.#context.syntax.follow({ ...document, text: around.before + around.after });
+    this.#latest = attempt;
     using finish = new Finish(document, around, this.#context.syntax);
     const rest = this.#shown.remainders(this.#placeOf(attempt, settings));
     const rejoined = await Promise.all(rest.map((text) => finish.rejoin(text)));
@@ -179,18 +145,22 @@ export class Completer {
     if (!manual && !settings.inComments && (await finish.isInComment()))
       return this.#offer(attempt, { joins, nothing: "the cursor is in a comment" }, {});
     if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
-    return await this.#inTurn(() => this.#compute(attempt, settings, finish));
+    return await this.#compute(attempt, settings, finish);
   }
 
   #placeOf({ request, around }: Attempt, settings: Settings): Place {
     const { document, manual, others } = request;
-    const { state } = this.#context.root();
-    const costs = this.#costs(settings);
-    return { uri: document.uri, around, manual, costs, basis: { state, settings, others } };
+    const basis = { state: this.#context.state(), settings, others };
+    return { uri: document.uri, around, manual, costs: this.#costs(settings), basis };
   }
 
   #costs({ suggestions }: Settings): Costs {
     return this.#context.costs ?? COSTS[suggestions];
+  }
+
+  /** Whatever is on the line: a person may well begin another one here. */
+  #mayBeAsked(request: CompletionRequest): boolean {
+    return !this.#reasonNotToAsk({ ...request, manual: true }, surroundingsOf(request));
   }
 
   #reasonNotToAsk(
@@ -204,70 +174,95 @@ export class Completer {
   }
 
   async #compute(attempt: Attempt, settings: Settings, finish: Finish): Promise<readonly CompletionAnswer[]> {
-    const { request, around, signal } = attempt;
-    const { model, tokenizer } = this.#context;
+    const { request, startedMs, signal } = attempt;
     throwIfCancelled(signal);
-    const begunMs = performance.now();
-    const place = this.#placeOf(attempt, settings);
-    const context = this.#layOut(request, around);
-    const shape = (text: string) => shapeOf(around, request.manual, text);
-    const { state, tokensAdvanced, healing } = await this.#advance(homeOf(request.document), context, signal);
-    const advancedMs = performance.now();
-    const costs = this.#costs(settings);
-    const lineStart = lineStartIn(request.document, around);
-    const isBegun = !isBlank(lineBefore(around.before));
-    const generating = generateLines(model, tokenizer, state, {
-      healing,
-      recall: () => this.#context.recallAt(request.document.uri, lineStart, isBegun),
-      context: context.tokens.slice(0, context.tokens.length - healing.takenBack),
-      leastLogProb: request.manual ? undefined : leastLogProb(costs),
-      wantsMore: (text) => wantsMore(text, around, shape(text), settings.maxLines, begunMs),
+    const { writer, better, log } = this.#context;
+    const second = better?.();
+    const { place, offers, cuts, figures } = await this.#relay.first(
+      {
+        quick: (ends) => this.#ask(writer, attempt, settings, finish, ends),
+        better: second && ((ends) => this.#askBetter(second, attempt, settings, ends)),
+        ...{ startedMs, byKey: request.manual },
+        onLate: (late) => this.#takeLate(attempt, late),
+        onFailed: (cause) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
+      },
       signal,
-    });
-    const [decoded] = await Promise.all([generating, finish.prepare()]);
-    const cuts = request.manual ? [] : cutsOf(decoded, lineAfter(around.after));
-    const generation = request.manual ? decoded : shortened(decoded, lengthToShow(cuts, costs));
-    if (!request.manual) this.#context.onDecoded?.(decoded, request);
+    );
     throwIfCancelled(signal);
-    this.#pause.noteLatency(performance.now() - begunMs);
-    const figures = {
-      tokensAdvanced,
-      tokensDecoded: generation.tokensDecoded,
-      msToFirstToken: generation.firstLineAtMs - attempt.startedMs,
-      msDecoding: performance.now() - advancedMs,
-      contextTokens: state.tokenCount,
-    };
-    const offers = await offersOf(generation, finish, shape);
-    throwIfCancelled(signal);
-    const texts = offers.joins.map(({ text }) => text);
-    const isBeginning = texts[0] !== undefined && decoded.text.startsWith(texts[0]);
-    this.#shown.add(place, texts, isBeginning ? cuts : []);
+    this.#shown.add(place, textsOf(offers), cuts);
     return this.#offer(attempt, offers, figures);
   }
 
-  #layOut({ document, others }: CompletionRequest, around: Surroundings): Context {
-    return this.#contexts.build(
-      document,
-      around,
-      others,
-      this.#share.at(this.#context.model.tokensPerSecond),
-    );
+  async #ask(
+    writer: Writer,
+    { request, around, startedMs }: Attempt,
+    settings: Settings,
+    finish: Finish,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { manual } = request;
+    const place = this.#placeOf({ request, around, startedMs, signal }, settings);
+    const { costs } = place;
+    const shape = (text: string) => shapeOf(around, manual, text);
+    const wantsMore = (text: string) => mayGoOn(text, around, shape(text), settings.maxLines);
+    const least = manual ? undefined : leastLogProb(costs);
+    const [written] = await Promise.all([
+      writer.write({ request, around, wantsMore, leastLogProb: least, signal }),
+      finish.prepare(),
+    ]);
+    const isCutAnywhere = !manual && written.isWeighed;
+    const cuts = isCutAnywhere ? cutsOf(written, lineAfter(around.after)) : [];
+    const generation = isCutAnywhere ? shortened(written, lengthToShow(cuts, costs)) : written;
+    if (isCutAnywhere && writer === this.#context.writer) this.#context.onDecoded?.(written, request);
+    throwIfCancelled(signal);
+    if (writer === this.#context.writer) this.#pause.noteLatency(performance.now() - written.begunAtMs);
+    const figures = {
+      tokensAdvanced: written.tokensAdvanced,
+      tokensDecoded: written.tokensDecoded,
+      msToFirstToken: written.firstLineAtMs - startedMs,
+      msDecoding: written.msDecoding,
+      contextTokens: written.contextTokens,
+    };
+    const offers = await offersOf(generation, finish, shape);
+    throwIfCancelled(signal);
+    const [first] = textsOf(offers);
+    const isBeginning = first !== undefined && written.text.startsWith(first);
+    return { place, offers, cuts: isBeginning ? cuts : [], figures };
   }
 
-  /** To the cursor, or before the tokens that are healed. */
-  async #advance(home: string, { tokens, healings }: Context, signal: AbortSignal) {
-    const { model, root } = this.#context;
-    const cache = this.#caches.of(home);
-    if (healings.length === 0) return { ...(await cache.advance(root, tokens, signal)), healing: NO_HEALING };
-    const { tokensAdvanced } = await cache.advance(root, tokens.slice(0, -1), signal);
-    // After text was deleted, not every state before the last is there; what it would heal is then not looked at.
-    const before = cache.statesBefore(tokens.length, Math.max(...healings.map(({ takenBack }) => takenBack)));
-    const logProbs = await model.logProbs(before, { priority: "completion", signal });
-    const healing = chooseHealing(healings, tokens, (count) => logProbs[tokens.length - 1 - count]);
-    const state = healing.takenBack > 0 ? cache.stateAfter(tokens.length - healing.takenBack) : undefined;
-    if (state) return { state, tokensAdvanced, healing };
-    const whole = await cache.advance(root, tokens, signal);
-    return { ...whole, tokensAdvanced: tokensAdvanced + whole.tokensAdvanced, healing: NO_HEALING };
+  /** undefined: nothing to offer. */
+  async #askBetter(
+    writer: Writer,
+    attempt: Attempt,
+    settings: Settings,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const { request, around } = attempt;
+    // It may outlive the request.
+    using finish = new Finish(request.document, around, this.#context.syntax);
+    const outcome = await this.#ask(writer, attempt, settings, finish, signal);
+    return outcome.offers.joins.length > 0 ? outcome : undefined;
+  }
+
+  /**
+   * A better text than the answer, after it. It takes the place of what is shown where nothing was typed since; else what is
+   * being read stays, and the better text waits for where the other one stops being right.
+   */
+  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): void {
+    // The repository's state may have gone on meanwhile: what comes so late does not expire with it.
+    const basis = { ...outcome.place.basis, state: this.#context.state() };
+    const place = { ...outcome.place, basis };
+    const latest = this.#latest;
+    const texts = textsOf(offers);
+    if (latest?.request.document.uri !== place.uri) {
+      this.#shown.add(place, texts, cuts, "last");
+      return;
+    }
+    const now = this.#placeOf(latest, this.#context.settings());
+    const [before] = this.#shown.remainders(now);
+    this.#shown.add(place, texts, cuts, isSamePlace(latest, attempt) ? "first" : "last");
+    const [after] = this.#shown.remainders(now);
+    if (after !== undefined && after !== before) this.#context.onBetter?.(latest.request);
   }
 
   #offer(
@@ -290,12 +285,14 @@ export class Completer {
     const id = this.#nextId++;
     return joins.map((join, alternative) => ({ id, alternative, ...inDocument(attempt, join) }));
   }
+}
 
-  async #inTurn<Result>(job: () => Promise<Result>): Promise<Result> {
-    const turn = this.#turn.then(job);
-    this.#turn = turn.catch(() => undefined);
-    return await turn;
-  }
+function textsOf({ joins }: Offers): readonly string[] {
+  return joins.map(({ text }) => text);
+}
+
+function isSamePlace({ around: a }: Attempt, { around: b }: Attempt): boolean {
+  return a.before === b.before && a.after === b.after;
 }
 
 /** In the document's own offsets and line ends. */
@@ -309,14 +306,7 @@ function inDocument({ request }: Attempt, join: Join): Omit<CompletionAnswer, "i
   };
 }
 
-function wantsMore(
-  text: string,
-  around: Surroundings,
-  shape: Shape,
-  maxLines: number,
-  begunMs: number,
-): boolean {
-  if (performance.now() - begunMs > MOST_LINES_MS) return false;
+function mayGoOn(text: string, around: Surroundings, shape: Shape, maxLines: number): boolean {
   // The last line is only begun: the line feed and perhaps its indentation.
   const lines = (lineBefore(around.before) + text).split("\n").slice(0, -1);
   return mayContinue(shape, lines, maxLines, around.tabSize);

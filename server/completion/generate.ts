@@ -227,7 +227,7 @@ function lineOf(text: string): string {
 }
 
 /** Without the last word, where `next`, which is left out, would go on with it or is not known. */
-function toWordEnd(text: string, next: string | undefined): string {
+export function toWordEnd(text: string, next: string | undefined): string {
   const goesOn = next === undefined || /^[\p{L}\p{N}_]/u.test(next);
   return goesOn ? text.replace(/[\p{L}\p{N}_]+$/u, "") : text;
 }

@@ -37,8 +37,16 @@ export class ShownCompletions {
   /** The latest first. */
   #shown: readonly Shown[] = [];
 
-  add(place: Place, texts: readonly string[], cuts: readonly Cut[] = []): void {
-    if (texts.length > 0) this.#shown = [{ ...place, texts, cuts }, ...this.#shown].slice(0, MOST_SHOWN);
+  /** "last": for where the others stop being right. */
+  add(
+    place: Place,
+    texts: readonly string[],
+    cuts: readonly Cut[] = [],
+    order: "first" | "last" = "first",
+  ): void {
+    if (texts.length === 0) return;
+    const [one, others] = [{ ...place, texts, cuts }, this.#shown.slice(0, MOST_SHOWN - 1)];
+    this.#shown = order === "first" ? [one, ...others] : [...others, one];
   }
 
   /**

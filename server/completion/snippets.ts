@@ -42,9 +42,11 @@ export class SnippetChoice {
   /** Other open documents, by their URIs. */
   #open = new Map<string, { readonly text: string; readonly passages: PassageText }>();
   #latest = "";
+  readonly #most: number;
 
-  constructor(files: () => Passages) {
+  constructor(files: () => Passages, most = MOST_SNIPPETS) {
     this.#files = files;
+    this.#most = most;
   }
 
   choose(view: View, document: OpenDocument, others: readonly OpenDocument[]): readonly Snippet[] {
@@ -87,7 +89,7 @@ export class SnippetChoice {
       if (text === "" || [inView, ...chosen.map((one) => one.text)].some((seen) => seen.includes(text)))
         continue;
       chosen.push(passage);
-      if (chosen.length === MOST_SNIPPETS) break;
+      if (chosen.length === this.#most) break;
     }
     return chosen.reverse();
   }

@@ -132,6 +132,12 @@ export class LiveTexts {
     return await live.quotable.told;
   }
 
+  /** Whether a document's text may be sent to another machine: of files that are read and of new documents, once they are judged. */
+  mayBeTold(uri: string): boolean {
+    const { verdict } = this.#texts.get(uri) ?? {};
+    return verdict?.kind === "read" || (verdict?.kind === "outside" && uri.startsWith("untitled:"));
+  }
+
   /** undefined when the document may be completed. */
   async reasonNotToComplete({ uri, relativePath }: Pick<LiveDocument, "uri" | "relativePath">) {
     const { document, verdict } = this.#texts.get(uri) ?? {};

@@ -15,8 +15,12 @@ export function repositoryHeader(tokenizer: Tokenizer, name: string): number[] {
 export function fileHeader(tokenizer: Tokenizer, relativePath: string): number[] {
   const { fileSep } = tokenizer.special;
   return fileSep === undefined
-    ? tokenizer.encode(`${commentSign(relativePath)} ${relativePath}\n`)
+    ? tokenizer.encode(commentHeader(relativePath))
     : [fileSep, ...tokenizer.encode(`${relativePath}\n`)];
+}
+
+export function commentHeader(relativePath: string): string {
+  return `${commentSign(relativePath)} ${relativePath}\n`;
 }
 
 /** By a file's ending; any other comment begins with "//". */

@@ -30,8 +30,17 @@ const running = (change: Partial<Status>): Situation["life"] => ({
   status: { ...status, ...change },
 });
 
+const remote = (change: Partial<Status> = {}): Situation["life"] =>
+  running({ remote: { host: "gpu.example.com", leavesMachine: true }, ...change });
+
 const cases: readonly { name: string; change: Partial<Situation>; kind: string; says: RegExp }[] = [
   { name: "a quiet server", change: {}, kind: "ready", says: /48,210 tokens/ },
+  {
+    name: "a server on another machine",
+    change: { life: remote() },
+    kind: "ready",
+    says: /sent to gpu.example.com/,
+  },
   { name: "no editor open", change: { language: undefined }, kind: "ready", says: /Ready/ },
   { name: "a request under way", change: { thinking: true }, kind: "thinking", says: /being written/ },
   { name: "a server that starts", change: { life: { kind: "starting" } }, kind: "loading", says: /loading/ },
@@ -126,4 +135,45 @@ for (const [recurrent, attention, words] of layers) {
 
 test("bytes are said in the unit that fits", () => {
   assert.deepEqual([512, 2048, 1_572_864].map(bytes), ["512 B", "2 KiB", "1.5 MiB"]);
+});
+
+test("the status bar names the server while text leaves the machine, and no longer", () => {
+  const banner = "$(cloud-upload) gpu.example.com";
+  const sending: readonly Partial<Situation>[] = [
+    { life: remote() },
+    { life: remote({ state: "reading" }) },
+    { life: remote(), thinking: true },
+    { life: remote(), snoozedUntilMs: calm.nowMs + 60_000 },
+    { life: remote({ remote: { host: "gpu.example.com", leavesMachine: true, problem: "It is away." } }) },
+  ];
+  for (const change of sending) {
+    const face = drawFace({ ...calm, ...change });
+    assert.ok(face.text.endsWith(banner) && face.sendsText, face.text);
+  }
+  const silent: readonly Partial<Situation>[] = [
+    {},
+    { life: remote(), enabled: false },
+    { life: remote(), language: { id: "python", completed: false } },
+    { life: remote({ remote: { host: "localhost:8000", leavesMachine: false } }) },
+  ];
+  for (const change of silent) {
+    const face = drawFace({ ...calm, ...change });
+    assert.ok(!face.text.includes("cloud") && !face.sendsText, face.text);
+  }
+});
+
+test("the tooltip says who answers, and why the server does not", () => {
+  const row = (one: Status["remote"]) => {
+    const all = figures({ ...status, ...(one && { remote: one }) }, { counts: undefined, lastLatencyMs: 0 });
+    return new Map(all).get("Remote");
+  };
+  assert.equal(row(undefined), undefined);
+  assert.match(
+    row({ host: "gpu", leavesMachine: true }) ?? "",
+    /^gpu, this machine's model where that is slow/,
+  );
+  assert.match(
+    row({ host: "gpu", leavesMachine: true, problem: "gpu is away." }) ?? "",
+    /^gpu is away\. This/,
+  );
 });

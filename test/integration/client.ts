@@ -9,7 +9,7 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-jsonrpc/node";
-import type { CompletionFigures, Status } from "../../protocol/messages.ts";
+import type { CompletionFigures, Status, VersionedPlace } from "../../protocol/messages.ts";
 
 const LONGEST_SILENCE_MS = 60_000;
 const SERVER = join(import.meta.dirname, "../../server/main.ts");
@@ -42,6 +42,8 @@ export interface ClientOptions {
   readonly folderSettings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Says that the change of each key is sent by itself. */
   readonly sendsEachKey?: boolean;
+  /** Wants to hear of better texts that come after an answer. */
+  readonly takesLateTexts?: boolean;
   /** Answers workspace/configuration with the settings, as an editor does. */
   readonly answersConfiguration?: boolean;
 }
@@ -56,6 +58,7 @@ export class Client {
   readonly progress: string[] = [];
   /** Values sent for a token that a request named. */
   readonly values: { readonly token: string | number; readonly value: unknown }[] = [];
+  readonly betterTexts: VersionedPlace[] = [];
   /** The answer to workspace/workspaceFolders. */
   folders: readonly string[];
   /** By a folder's URI, over those of all. */
@@ -76,7 +79,8 @@ export class Client {
 
   static async start(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
-    const { folders, storagePath, sendsEachKey = false, answersConfiguration = true } = options;
+    const { folders, storagePath, sendsEachKey = false, takesLateTexts = false } = options;
+    const { answersConfiguration = true } = options;
     await client.connection.sendRequest("initialize", {
       processId: process.pid,
       rootUri: null,
@@ -86,7 +90,7 @@ export class Client {
         window: { workDoneProgress: true },
         textDocument: { inlineCompletion: {} },
       },
-      initializationOptions: { storagePath, sendsEachKey, settings: options.settings },
+      initializationOptions: { storagePath, sendsEachKey, takesLateTexts, settings: options.settings },
     });
     await client.connection.sendNotification("initialized", {});
     return client;
@@ -201,6 +205,9 @@ export class Client {
     const { connection } = this;
     connection.onNotification("stateline/statusChanged", (status: Status) =>
       this.#note(this.statuses, status),
+    );
+    connection.onNotification("stateline/betterText", (place: VersionedPlace) =>
+      this.#note(this.betterTexts, place),
     );
     connection.onNotification("window/logMessage", ({ message }: { message: string }) =>
       this.#note(this.log, message),

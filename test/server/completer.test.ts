@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DEFAULT_SETTINGS, type Settings } from "../../protocol/settings.ts";
 import { Completer } from "../../server/completion/completer.ts";
+import { LocalWriter } from "../../server/completion/localWriter.ts";
 import type { CompletionRequest, OpenDocument } from "../../server/completion/request.ts";
 import { GRAMMARS_PATH } from "../../server/installation.ts";
 import { Passages } from "../../server/repository/passages.ts";
@@ -20,7 +21,7 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
   let state = model.initialState(6);
   /** The lines that recall was asked to leave out. */
   const lineStarts: number[] = [];
-  const completer = new Completer({
+  const writer = new LocalWriter({
     model,
     tokenizer,
     root: () => ({ state, generation: 0 }),
@@ -29,6 +30,10 @@ async function setUp(known: string, settings: Partial<Settings> = {}) {
       return model.createRecall();
     },
     passages: () => new Passages(),
+  });
+  const completer = new Completer({
+    writer,
+    state: () => state,
     syntax,
     settings: () => ({ ...DEFAULT_SETTINGS, triggerDelayMs: 1, ...settings }),
     log: silentLog,

@@ -49,6 +49,10 @@ export const fake = {
   settingsRead: 0,
   configurationChanged: new EventEmitter<{ affectsConfiguration(section: string): boolean }>(),
   language: undefined as string | undefined,
+  /** In place of a document that has only a language. */
+  editor: undefined as unknown,
+  /** What the person writes into an input box. */
+  written: undefined as string | undefined,
   panels: [] as Panel[],
   executed: [] as unknown[][],
   errors: [] as string[],
@@ -77,7 +81,7 @@ const api = {
   },
   window: {
     get activeTextEditor() {
-      return fake.language && { document: { languageId: fake.language } };
+      return fake.editor ?? (fake.language && { document: { languageId: fake.language } });
     },
     createWebviewPanel: () => {
       const panel = new Panel();
@@ -89,7 +93,9 @@ const api = {
     },
     showInformationMessage: async (sentence: string) => {
       fake.informed.push(sentence);
+      return fake.choice;
     },
+    showInputBox: async () => fake.written,
     showWarningMessage: async () => fake.choice,
     showTextDocument: async (path: string) => {
       fake.shownDocuments.push(path);
