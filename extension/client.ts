@@ -27,6 +27,7 @@ import { Heartbeat, SILENCE_SECONDS } from "./heartbeat.ts";
 import { LateText } from "./lateText.ts";
 import type { Meter } from "./meter.ts";
 import { createMiddleware } from "./middleware.ts";
+import { usualModelsFolder } from "./models/folder.ts";
 import type { RemoteKeys } from "./remoteKey.ts";
 import { GIVE_UP_MESSAGE, RestartPolicy } from "./restartPolicy.ts";
 import { type CurrentSettings, rawSettings } from "./settings.ts";
@@ -254,6 +255,7 @@ export class Client implements vscode.Disposable {
       initializationOptions: (): InitializationOptions => ({
         storagePath: (extension.storageUri ?? extension.globalStorageUri).fsPath,
         countsPath: countsFolder(extension).fsPath,
+        modelsPath: usualModelsFolder(extension),
         sendsEachKey: true,
         takesLateTexts: true,
         settings: rawSettings(),

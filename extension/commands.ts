@@ -5,6 +5,7 @@ import { REREAD_REQUEST } from "../protocol/messages.ts";
 import type { Context } from "./context.ts";
 import { deleteCounts, openCounts } from "./counts.ts";
 import { type MenuPlace, showMenu } from "./menu.ts";
+import { setHubToken } from "./models/hubAccess.ts";
 import { setRemoteKey } from "./remoteKey.ts";
 import { writeSetting } from "./settings.ts";
 
@@ -129,6 +130,19 @@ export const COMMANDS: readonly Command[] = [
       entry: { icon: "trash", label: "Delete completion counts" },
     },
     run: deleteCounts,
+  },
+  {
+    id: "stateline.chooseModel",
+    title: "Choose Model",
+    menu: { group: "Model", entry: { icon: "library", label: "Choose a model…" } },
+    // The hub's library is loaded with it.
+    run: async (context) => (await import("./models/choose.ts")).chooseModel(context),
+  },
+  {
+    id: "stateline.setHubToken",
+    title: "Set Hugging Face Token",
+    menu: { group: "Model", entry: { icon: "key", label: "Set the Hugging Face token" } },
+    run: setHubToken,
   },
   {
     id: "stateline.reread",

@@ -108,6 +108,9 @@ export function catalogueModel(name: string): CatalogueModel | undefined {
   return CATALOGUE.find((model) => model.name === name);
 }
 
+/** In a model's folder until all of its files are there. */
+export const UNFINISHED_FETCH = "fetching.json";
+
 /** What of a repository is fetched: the engine reads nothing else. */
 export function isFetched(path: string): boolean {
   return /^(config\.json|tokenizer\.json|tokenizer_config\.json|model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?)$/.test(

@@ -130,6 +130,8 @@ export interface InitializationOptions {
   readonly storagePath?: string;
   /** Folder for the counts of completions, which belong to the person; "counts" in storagePath when absent. */
   readonly countsPath?: string;
+  /** Folder of fetched models, where no setting names one; "models" in storagePath when absent. */
+  readonly modelsPath?: string;
   /**
    * The change of each key is sent by itself: several characters at once, as a shown text goes on, were taken by word or line.
    * When absent, they were typed.

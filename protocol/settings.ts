@@ -33,8 +33,12 @@ export interface Settings {
   readonly device: "auto" | "cpu" | `cuda:${number}`;
   /** 0 = the machine's physical cores, at most 4. */
   readonly threads: number;
-  /** A folder with config.json, weights in safetensors and tokenizer.json, or a .gguf file; empty = the embedded model. */
+  /** A name of the catalogue, a folder with config.json, weights in safetensors and tokenizer.json, or a .gguf file; empty = `modelPath`. */
+  readonly model: string;
+  /** A path, as in `model`; empty = the embedded model. */
   readonly modelPath: string;
+  /** Where fetched models are kept; empty = the client's own place. */
+  readonly "models.folder": string;
   /** Language ids; "*" is every language, "!markdown" excludes one. */
   readonly languages: readonly string[];
   /** Whether text is offered in comments while a person types; by key it always is. */
@@ -63,7 +67,9 @@ export const DEFAULT_SETTINGS: Settings = {
   attentionWindow: null,
   device: "auto",
   threads: 0,
+  model: "",
   modelPath: "",
+  "models.folder": "",
   languages: ["*"],
   inComments: true,
   exclude: [],
@@ -113,6 +119,14 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
     expected: '"auto", "cpu" or a GPU such as "cuda:0"',
   },
   threads: { accepts: isIntegerBetween(0, 256), expected: "a whole number from 0 (automatic) to 256" },
+  model: {
+    accepts: isString,
+    expected: "a model's name, the path of a folder or of a .gguf file, or empty for the embedded model",
+  },
+  "models.folder": {
+    accepts: isString,
+    expected: "the path of a folder, or empty for the usual one",
+  },
   modelPath: {
     accepts: isString,
     expected: "the path of a folder or of a .gguf file, or empty for the embedded model",
@@ -149,12 +163,22 @@ export function validateSettings(raw: unknown): ValidatedSettings {
   const settings: Record<string, unknown> = { ...DEFAULT_SETTINGS };
   const problems: string[] = [];
   for (const [name, rule] of Object.entries(RULES)) {
-    const value: unknown = (raw as Record<string, unknown>)[name];
+    const value = valueAt(raw as Record<string, unknown>, name);
     if (value === undefined) continue;
     if (rule.accepts(value)) settings[name] = value;
     else problems.push(describeProblem(name, value, rule));
   }
   return { settings: settings as unknown as Settings, problems };
+}
+
+/** "models.folder" is the folder in models, as VS Code gives it, or a name of its own. */
+function valueAt(raw: Record<string, unknown>, name: string): unknown {
+  if (name in raw) return raw[name];
+  const [outer = "", inner] = name.split(".");
+  const section = raw[outer];
+  return inner !== undefined && typeof section === "object" && section !== null
+    ? (section as Record<string, unknown>)[inner]
+    : undefined;
 }
 
 function describeProblem(name: string, value: unknown, rule: Rule): string {

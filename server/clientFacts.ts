@@ -15,6 +15,8 @@ export interface ClientFacts {
   readonly storagePath: string;
   /** Folder of the counts of completions. */
   readonly countsPath: string;
+  /** Folder of fetched models. */
+  readonly modelsPath: string;
   readonly sendsEachKey: boolean;
   readonly takesLateTexts: boolean;
 }
@@ -27,6 +29,7 @@ export const NO_CLIENT: ClientFacts = {
   showsProgress: false,
   storagePath: defaultCacheFolder(),
   countsPath: join(defaultCacheFolder(), "counts"),
+  modelsPath: join(defaultCacheFolder(), "models"),
   sendsEachKey: false,
   takesLateTexts: false,
 };
@@ -42,6 +45,7 @@ export function factsOf({ capabilities }: InitializeParams, options: Initializat
     showsProgress: window?.workDoneProgress === true,
     storagePath,
     countsPath: typeof options.countsPath === "string" ? options.countsPath : join(storagePath, "counts"),
+    modelsPath: typeof options.modelsPath === "string" ? options.modelsPath : join(storagePath, "models"),
     sendsEachKey: options.sendsEachKey === true,
     takesLateTexts: options.takesLateTexts === true,
   };

@@ -160,6 +160,7 @@ export class LanguageServer {
     this.#stateline = new Stateline({
       ...{ settings, folders },
       storagePath: this.#client.storagePath,
+      modelsPath: this.#client.modelsPath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
       openDocuments: () => this.#documents.all.all().map((document) => this.#liveDocument(document)),

@@ -7,6 +7,7 @@ import {
 } from "../protocol/benchmark.ts";
 import { DASHBOARD_REQUEST } from "../protocol/dashboard.ts";
 import { LONG_RANGE_REQUEST } from "../protocol/longRange.ts";
+import { MACHINE_ROOM_REQUEST, MODEL_SPEED_REQUEST } from "../protocol/models.ts";
 import type { Measure, MeasureContext } from "./measure/main.ts";
 import { SessionFigures } from "./measure/sessionFigures.ts";
 import type { RatioSwitch } from "./stateline.ts";
@@ -35,6 +36,10 @@ export class Measuring {
     );
     onRequest(connection, SAVED_BENCHMARKS_REQUEST, async () => (await requests()).savedBenchmarks());
     onRequest(connection, ADD_BENCHMARK_REQUEST, async (params) => (await requests()).addBenchmark(params));
+    onRequest(connection, MACHINE_ROOM_REQUEST, async () => (await this.#load()).machineRoom());
+    onRequest(connection, MODEL_SPEED_REQUEST, async (params, token) =>
+      (await this.#load()).modelSpeed(params, token),
+    );
     onRequest(connection, DASHBOARD_REQUEST, async () => (await this.#load()).dashboard());
   }
 

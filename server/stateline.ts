@@ -10,6 +10,7 @@ import { describeDevice } from "./engine/device.ts";
 import {
   DeviceError,
   type Engine,
+  EngineError,
   hybridRatioOf,
   type Model,
   type Recall,
@@ -18,8 +19,9 @@ import {
 import { loadNativeEngine } from "./engine/native.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
-import { ADDON_PATH, EMBEDDED_MODEL_PATH, GRAMMARS_PATH } from "./installation.ts";
+import { ADDON_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { type ModelPlace, modelPlace } from "./modelPlace.ts";
 import { Remote } from "./remote.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
@@ -41,6 +43,8 @@ export interface StatelineOptions {
   readonly folders: readonly PolicyFolder[];
   /** Where states are kept between runs; undefined: nowhere. */
   readonly storagePath: string | undefined;
+  /** Of fetched models, where no setting names another folder. */
+  readonly modelsPath?: string;
   readonly log: Log;
   readonly onStatusChanged: () => void;
   /** What is open when a model begins to serve; later by noteDocument and noteClosed. */
@@ -84,6 +88,7 @@ export interface RatioSwitch {
 }
 
 interface Serving {
+  readonly place: ModelPlace;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
   readonly memory: RepositoryMemory;
@@ -170,7 +175,13 @@ export class Stateline {
     const policy = new FilePolicy(folders);
     if (policy.key !== before.policy.key) this.#policy = policy;
     const remote = this.#remote.configure(settings);
-    const reload = differs(before.settings, settings, ["modelPath", "threads", "device"]);
+    const reload = differs(before.settings, settings, [
+      "model",
+      "modelPath",
+      "models.folder",
+      "threads",
+      "device",
+    ]);
     if (differs(before.settings, settings, ["device"])) this.#gpu.forgive();
     if (reload) return await this.start();
     const reread = differs(before.settings, settings, ["hybridRatio", "attentionWindow"]);
@@ -259,7 +270,13 @@ export class Stateline {
     }
     const { model, memory } = life.serving;
     const { info } = model;
-    const { reading, tokensRead, tokensTotal, tokensPerSecond, problem } = memory.progress;
+    const {
+      reading,
+      tokensRead,
+      tokensTotal,
+      tokensPerSecond,
+      problem = life.serving.place.problem,
+    } = memory.progress;
     return {
       state: reading ? "reading" : "ready",
       tokensRead,
@@ -271,7 +288,7 @@ export class Stateline {
       hybridRatio: hybridRatioOf(info, memory.state.stateHeads),
       layers: info.layerKinds,
       device: describeDevice(info),
-      model: this.#modelName(model),
+      model: modelName(life.serving),
       ...(problem ? { message: problem } : {}),
     };
   }
@@ -289,9 +306,16 @@ export class Stateline {
     if (!serving) return undefined;
     const { model, tokenizer, memory, bytesPerToken } = serving;
     const { state, recall } = memory;
-    const modelName = this.#modelName(model);
     const stateTokens = state.tokenCount;
-    const parts = { model, tokenizer, modelName, state, recall, stateTokens, bytesPerToken };
+    const parts = {
+      model,
+      tokenizer,
+      modelName: modelName(serving),
+      state,
+      recall,
+      stateTokens,
+      bytesPerToken,
+    };
     return { ...parts, ...this.#memorySettings(serving) };
   }
 
@@ -315,24 +339,35 @@ export class Stateline {
     this.#life = { kind: "loading" };
   }
 
+  /** Another model, as it would serve here: to be measured. The caller disposes of it. */
+  async loadBeside(name: string): Promise<Model> {
+    const settings = { ...this.#settings, model: name, modelPath: "" };
+    const { path, problem } = modelPlace(settings, this.#options.modelsPath);
+    if (problem !== undefined) throw new EngineError(problem);
+    return await this.#gpu.loadModel(
+      this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH),
+      path,
+      settings,
+    );
+  }
+
   get #serving(): Serving | undefined {
     return this.#life.kind === "serving" ? this.#life.serving : undefined;
   }
 
   async #load(): Promise<void> {
     const { log, onStatusChanged } = this.#options;
-    const modelPath = this.#settings.modelPath || EMBEDDED_MODEL_PATH;
+    const place = modelPlace(this.#settings, this.#options.modelsPath);
+    if (place.problem !== undefined) this.#options.onProblem?.(place.problem);
     const startedMs = performance.now();
     const before = this.#serving;
     try {
-      const serving = await this.#createServing(modelPath);
+      const serving = await this.#createServing(place);
       if (this.#disposed) return disposeServing(serving);
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
-      log.info(
-        `Loaded ${this.#modelName(serving.model)} from ${modelPath} in ${loadMs} ms, ${describeDevice(info)}.`,
-      );
+      log.info(`Loaded ${modelName(serving)} from ${place.path} in ${loadMs} ms, ${describeDevice(info)}.`);
       this.#read(true);
     } catch (cause) {
       // A GPU that fails here is left already, and the next loading has begun to wait for this one.
@@ -344,12 +379,12 @@ export class Stateline {
     if (before) disposeServing(before);
   }
 
-  async #createServing(modelPath: string): Promise<Serving> {
+  async #createServing(place: ModelPlace): Promise<Serving> {
     const { log, storagePath, onStatusChanged, onReading } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
-    const model = await this.#gpu.loadModel(engine, modelPath, this.#settings);
+    const model = await this.#gpu.loadModel(engine, place.path, this.#settings);
     try {
-      const tokenizer = await loadTokenizer(modelPath, model.info.vocabSize);
+      const tokenizer = await loadTokenizer(place.path, model.info.vocabSize);
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
       const bytesPerToken = await attentionBytesPerToken(model);
       const memory = new RepositoryMemory(
@@ -385,7 +420,7 @@ export class Stateline {
         log,
       });
       for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
-      return { model, tokenizer, memory, completer, bytesPerToken };
+      return { place, model, tokenizer, memory, completer, bytesPerToken };
     } catch (cause) {
       model.dispose();
       throw cause;
@@ -438,12 +473,10 @@ export class Stateline {
     const attentionWindow = affordableWindow(asked, info.heads, bytesPerToken);
     return { policy: this.#policy, stateHeads, attentionWindow };
   }
+}
 
-  #modelName(model: Model): string {
-    const { parameters, quantization } = model.info;
-    const name = basename(this.#settings.modelPath || "stateline", ".gguf");
-    return `${name} ${(parameters / 1e6).toFixed(1)}M ${quantization}`;
-  }
+function modelName({ model: { info }, place: { path, name = basename(path, ".gguf") } }: Serving): string {
+  return `${name} ${(info.parameters / 1e6).toFixed(1)}M ${info.quantization}`;
 }
 
 function disposeServing({ completer, memory, model }: Serving): void {

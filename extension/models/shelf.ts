@@ -1,11 +1,12 @@
 /** The folder of fetched models: NAME/ with the engine's files, and while one is being fetched what it will consist of. */
+import { rmSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isFetched } from "../../protocol/catalogue.ts";
+import { isFetched, UNFINISHED_FETCH as UNFINISHED } from "../../protocol/catalogue.ts";
+import { FetchError } from "./fetchError.ts";
 import { bytesOf, type Listing } from "./listing.ts";
 
-/** Beside the files until all of them are there. */
-const UNFINISHED = "fetching.json";
+const LOCK = "fetching.pid";
 const PART = ".part";
 
 export type Shelved =
@@ -58,6 +59,19 @@ export class Shelf {
     await rm(join(this.pathOf(name), UNFINISHED));
   }
 
+  /** Held while a model is fetched, by one window at a time: a second one would write into the same files. */
+  async lock(name: string): Promise<Disposable> {
+    await mkdir(this.pathOf(name), { recursive: true });
+    const path = join(this.pathOf(name), LOCK);
+    const owner = Number(await readFile(path, "utf8").catch(() => "0"));
+    if (owner > 0 && owner !== process.pid && isRunning(owner)) throw locked(name);
+    if (owner > 0) await rm(path, { force: true });
+    await writeFile(path, String(process.pid), { flag: "wx" }).catch(() => {
+      throw locked(name);
+    });
+    return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+  }
+
   async remove(name: string): Promise<void> {
     await rm(this.pathOf(name), { recursive: true, force: true });
   }
@@ -90,6 +104,19 @@ export class Shelf {
     } catch {
       return undefined;
     }
+  }
+}
+
+function locked(name: string): FetchError {
+  return new FetchError("refused", `Another window is fetching ${name}: wait for it, or pause it there.`);
+}
+
+function isRunning(process_: number): boolean {
+  try {
+    return process.kill(process_, 0);
+  } catch (cause) {
+    // It is somebody else's.
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
   }
 }
 

@@ -1,7 +1,10 @@
 /** What measures Stateline itself: benchmarks, ratios, Long Range Arena, the dashboard. Loaded when it is asked for. */
+import type { CancellationToken } from "vscode-languageserver/node";
 import type { DashboardData } from "../../protocol/dashboard.ts";
+import type { MachineRoom, ModelSpeed, ModelSpeedParams } from "../../protocol/models.ts";
 import type { RatioSwitch } from "../stateline.ts";
 import { DashboardFigures } from "./dashboard.ts";
+import { machineRoom, modelSpeed } from "./modelSpeed.ts";
 import { RatioChanges } from "./ratioChange.ts";
 import { MeasurementRequests, type MeasuringContext } from "./requests.ts";
 import type { SessionFigures } from "./sessionFigures.ts";
@@ -28,6 +31,25 @@ export class Measure {
   async dashboard(): Promise<DashboardData | null> {
     const stateline = this.#context.stateline();
     return (stateline && this.#figures.of(stateline, this.#ratioChanges.latest)) ?? null;
+  }
+
+  machineRoom(): MachineRoom {
+    return machineRoom();
+  }
+
+  /** Of a model that need not serve. */
+  async modelSpeed(params: ModelSpeedParams | null, token: CancellationToken): Promise<ModelSpeed> {
+    const stateline = this.#context.stateline();
+    if (!stateline || typeof params?.model !== "string") throw new Error("There is no model to measure.");
+    const model = await stateline.loadBeside(params.model);
+    const stop = new AbortController();
+    const listener = token.onCancellationRequested(() => stop.abort());
+    try {
+      return await modelSpeed(model, stop.signal);
+    } finally {
+      listener.dispose();
+      model.dispose();
+    }
   }
 
   /** What a change of the hybrid ratio does, measured behind everything else. */

@@ -1,0 +1,174 @@
+// The list of models: which are here, which fit this machine, how fast each is; choosing one fetches it first if need be.
+import * as vscode from "vscode";
+import { CATALOGUE, catalogueModel } from "../../protocol/catalogue.ts";
+import { MACHINE_ROOM_REQUEST, type MachineRoom, MODEL_SPEED_REQUEST } from "../../protocol/models.ts";
+import { milliseconds } from "../../protocol/words.ts";
+import type { Context } from "../context.ts";
+import { writeSetting } from "../settings.ts";
+import { fetchInFront, openPage } from "./fetching.ts";
+import { usualModelsFolder } from "./folder.ts";
+import { hubUrl } from "./hubAccess.ts";
+import { type Measured, type Offer, offersOf } from "./offers.ts";
+import { Shelf } from "./shelf.ts";
+
+/** Of what was measured, by the setting's value; kept over restarts. */
+const MEASURED_KEY = "stateline.modelSpeeds";
+
+type Button = vscode.QuickInputButton & { readonly run: (item: Item) => Promise<void> };
+
+interface Item extends vscode.QuickPickItem {
+  readonly choose?: () => Promise<void>;
+  readonly offer?: Offer;
+}
+
+function shelfOf({ extension, settings }: Context): Shelf {
+  return new Shelf(settings.now["models.folder"] || usualModelsFolder(extension));
+}
+
+export async function chooseModel(context: Context): Promise<void> {
+  const pick = vscode.window.createQuickPick<Item>();
+  pick.title = "Which model completes?";
+  pick.placeholder = "The largest that fits and is still quick; nothing is fetched before you agree";
+  pick.matchOnDescription = pick.matchOnDetail = true;
+  pick.busy = true;
+  pick.show();
+  const fill = async (): Promise<void> => {
+    pick.items = await itemsOf(context, await offersFor(context));
+    pick.busy = false;
+  };
+  pick.onDidTriggerItemButton(async ({ item, button }) => {
+    pick.hide();
+    await (button as Button).run(item);
+  });
+  pick.onDidAccept(async () => {
+    const [item] = pick.selectedItems;
+    pick.hide();
+    await item?.choose?.();
+  });
+  pick.onDidHide(() => pick.dispose());
+  await fill();
+}
+
+async function offersFor(context: Context): Promise<readonly Offer[]> {
+  const shelf = shelfOf(context);
+  const looks = CATALOGUE.map(async ({ name }) => [name, await shelf.look(name)] as const);
+  return offersOf({
+    current: currentOf(context),
+    shelved: new Map(await Promise.all(looks)),
+    measured: new Map(Object.entries(measuredIn(context))),
+    room: await roomOf(context),
+  });
+}
+
+function currentOf({ settings: { now } }: Context): string {
+  return now.model || now.modelPath;
+}
+
+async function roomOf({ client, log }: Context): Promise<MachineRoom | undefined> {
+  try {
+    return await client.request(MACHINE_ROOM_REQUEST, null);
+  } catch (error) {
+    log.debug(`No server says what fits: ${String(error)}`);
+    return undefined;
+  }
+}
+
+async function itemsOf(context: Context, offers: readonly Offer[]): Promise<Item[]> {
+  const items: Item[] = [];
+  let group = "";
+  for (const offer of offers) {
+    if (offer.group !== group) items.push(heading(offer.group.replace("the hub", new URL(hubUrl()).host)));
+    group = offer.group;
+    const { icon, label, description, detail } = offer;
+    items.push({
+      ...{ label: `$(${icon}) ${label}`, description, detail, offer },
+      buttons: buttonsOf(context, offer),
+      choose: () => take(context, offer),
+    });
+  }
+  return [
+    ...items,
+    heading("From elsewhere"),
+    fromDisk(context, "file", "$(file-binary) A .gguf file…", "of a family that the engine runs"),
+    fromDisk(context, "folder", "$(folder-opened) A folder…", "config.json, safetensors and tokenizer.json"),
+  ];
+}
+
+function heading(label: string): Item {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}
+
+function buttonsOf(context: Context, offer: Offer): Button[] {
+  const { repository } = catalogueModel(offer.name) ?? {};
+  const isHere = offer.group === "On this machine";
+  const buttons: Button[] = [];
+  if (isHere) buttons.push(button("dashboard", "Measure here", () => measure(context, offer)));
+  if (repository !== undefined) {
+    buttons.push(button("link-external", "Open its page", () => openPage(repository)));
+    if (offer.icon !== "cloud-download")
+      buttons.push(button("trash", "Delete", () => remove(context, offer)));
+  }
+  return buttons;
+}
+
+function button(icon: string, tooltip: string, run: () => Promise<void>): Button {
+  return { iconPath: new vscode.ThemeIcon(icon), tooltip, run };
+}
+
+async function take(context: Context, { name, label }: Offer): Promise<void> {
+  const model = catalogueModel(name);
+  const shelf = shelfOf(context);
+  if (model && (await shelf.look(name)).kind !== "whole" && !(await fetchInFront(context, model, shelf)))
+    return;
+  await use(context, name);
+  context.log.info(`${label} was chosen.`);
+}
+
+/** A setting of the person, never of the workspace. */
+async function use({ settings }: Context, name: string): Promise<void> {
+  if (name === "" && settings.now.modelPath !== "") await writeSetting("modelPath", "");
+  await writeSetting("model", name);
+}
+
+function fromDisk(context: Context, kind: "file" | "folder", label: string, description: string): Item {
+  const options: vscode.OpenDialogOptions = {
+    ...{ canSelectFiles: kind === "file", canSelectFolders: kind === "folder", openLabel: "Use This Model" },
+    ...(kind === "file" ? { filters: { "GGUF models": ["gguf"] } } : {}),
+  };
+  const choose = async (): Promise<void> => {
+    const [uri] = (await vscode.window.showOpenDialog(options)) ?? [];
+    if (uri) await use(context, uri.fsPath);
+  };
+  return { label, description, choose };
+}
+
+async function remove(context: Context, { name, label }: Offer): Promise<void> {
+  const shelf = shelfOf(context);
+  const choice = await vscode.window.showWarningMessage(
+    `Delete ${label}?`,
+    { modal: true, detail: `${shelf.pathOf(name)}\nIt can be fetched again.` },
+    "Delete",
+  );
+  if (choice === undefined) return;
+  if (currentOf(context) === name) await use(context, "");
+  await shelf.remove(name);
+}
+
+async function measure(context: Context, { name, label }: Offer): Promise<void> {
+  const speed = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: `Measuring ${label}`, cancellable: true },
+    (_, token) => context.client.request(MODEL_SPEED_REQUEST, { model: name }, token),
+  );
+  const { msPerLine, device } = speed;
+  await context.extension.globalState.update(MEASURED_KEY, {
+    ...measuredIn(context),
+    [name]: { msPerLine, device } satisfies Measured,
+  });
+  await vscode.window.showInformationMessage(
+    `${label}: ${milliseconds(msPerLine)} a line, ${Math.round(speed.readTokensPerSecond)} tokens read a second, on ${device}.`,
+  );
+}
+
+function measuredIn({ extension }: Context): Readonly<Record<string, Measured>> {
+  return extension.globalState.get(MEASURED_KEY, {});
+}
