@@ -66,14 +66,14 @@ function embedded({ current, measured }: OfferFacts): Offer {
     ...{ name: "", group: "On this machine", icon: iconOf(current === "", "package") },
     label: "Embedded model",
     description: current === "" ? "completes now" : "always works",
-    detail: sentence(["A few megabytes, made for this extension", speed("", undefined, measured)]),
+    detail: sentence([speed("", undefined, measured), "some milliseconds, some megabytes"]),
   };
 }
 
 /** A path that the settings name. */
 function elsewhere({ current, measured }: OfferFacts): Offer[] {
   if (current === "" || CATALOGUE.some(({ name }) => name === current)) return [];
-  const detail = sentence([current, speed(current, undefined, measured)]);
+  const detail = sentence([speed(current, undefined, measured), current]);
   const label = current.split(/[\\/]/).at(-1) ?? current;
   const here = { name: current, group: "On this machine", icon: "check" } as const;
   return [{ ...here, label, description: "completes now", detail }];
@@ -96,9 +96,9 @@ function offerOf(model: CatalogueModel, facts: OfferFacts): Offer {
     icon: iconOf(isCurrent && here.kind === "whole", ICONS[here.kind]),
     description: describe(model, here, isCurrent),
     detail: sentence([
-      model.trainedFor,
-      `${bytes(short)} of memory, ${bytes(memoryBytes(model, LONG_TOKENS))} with ${LONG_TOKENS / 1000} k tokens of text`,
       speed(model.name, room && estimatedMsPerLine(weightBytes(model), room), measured),
+      `${bytes(short)}, ${bytes(memoryBytes(model, LONG_TOKENS))} at ${LONG_TOKENS / 1000} k tokens`,
+      model.trainedFor,
     ]),
   };
 }
@@ -119,7 +119,7 @@ function describe(model: CatalogueModel, here: Shelved, isCurrent: boolean): str
 function speed(name: string, estimate: number | undefined, measured: OfferFacts["measured"]): string {
   const known = measured.get(name);
   if (known) return `${milliseconds(known.msPerLine)} a line here`;
-  return estimate === undefined ? "" : `about ${milliseconds(estimate)} a line here, not measured`;
+  return estimate === undefined ? "" : `about ${milliseconds(estimate)} a line here (estimate)`;
 }
 
 function sentence(parts: readonly string[]): string {

@@ -2,7 +2,7 @@
 // The workbench as a person sees it: a page of chromium, read and driven by what is on the screen.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { root } from "./workbench.ts";
 
 const CHROMIUM_ARGUMENTS = [
@@ -78,6 +78,25 @@ export class Editor {
   async find(text: string): Promise<void> {
     await this.page.keyboard.type(text);
     await this.page.locator(ROW, { hasText: text }).waitFor();
+  }
+
+  /** The entry of the open list that has this text. */
+  row(text: string): Locator {
+    return this.page.locator(ROW, { hasText: text });
+  }
+
+  rows(): Promise<readonly string[]> {
+    return this.page.locator(ROW).allTextContents();
+  }
+
+  /** Hovers over the status until its figures match: they are those of the moment at which it was opened. */
+  async hoverSays(pattern: RegExp): Promise<void> {
+    const endMs = Date.now() + TIMEOUT_MS;
+    for (let said = ""; !pattern.test(said); said = await this.hoverStatus()) {
+      if (Date.now() > endMs) throw new Error(`The status says ${JSON.stringify(said)}.`);
+      await this.page.mouse.move(400, 300);
+      await this.page.waitForTimeout(300);
+    }
   }
 
   /** Clicks the entry of the open list that has this text. */

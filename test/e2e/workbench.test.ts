@@ -5,6 +5,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { dashboardTests } from "./dashboard.ts";
 import { Editor, launchBrowser } from "./editor.ts";
+import { modelsTests } from "./models.ts";
 import {
   bundleSuite,
   fixtureRepository,
@@ -221,6 +222,8 @@ function asShown(line: string): string {
   }
   return shown.trimEnd();
 }
+
+modelsTests(() => ({ extension, browser }));
 
 test("a workspace names its device once it is trusted, and the model never", async (context) => {
   const editor = await freshEditor(context, {

@@ -3,13 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-  CATALOGUE,
-  type CatalogueModel,
-  type MemoryShape,
-  textBytes,
-  UNFINISHED_FETCH,
-} from "../../protocol/catalogue.ts";
+import { type MemoryShape, textBytes, UNFINISHED_FETCH } from "../../protocol/catalogue.ts";
 import { DEFAULT_SETTINGS, validateSettings } from "../../protocol/settings.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
