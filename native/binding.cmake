@@ -11,13 +11,16 @@ target_link_libraries(stateline_addon PRIVATE stateline_engine)
 if(APPLE)
   target_link_options(stateline_addon PRIVATE -undefined dynamic_lookup)
 elseif(WIN32)
-  # An import library made from the headers' own list; the symbols are those of the host process.
-  set(node_lib ${CMAKE_CURRENT_BINARY_DIR}/node.lib)
-  execute_process(COMMAND ${CMAKE_AR} /def:${node_modules}/node-api-headers/def/node_api.def
-    /out:${node_lib} /machine:x64 COMMAND_ERROR_IS_FATAL ANY)
-  target_link_libraries(stateline_addon PRIVATE ${node_lib} delayimp)
-  target_link_options(stateline_addon PRIVATE /DELAYLOAD:NODE.EXE)
-elseif(NOT STATELINE_SANITIZE)
+  # The symbols of Node-API are the host process's, whatever its file is called: binding/host_symbols.cc.in.
+  file(STRINGS ${node_modules}/node-api-headers/def/node_api.def names REGEX "^ +napi_|^ +node_api_")
+  list(TRANSFORM names STRIP)
+  list(TRANSFORM names REPLACE "(.+)" "HOST_SYMBOL(\\1)")
+  list(JOIN names "\n" HOST_SYMBOLS)
+  configure_file(binding/host_symbols.cc.in ${CMAKE_CURRENT_BINARY_DIR}/host_symbols.cc @ONLY)
+  target_sources(stateline_addon PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/host_symbols.cc)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT STATELINE_SANITIZE)
   # The C++ runtime goes in, so that the package does not depend on the user's libstdc++.
   target_link_options(stateline_addon PRIVATE -static-libgcc -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections)
+elseif(ZIG)  # which puts its own C++ runtime in
+  target_link_options(stateline_addon PRIVATE -Wl,--gc-sections -s)
 endif()

@@ -70,7 +70,7 @@ void CudaExecutor::advance(Branch& branch, std::span<const std::int32_t> tokens,
   // The kernels want the history before the tokens apart from the one after them.
   gpu_.copy(history_.data(), memory.conv_before, shape.conv_bytes());
   memory.conv_before = history_.data();
-  (L == 1 ? step(shape, tokens, memory) : read(shape, tokens, memory));
+  (L == 1 ? read_one(shape, tokens, memory) : read(shape, tokens, memory));
   const Rows last = scratch_[model_.plan().stream.index].from(wanted_.size() - 1);
   gpu_.copy(branch.hidden().data(), last.data, branch.hidden().size());
   gpu_.finish();
@@ -96,8 +96,8 @@ void CudaExecutor::read(const StateShape& shape, std::span<const std::int32_t> t
 
 // One token. A graph replays the arguments that it was captured with, so the branch's memory comes
 // to one place and goes back, and positions are counted from the first page.
-void CudaExecutor::step(const StateShape& shape, std::span<const std::int32_t> token,
-                        const TextMemory& memory) {
+void CudaExecutor::read_one(const StateShape& shape, std::span<const std::int32_t> token,
+                            const TextMemory& memory) {
   const bool attends = shape.page_bytes() > 0;  // else the position changes nothing
   StateShape here_shape = shape;
   TextMemory here = memory;

@@ -29,8 +29,8 @@ class CudaExecutor : public Executor {
   void put_pages(std::span<std::byte* const> pages);
   void read(const StateShape& shape, std::span<const std::int32_t> tokens,
             const models::TextMemory& memory);
-  void step(const StateShape& shape, std::span<const std::int32_t> token,
-            const models::TextMemory& memory);
+  void read_one(const StateShape& shape, std::span<const std::int32_t> token,
+                const models::TextMemory& memory);
   void predict(models::Rows hidden, std::size_t rows, float* out);
   void launch_head(models::Rows hidden, std::size_t rows);
 

@@ -36,7 +36,7 @@ class Forward {
 
   const Model& model_;
   CpuOps ops_;
-  std::size_t max_tokens_;
+  [[maybe_unused]] std::size_t max_tokens_;
   std::vector<float> memory_;          // of the scratch
   std::vector<models::Rows> scratch_;  // [plan.scratch()], row-major [max_tokens, width]
   std::vector<models::Text> texts_;
