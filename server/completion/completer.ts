@@ -10,7 +10,6 @@ import { shortened } from "./generate.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { isBlank, mayContinue, type Shape, shapeOf } from "./lines.ts";
-import type { LocalWriter } from "./localWriter.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import { COSTS, type Costs, type Cut, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
@@ -19,10 +18,10 @@ import type { CompletionAnswer, CompletionRequest, Surroundings } from "./reques
 import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
 import { type Place, ShownCompletions } from "./shown.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
-import type { Writer } from "./writer.ts";
+import type { ReadingWriter, Writer } from "./writer.ts";
 
 export interface CompleterContext {
-  readonly writer: LocalWriter;
+  readonly writer: ReadingWriter;
   /** The repository's state now: while it is the same, what was written after it holds. */
   readonly state: () => State;
   /** Who writes better than `writer` and takes longer, while there is one. */

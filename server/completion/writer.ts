@@ -29,3 +29,16 @@ export interface Writer {
   write(question: Question): Promise<Written>;
   dispose(): void;
 }
+
+/** One that has memory to prepare. */
+export interface ReadingWriter extends Writer {
+  /**
+   * Reads what a completion at this cursor would read first, so that the first one after a jump is as fast as the next ones.
+   * Any request ends it, and finds what was read so far.
+   */
+  readAhead(request: CompletionRequest): Promise<void>;
+  /** The same from the repository's newest state; a request that ends it finds what was there before. */
+  takeUpState(request: CompletionRequest): Promise<void>;
+  /** Ends reading ahead. */
+  giveWay(): void;
+}
