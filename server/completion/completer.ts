@@ -16,7 +16,7 @@ import { COSTS, type Costs, type Cut, cutsOf, type Decoded, leastLogProb, length
 import { Relay } from "./relay.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
-import { type Place, ShownCompletions } from "./shown.ts";
+import { type Place, ShownCompletions, sameSuffix } from "./shown.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
 import type { ReadingWriter, Writer } from "./writer.ts";
 
@@ -57,7 +57,7 @@ export class Completer {
   readonly #context: CompleterContext;
   readonly #shown = new ShownCompletions();
   readonly #pause = new AdaptivePause();
-  readonly #relay = new Relay<Outcome>();
+  readonly #relay = new Relay<Outcome, Attempt>(goesOn);
   /** The request under way for each document. */
   readonly #current = new Map<string, AbortController>();
   /** The latest one that was worth asking. */
@@ -177,16 +177,14 @@ export class Completer {
     throwIfCancelled(signal);
     const { writer, better, log } = this.#context;
     const second = better?.();
-    const { place, offers, cuts, figures } = await this.#relay.first(
-      {
-        quick: (ends) => this.#ask(writer, attempt, settings, finish, ends),
-        better: second && ((ends) => this.#askBetter(second, attempt, settings, ends)),
-        ...{ startedMs, byKey: request.manual },
-        onLate: (late) => this.#takeLate(attempt, late),
-        onFailed: (cause) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
-      },
-      signal,
-    );
+    const job = {
+      quick: (ends: AbortSignal) => this.#ask(writer, attempt, settings, finish, ends),
+      better: second && ((ends: AbortSignal) => this.#askBetter(second, attempt, settings, ends)),
+      ...{ place: attempt, startedMs, byKey: request.manual },
+      onLate: (late: Outcome) => this.#takeLate(attempt, late),
+      onFailed: (cause: unknown) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
+    };
+    const { place, offers, cuts, figures } = await this.#relay.first(job, signal);
     throwIfCancelled(signal);
     this.#shown.add(place, textsOf(offers), cuts);
     return this.#offer(attempt, offers, figures);
@@ -194,19 +192,21 @@ export class Completer {
 
   async #ask(
     writer: Writer,
-    { request, around, startedMs }: Attempt,
+    attempt: Attempt,
     settings: Settings,
     finish: Finish,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const { request, around, startedMs } = attempt;
     const { manual } = request;
-    const place = this.#placeOf({ request, around, startedMs, signal }, settings);
+    const place = this.#placeOf(attempt, settings);
     const { costs } = place;
     const shape = (text: string) => shapeOf(around, manual, text);
     const wantsMore = (text: string) => mayGoOn(text, around, shape(text), settings.maxLines);
+    const mayFit = (text: string) => this.#mayFit(text, attempt);
     const least = manual ? undefined : leastLogProb(costs);
     const [written] = await Promise.all([
-      writer.write({ request, around, wantsMore, leastLogProb: least, signal }),
+      writer.write({ request, around, wantsMore, mayFit, leastLogProb: least, signal }),
       finish.prepare(),
     ]);
     const isCutAnywhere = !manual && written.isWeighed;
@@ -243,11 +243,17 @@ export class Completer {
     return outcome.offers.joins.length > 0 ? outcome : undefined;
   }
 
+  /** Whether a text that begins so, asked for there, may be right by what was typed since. */
+  #mayFit(text: string, attempt: Attempt): boolean {
+    const typed = this.#latest && typedSince(this.#latest, attempt);
+    return typed === undefined || text.startsWith(typed) || typed.startsWith(text);
+  }
+
   /**
    * A better text than the answer, after it. It takes the place of what is shown where nothing was typed since; else what is
-   * being read stays, and the better text waits for where the other one stops being right.
+   * being read stays, and the better text waits for where the other one stops being right. Whether it fits what was typed.
    */
-  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): void {
+  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): boolean {
     // The repository's state may have gone on meanwhile: what comes so late does not expire with it.
     const basis = { ...outcome.place.basis, state: this.#context.state() };
     const place = { ...outcome.place, basis };
@@ -255,13 +261,15 @@ export class Completer {
     const texts = textsOf(offers);
     if (latest?.request.document.uri !== place.uri) {
       this.#shown.add(place, texts, cuts, "last");
-      return;
+      return true;
     }
     const now = this.#placeOf(latest, this.#context.settings());
     const [before] = this.#shown.remainders(now);
     this.#shown.add(place, texts, cuts, isSamePlace(latest, attempt) ? "first" : "last");
     const [after] = this.#shown.remainders(now);
     if (after !== undefined && after !== before) this.#context.onBetter?.(latest.request);
+    const typed = typedSince(latest, attempt);
+    return typed !== undefined && texts.some((text) => text.startsWith(typed));
   }
 
   #offer(
@@ -292,6 +300,18 @@ function textsOf({ joins }: Offers): readonly string[] {
 
 function isSamePlace({ around: a }: Attempt, { around: b }: Attempt): boolean {
   return a.before === b.before && a.after === b.after;
+}
+
+function goesOn(now: Attempt, before: Attempt): boolean {
+  return now.request.manual === before.request.manual && typedSince(now, before) !== undefined;
+}
+
+/** undefined: something else was done than to type on in the same line. */
+function typedSince(now: Attempt, before: Attempt): string | undefined {
+  const isSameDocument = now.request.document.uri === before.request.document.uri;
+  if (!isSameDocument || !now.around.before.startsWith(before.around.before)) return undefined;
+  if (!sameSuffix(before.around.after, now.around.after)) return undefined;
+  return now.around.before.slice(before.around.before.length);
 }
 
 /** In the document's own offsets and line ends. */

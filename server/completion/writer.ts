@@ -7,6 +7,8 @@ export interface Question {
   readonly around: Surroundings;
   /** Given the text so far, which ends a line: whether to write another. */
   readonly wantsMore: (text: string) => boolean;
+  /** Given the text so far: whether it may still be right, by what was typed since. Whoever writes slowly asks. */
+  readonly mayFit?: (text: string) => boolean;
   /** The text is written as far as the log probabilities of its tokens sum to no less, nats; undefined: the likeliest whole lines. */
   readonly leastLogProb: number | undefined;
   readonly signal: AbortSignal;
