@@ -21,10 +21,11 @@ import { reasonNotToAsk } from "./worthAsking.ts";
 import type { ReadingWriter, Writer } from "./writer.ts";
 
 export interface CompleterContext {
-  readonly writer: ReadingWriter;
-  /** The repository's state now: while it is the same, what was written after it holds. */
+  /** Who answers first now. */
+  readonly writer: () => ReadingWriter;
+  /** Its repository's state now: while it is the same, what was written after it holds. */
   readonly state: () => State;
-  /** Who writes better than `writer` and takes longer, while there is one. */
+  /** Who writes better and takes longer, while there is one. */
   readonly better?: (() => Writer | undefined) | undefined;
   /** A better text than the one that is shown at this request's place came after the answer: asking again answers with it. */
   readonly onBetter?: ((request: CompletionRequest) => void) | undefined;
@@ -51,6 +52,8 @@ interface Outcome {
   /** Where the likeliest text may end. */
   readonly cuts: readonly Cut[];
   readonly figures: Partial<CompletionFigures>;
+  /** Of performance.now(). */
+  readonly begunAtMs: number;
 }
 
 export class Completer {
@@ -78,7 +81,7 @@ export class Completer {
    * cancels this one.
    */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
-    this.#context.writer.giveWay();
+    this.#context.writer().giveWay();
     const { uri } = request.document;
     const controller = new AbortController();
     this.#current.get(uri)?.abort();
@@ -103,16 +106,9 @@ export class Completer {
     }
   }
 
-  /** Reads what a completion at this cursor would read first; any request ends it. */
-  async readAhead(request: CompletionRequest): Promise<void> {
-    if (!this.#mayBeAsked(request)) return;
-    await this.#context.writer.readAhead(request);
-  }
-
-  /** The same from the repository's newest state; a request that ends it finds what was there before. */
-  async takeUpState(request: CompletionRequest): Promise<void> {
-    if (!this.#mayBeAsked(request)) return;
-    await this.#context.writer.takeUpState(request);
+  /** Whatever is on the line: a person may well begin another one here. */
+  mayBeAsked(request: CompletionRequest): boolean {
+    return !this.#reasonNotToAsk({ ...request, manual: true }, surroundingsOf(request));
   }
 
   /** The person cannot see its answer any more. */
@@ -125,7 +121,6 @@ export class Completer {
   dispose(): void {
     for (const controller of this.#current.values()) controller.abort();
     this.#relay.giveUp();
-    this.#context.writer.dispose();
   }
 
   async #attempt(attempt: Attempt): Promise<readonly CompletionAnswer[]> {
@@ -157,11 +152,6 @@ export class Completer {
     return this.#context.costs ?? COSTS[suggestions];
   }
 
-  /** Whatever is on the line: a person may well begin another one here. */
-  #mayBeAsked(request: CompletionRequest): boolean {
-    return !this.#reasonNotToAsk({ ...request, manual: true }, surroundingsOf(request));
-  }
-
   #reasonNotToAsk(
     { document, manual, forbidden }: CompletionRequest,
     around: Surroundings,
@@ -175,10 +165,14 @@ export class Completer {
   async #compute(attempt: Attempt, settings: Settings, finish: Finish): Promise<readonly CompletionAnswer[]> {
     const { request, startedMs, signal } = attempt;
     throwIfCancelled(signal);
-    const { writer, better, log } = this.#context;
-    const second = better?.();
+    const { better, log } = this.#context;
+    const [quick, second] = [this.#context.writer(), better?.()];
     const job = {
-      quick: (ends: AbortSignal) => this.#ask(writer, attempt, settings, finish, ends),
+      quick: async (ends: AbortSignal) => {
+        const outcome = await this.#ask(quick, attempt, settings, finish, ends);
+        this.#pause.noteLatency(performance.now() - outcome.begunAtMs);
+        return outcome;
+      },
       better: second && ((ends: AbortSignal) => this.#askBetter(second, attempt, settings, ends)),
       ...{ place: attempt, startedMs, byKey: request.manual },
       onLate: (late: Outcome) => this.#takeLate(attempt, late),
@@ -212,9 +206,8 @@ export class Completer {
     const isCutAnywhere = !manual && written.isWeighed;
     const cuts = isCutAnywhere ? cutsOf(written, lineAfter(around.after)) : [];
     const generation = isCutAnywhere ? shortened(written, lengthToShow(cuts, costs)) : written;
-    if (isCutAnywhere && writer === this.#context.writer) this.#context.onDecoded?.(written, request);
+    if (isCutAnywhere) this.#context.onDecoded?.(written, request);
     throwIfCancelled(signal);
-    if (writer === this.#context.writer) this.#pause.noteLatency(performance.now() - written.begunAtMs);
     const figures = {
       tokensAdvanced: written.tokensAdvanced,
       tokensDecoded: written.tokensDecoded,
@@ -226,7 +219,7 @@ export class Completer {
     throwIfCancelled(signal);
     const [first] = textsOf(offers);
     const isBeginning = first !== undefined && written.text.startsWith(first);
-    return { place, offers, cuts: isBeginning ? cuts : [], figures };
+    return { place, offers, cuts: isBeginning ? cuts : [], figures, begunAtMs: written.begunAtMs };
   }
 
   /** undefined: nothing to offer. */

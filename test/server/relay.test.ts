@@ -60,7 +60,7 @@ async function setUp(known: string, isAway = false) {
     passages: () => new Passages(),
   });
   const completer = new Completer({
-    writer,
+    writer: () => writer,
     state: () => state,
     better: () => (isAway ? undefined : better),
     onBetter: (request) => told.push(request),

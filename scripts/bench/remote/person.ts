@@ -98,7 +98,7 @@ export class Person implements Answerer {
       mayBeTold: () => true,
     });
     this.#completer = new Completer({
-      writer: NOBODY,
+      writer: () => NOBODY,
       state: () => STATE,
       better: () => (endpoint.isAway ? undefined : better),
       onBetter: () => this.lateTexts++,
