@@ -60,8 +60,8 @@ await delay(begunMs + 1000 * seconds - performance.now());
 ends.abort();
 await Promise.all(typing);
 await Promise.all(crowd.map((person) => person.close()));
-// What was taken back ends in its own turn of the event loop.
-await delay(SAMPLE_MS);
+// What was taken back ends in its own turn of the event loop, and reaches the server a moment later.
+await delay(5 * SAMPLE_MS);
 const after = await settledLoad();
 
 const questions = crowd.flatMap((person) => person.questions.map((one) => ({ ...one, person: person.name })));
@@ -93,8 +93,9 @@ console.log(
       mostUnderWayOfOnePerson: Math.max(...crowd.map(({ questions: own }) => mostAtOnce(own))),
       ...(card
         ? {
-            cardTokensForNobody: card.figures.tokensForNobody,
             card: card.figures,
+            /** Whatever came to the card and is neither answered nor closed; the last ones may still be on their way. */
+            lostCancellations: lostOf(card),
             answersToSomebodyElse: answered.filter(({ text, person }) => !text.startsWith(person)).length,
           }
         : { loadOfServer: load.most, underWayAfterwards: after }),
@@ -186,6 +187,11 @@ function cachedShare(all: readonly Watched[]) {
   const sum = (of: (one: Watched) => number) => told.reduce((total, one) => total + of(one), 0);
   const tokens = sum((one) => one.promptTokens);
   return { answers: told.length, tokens, share: sum((one) => one.cachedTokens) / tokens };
+}
+
+function lostOf({ figures }: Card): number {
+  const { questions: asked, answered: whole, takenBackWaiting, takenBackRunning } = figures;
+  return asked - whole - takenBackWaiting - takenBackRunning;
 }
 
 function mostAtOnce(all: readonly Watched[]): number {

@@ -21,7 +21,8 @@ export interface CardShape {
 
 export interface CardFigures {
   readonly questions: number;
-  /** Taken back while they waited, and while they were answered. */
+  readonly answered: number;
+  /** Connections that were closed before the answer's end: before it began, and after. */
   readonly takenBackWaiting: number;
   readonly takenBackRunning: number;
   /** Tokens that were written after the connection was closed. */
@@ -37,7 +38,14 @@ export class Card {
   #running = 0;
   /** Questions get no answer at all. */
   isSilent = false;
-  #figures = { questions: 0, takenBackWaiting: 0, takenBackRunning: 0, tokensForNobody: 0, longestQueue: 0 };
+  #figures = {
+    questions: 0,
+    answered: 0,
+    takenBackWaiting: 0,
+    takenBackRunning: 0,
+    tokensForNobody: 0,
+    longestQueue: 0,
+  };
 
   private constructor(shape: CardShape) {
     this.#shape = shape;
@@ -75,14 +83,18 @@ export class Card {
     this.#figures.questions++;
     const closed = new AbortController();
     response.once("close", () => closed.abort());
-    if (this.isSilent) return;
+    if (this.isSilent) {
+      closed.signal.addEventListener("abort", () => this.#figures.takenBackWaiting++);
+      return;
+    }
     if (!(await this.#slot(closed.signal))) {
       this.#figures.takenBackWaiting++;
       return;
     }
     try {
       const isWhole = await this.#write(prompt, response, closed.signal);
-      if (!isWhole) this.#figures.takenBackRunning++;
+      if (isWhole) this.#figures.answered++;
+      else this.#figures.takenBackRunning++;
     } finally {
       this.#running--;
       this.#waiting.shift()?.();
@@ -123,19 +135,14 @@ export class Card {
         await delay(1000 / writes, undefined, { signal: closed });
         const text = i === 0 ? whoAsks(prompt) : i === TOKENS - 1 ? ";\n" : ` part${i}`;
         if (closed.aborted) this.#figures.tokensForNobody++;
-        response.write(
-          event({ choices: [{ text, logprobs: { token_logprobs: [-0.01] }, finish_reason: null }] }),
-        );
+        const choices = [{ text, logprobs: { token_logprobs: [-0.01] }, finish_reason: null }];
+        response.write(event({ choices, ...(i === 0 && { usage: usageOf(prompt.length, cached) }) }));
       }
     } catch {
       // The only rejection of a timer is its signal's.
       return false;
     }
-    const [promptTokens, cachedTokens] = [prompt.length, cached].map((one) =>
-      Math.ceil(one / CHARACTERS_A_TOKEN),
-    );
-    const usage = { prompt_tokens: promptTokens, prompt_tokens_details: { cached_tokens: cachedTokens } };
-    response.write(event({ choices: [{ text: "", finish_reason: "stop" }], usage }));
+    response.write(event({ choices: [{ text: "", finish_reason: "stop" }] }));
     response.end("data: [DONE]\n\n");
     return true;
   }
@@ -157,9 +164,15 @@ function event(content: object): string {
   return `data: ${JSON.stringify(content)}\n\n`;
 }
 
+/** With the first token, since few answers are read to their end. */
+function usageOf(characters: number, cached: number) {
+  const [tokens, cachedTokens] = [characters, cached].map((one) => Math.ceil(one / CHARACTERS_A_TOKEN));
+  return { prompt_tokens: tokens, prompt_tokens_details: { cached_tokens: cachedTokens } };
+}
+
 function list(response: ServerResponse): void {
   response.writeHead(200, { "content-type": "application/json" });
-  response.end(JSON.stringify({ data: [{ id: "starcoder-card", max_model_len: 16_384 }] }));
+  response.end(JSON.stringify({ data: [{ id: "mellum-card", max_model_len: 16_384 }] }));
 }
 
 /** By the path of the document, which stands last before its text. */
