@@ -11,8 +11,9 @@ export class LateText {
     const editor = vscode.window.activeTextEditor;
     if (editor === undefined || !isAt(place, editor.document, editor.selection)) return;
     this.#asked = place;
-    // VS Code has no quieter way to say that a provider has something better.
-    await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger", { explicit: false });
+    // VS Code has no other way to say that a provider has something better, and keeps what is shown unless it is hidden first.
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
   }
 
   /** Whether this request, which says that it was asked for by key, is the one that came of `ask`. */

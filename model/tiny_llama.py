@@ -26,7 +26,9 @@ SEED = 7
 def write_vocabulary(writer: gguf.GGUFWriter) -> int:
     tokenizer = json.loads((WEIGHTS / "tokenizer.json").read_text())
     special = {token["id"] for token in tokenizer["added_tokens"] if token["special"]}
-    spelled = tokenizer["model"]["vocab"] | {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    spelled = tokenizer["model"]["vocab"] | {
+        token["content"]: token["id"] for token in tokenizer["added_tokens"]
+    }
     tokens = [text for text, _ in sorted(spelled.items(), key=lambda entry: entry[1])]
     writer.add_tokenizer_model("gpt2")
     # Another way to cut words than the tokenizer's own: a random model does not mind.
@@ -104,7 +106,9 @@ def write_folder(folder: Path, vocabulary: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)

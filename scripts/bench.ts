@@ -38,6 +38,13 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     isOnDemand: true,
     takesArguments: true,
   },
+  remote: {
+    command: process.execPath,
+    args: ["scripts/bench/remote.ts"],
+    read: json,
+    isOnDemand: true,
+    takesArguments: true,
+  },
   longrange: { command: process.execPath, args: ["scripts/bench/longRange.ts"], read: json },
   kernels: { command: "native/build/kernel_bench", args: ["1"], read: lines },
   contention: { command: "native/build/contention_bench", args: ["2"], read: lines },

@@ -14,7 +14,7 @@ export interface ModelPlace {
   readonly problem?: string;
 }
 
-const EMBEDDED: ModelPlace = { path: EMBEDDED_MODEL_PATH, name: "stateline" };
+export const EMBEDDED: ModelPlace = { path: EMBEDDED_MODEL_PATH, name: "stateline" };
 
 export function modelPlace(
   { model, modelPath, "models.folder": folder }: Pick<Settings, "model" | "modelPath" | "models.folder">,

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
 import { Completer, type CompleterContext } from "./completion/completer.ts";
+import { QUICK_TOKENS_PER_SECOND } from "./completion/contextShare.ts";
 import { LocalWriter } from "./completion/localWriter.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
 import { attentionBytesPerToken } from "./engine/attentionCost.ts";
@@ -21,7 +22,7 @@ import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
 import { ADDON_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
-import { type ModelPlace, modelPlace } from "./modelPlace.ts";
+import { EMBEDDED, type ModelPlace, modelPlace } from "./modelPlace.ts";
 import { Remote } from "./remote.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
@@ -87,18 +88,29 @@ export interface RatioSwitch {
   readonly read: Promise<void>;
 }
 
-interface Serving {
+/** A model with what it has read of the repository. */
+interface Reading {
   readonly place: ModelPlace;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
   readonly memory: RepositoryMemory;
-  readonly completer: Completer;
+  readonly writer: LocalWriter;
   /** Of the cache where all heads attend. */
   readonly bytesPerToken: number;
 }
 
+interface KeptBy {
+  /** Where its states are kept; by default nowhere. */
+  readonly store?: StateStore | undefined;
+  readonly onSpeed?: StatelineOptions["onReading"];
+}
+
+interface Serving extends Reading {
+  readonly completer: Completer;
+}
+
 /** What settings of the memory depend on. */
-type Sized = Pick<Serving, "model" | "bytesPerToken">;
+type Sized = Pick<Reading, "model" | "bytesPerToken">;
 
 type Life =
   | { readonly kind: "loading" }
@@ -135,6 +147,8 @@ export class Stateline {
   readonly #syntax: SyntaxTrees;
   readonly #gpu: GpuFallback;
   readonly #remote: Remote;
+  /** The embedded model, where the one that serves is slow here: it answers first, from an index of its own. */
+  #reserve: Reading | undefined;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
@@ -200,12 +214,12 @@ export class Stateline {
   }
 
   noteChange(path: string): void {
-    this.#serving?.memory.noteChange(path);
+    for (const { memory } of this.#readings) memory.noteChange(path);
   }
 
   /** A document was opened or changed: its text now stands for its file. */
   noteDocument(document: LiveDocument): void {
-    this.#serving?.memory.live.set(document);
+    for (const { memory } of this.#readings) memory.live.set(document);
   }
 
   /** Of a remote server. */
@@ -215,13 +229,13 @@ export class Stateline {
 
   noteClosed(uri: string): void {
     this.#serving?.completer.noteClosed(uri);
-    this.#serving?.memory.noteClosed(uri);
+    for (const { memory } of this.#readings) memory.noteClosed(uri);
   }
 
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
     const completer = this.#serving?.completer;
-    this.#serving?.memory.giveWay();
+    for (const { memory } of this.#readings) memory.giveWay();
     const permitted = await this.#asPermitted(request);
     const answers = (await completer?.complete(permitted, signal)) ?? [];
     if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
@@ -235,11 +249,12 @@ export class Stateline {
   async readAhead(request: CompletionRequest): Promise<void> {
     const serving = this.#serving;
     if (!serving) return;
-    const { completer, memory } = serving;
     const permitted = await this.#asPermitted(request);
-    await completer.readAhead(permitted);
-    if (permitted.forbidden !== undefined) return;
-    if (await memory.turnTo(permitted.document)) await completer.takeUpState(permitted);
+    if (!serving.completer.mayBeAsked(permitted)) return;
+    const readings = [...this.#readings];
+    for (const { writer } of readings) await writer.readAhead(permitted);
+    for (const { writer, memory } of readings)
+      if (await memory.turnTo(permitted.document)) await writer.takeUpState(permitted);
   }
 
   /** Whether the state goes on from one of an earlier run, which has read what was on disk then. */
@@ -323,7 +338,7 @@ export class Stateline {
   async settled(): Promise<void> {
     await this.#loading;
     await this.#reading;
-    await this.#serving?.memory.settled();
+    for (const { memory } of this.#readings) await memory.settled();
   }
 
   /** Saves the state if it changed since it was saved last. */
@@ -335,6 +350,7 @@ export class Stateline {
     this.#disposed = true;
     this.#syntax.dispose();
     this.#remote.dispose();
+    this.#dropReserve();
     if (this.#serving) disposeServing(this.#serving);
     this.#life = { kind: "loading" };
   }
@@ -353,6 +369,11 @@ export class Stateline {
 
   get #serving(): Serving | undefined {
     return this.#life.kind === "serving" ? this.#life.serving : undefined;
+  }
+
+  /** Whoever answers first comes first. */
+  get #readings(): readonly Reading[] {
+    return [this.#reserve, this.#serving].filter((one) => one !== undefined);
   }
 
   async #load(): Promise<void> {
@@ -376,16 +397,33 @@ export class Stateline {
       log.warn(reasonOf(cause));
       onStatusChanged();
     }
+    this.#dropReserve();
     if (before) disposeServing(before);
   }
 
   async #createServing(place: ModelPlace): Promise<Serving> {
-    const { log, storagePath, onStatusChanged, onReading } = this.#options;
+    const { log, storagePath, onBetter, onDecoded, costs, onReading: onSpeed } = this.#options;
+    const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
+    const reading = await this.#createReading(place, { store, onSpeed });
+    const first = () => this.#reserve ?? reading;
+    const completer = new Completer({
+      writer: () => first().writer,
+      state: () => first().memory.state,
+      better: () => this.#remote.writer ?? (this.#reserve && reading.writer),
+      onBetter,
+      syntax: this.#syntax,
+      settings: () => this.#settings,
+      ...{ onDecoded, costs, log },
+    });
+    return { ...reading, completer };
+  }
+
+  async #createReading(place: ModelPlace, { store, onSpeed }: KeptBy): Promise<Reading> {
+    const { log, onStatusChanged } = this.#options;
     const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
     const model = await this.#gpu.loadModel(engine, place.path, this.#settings);
     try {
       const tokenizer = await loadTokenizer(place.path, model.info.vocabSize);
-      const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
       const bytesPerToken = await attentionBytesPerToken(model);
       const memory = new RepositoryMemory(
         {
@@ -394,7 +432,7 @@ export class Stateline {
           store,
           log,
           onProgress: onStatusChanged,
-          onSpeed: (tokensPerSecond) => onReading?.(tokensPerSecond),
+          onSpeed: (tokensPerSecond) => onSpeed?.(tokensPerSecond),
           settleMs: SETTLE_MS,
           mostWaitMs: MOST_WAIT_MS,
           saveMs: SAVE_MS,
@@ -408,19 +446,8 @@ export class Stateline {
         recallAt: (uri, lineStart, isBegun) => memory.live.recallAt(uri, lineStart, isBegun),
         passages: () => memory.passages,
       });
-      const completer = new Completer({
-        writer,
-        state: () => memory.state,
-        better: () => this.#remote.writer,
-        onBetter: this.#options.onBetter,
-        syntax: this.#syntax,
-        settings: () => this.#settings,
-        onDecoded: this.#options.onDecoded,
-        costs: this.#options.costs,
-        log,
-      });
       for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
-      return { place, model, tokenizer, memory, completer, bytesPerToken };
+      return { place, model, tokenizer, memory, writer, bytesPerToken };
     } catch (cause) {
       model.dispose();
       throw cause;
@@ -455,7 +482,32 @@ export class Stateline {
     const asked = this.#settings.attentionWindow;
     const sentence = asked === null ? undefined : sentenceOnWindow(asked, settings.attentionWindow);
     if (sentence) this.#options.onProblem?.(sentence);
-    this.#reading = serving.memory.read(settings, { fromDisk });
+    this.#reading = serving.memory.read(settings, { fromDisk }).then(() => this.#readReserve(serving));
+  }
+
+  /** A model that is slow here gets the embedded one beside it, once it is known how slow it is. */
+  async #readReserve(serving: Serving): Promise<void> {
+    const { log } = this.#options;
+    const { tokensPerSecond } = serving.model;
+    const isSlow = serving.place.path !== EMBEDDED.path && tokensPerSecond < QUICK_TOKENS_PER_SECOND;
+    if (serving !== this.#serving || (!isSlow && !this.#reserve)) return;
+    try {
+      const reserve = this.#reserve ?? (await this.#createReading(EMBEDDED, {}));
+      if (serving !== this.#serving) return disposeReading(reserve);
+      if (!this.#reserve) {
+        const speed = `${Math.round(tokensPerSecond)} tokens a second`;
+        log.info(`${modelName(serving)} reads ${speed} here: the embedded model answers first.`);
+      }
+      this.#reserve = reserve;
+      await reserve.memory.read(this.#memorySettings(reserve), { fromDisk: true });
+    } catch (cause) {
+      log.warn(`The embedded model cannot answer beside the other one: ${reasonOf(cause)}`);
+    }
+  }
+
+  #dropReserve(): void {
+    if (this.#reserve) disposeReading(this.#reserve);
+    this.#reserve = undefined;
   }
 
   #ratioSet(before: number | undefined): void {
@@ -479,8 +531,13 @@ function modelName({ model: { info }, place: { path, name = basename(path, ".ggu
   return `${name} ${(info.parameters / 1e6).toFixed(1)}M ${info.quantization}`;
 }
 
-function disposeServing({ completer, memory, model }: Serving): void {
-  completer.dispose();
+function disposeServing(serving: Serving): void {
+  serving.completer.dispose();
+  disposeReading(serving);
+}
+
+function disposeReading({ writer, memory, model }: Reading): void {
+  writer.dispose();
   memory.dispose();
   model.dispose();
 }

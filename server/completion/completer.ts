@@ -10,22 +10,22 @@ import { shortened } from "./generate.ts";
 import type { Join } from "./join.ts";
 import { lineEndOf } from "./lineEnds.ts";
 import { isBlank, mayContinue, type Shape, shapeOf } from "./lines.ts";
-import type { LocalWriter } from "./localWriter.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import { COSTS, type Costs, type Cut, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
 import { Relay } from "./relay.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
-import { type Place, ShownCompletions } from "./shown.ts";
+import { type Place, ShownCompletions, sameSuffix } from "./shown.ts";
 import { reasonNotToAsk } from "./worthAsking.ts";
-import type { Writer } from "./writer.ts";
+import type { ReadingWriter, Writer } from "./writer.ts";
 
 export interface CompleterContext {
-  readonly writer: LocalWriter;
-  /** The repository's state now: while it is the same, what was written after it holds. */
+  /** Who answers first now. */
+  readonly writer: () => ReadingWriter;
+  /** Its repository's state now: while it is the same, what was written after it holds. */
   readonly state: () => State;
-  /** Who writes better than `writer` and takes longer, while there is one. */
+  /** Who writes better and takes longer, while there is one. */
   readonly better?: (() => Writer | undefined) | undefined;
   /** A better text than the one that is shown at this request's place came after the answer: asking again answers with it. */
   readonly onBetter?: ((request: CompletionRequest) => void) | undefined;
@@ -52,13 +52,15 @@ interface Outcome {
   /** Where the likeliest text may end. */
   readonly cuts: readonly Cut[];
   readonly figures: Partial<CompletionFigures>;
+  /** Of performance.now(). */
+  readonly begunAtMs: number;
 }
 
 export class Completer {
   readonly #context: CompleterContext;
   readonly #shown = new ShownCompletions();
   readonly #pause = new AdaptivePause();
-  readonly #relay = new Relay<Outcome>();
+  readonly #relay = new Relay<Outcome, Attempt>(goesOn);
   /** The request under way for each document. */
   readonly #current = new Map<string, AbortController>();
   /** The latest one that was worth asking. */
@@ -79,7 +81,7 @@ export class Completer {
    * cancels this one.
    */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
-    this.#context.writer.giveWay();
+    this.#context.writer().giveWay();
     const { uri } = request.document;
     const controller = new AbortController();
     this.#current.get(uri)?.abort();
@@ -104,16 +106,9 @@ export class Completer {
     }
   }
 
-  /** Reads what a completion at this cursor would read first; any request ends it. */
-  async readAhead(request: CompletionRequest): Promise<void> {
-    if (!this.#mayBeAsked(request)) return;
-    await this.#context.writer.readAhead(request);
-  }
-
-  /** The same from the repository's newest state; a request that ends it finds what was there before. */
-  async takeUpState(request: CompletionRequest): Promise<void> {
-    if (!this.#mayBeAsked(request)) return;
-    await this.#context.writer.takeUpState(request);
+  /** Whatever is on the line: a person may well begin another one here. */
+  mayBeAsked(request: CompletionRequest): boolean {
+    return !this.#reasonNotToAsk({ ...request, manual: true }, surroundingsOf(request));
   }
 
   /** The person cannot see its answer any more. */
@@ -126,7 +121,6 @@ export class Completer {
   dispose(): void {
     for (const controller of this.#current.values()) controller.abort();
     this.#relay.giveUp();
-    this.#context.writer.dispose();
   }
 
   async #attempt(attempt: Attempt): Promise<readonly CompletionAnswer[]> {
@@ -158,11 +152,6 @@ export class Completer {
     return this.#context.costs ?? COSTS[suggestions];
   }
 
-  /** Whatever is on the line: a person may well begin another one here. */
-  #mayBeAsked(request: CompletionRequest): boolean {
-    return !this.#reasonNotToAsk({ ...request, manual: true }, surroundingsOf(request));
-  }
-
   #reasonNotToAsk(
     { document, manual, forbidden }: CompletionRequest,
     around: Surroundings,
@@ -176,18 +165,20 @@ export class Completer {
   async #compute(attempt: Attempt, settings: Settings, finish: Finish): Promise<readonly CompletionAnswer[]> {
     const { request, startedMs, signal } = attempt;
     throwIfCancelled(signal);
-    const { writer, better, log } = this.#context;
-    const second = better?.();
-    const { place, offers, cuts, figures } = await this.#relay.first(
-      {
-        quick: (ends) => this.#ask(writer, attempt, settings, finish, ends),
-        better: second && ((ends) => this.#askBetter(second, attempt, settings, ends)),
-        ...{ startedMs, byKey: request.manual },
-        onLate: (late) => this.#takeLate(attempt, late),
-        onFailed: (cause) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
+    const { better, log } = this.#context;
+    const [quick, second] = [this.#context.writer(), better?.()];
+    const job = {
+      quick: async (ends: AbortSignal) => {
+        const outcome = await this.#ask(quick, attempt, settings, finish, ends);
+        this.#pause.noteLatency(performance.now() - outcome.begunAtMs);
+        return outcome;
       },
-      signal,
-    );
+      better: second && ((ends: AbortSignal) => this.#askBetter(second, attempt, settings, ends)),
+      ...{ place: attempt, startedMs, byKey: request.manual },
+      onLate: (late: Outcome) => this.#takeLate(attempt, late),
+      onFailed: (cause: unknown) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
+    };
+    const { place, offers, cuts, figures } = await this.#relay.first(job, signal);
     throwIfCancelled(signal);
     this.#shown.add(place, textsOf(offers), cuts);
     return this.#offer(attempt, offers, figures);
@@ -195,27 +186,28 @@ export class Completer {
 
   async #ask(
     writer: Writer,
-    { request, around, startedMs }: Attempt,
+    attempt: Attempt,
     settings: Settings,
     finish: Finish,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const { request, around, startedMs } = attempt;
     const { manual } = request;
-    const place = this.#placeOf({ request, around, startedMs, signal }, settings);
+    const place = this.#placeOf(attempt, settings);
     const { costs } = place;
     const shape = (text: string) => shapeOf(around, manual, text);
     const wantsMore = (text: string) => mayGoOn(text, around, shape(text), settings.maxLines);
+    const mayFit = (text: string) => this.#mayFit(text, attempt);
     const least = manual ? undefined : leastLogProb(costs);
     const [written] = await Promise.all([
-      writer.write({ request, around, wantsMore, leastLogProb: least, signal }),
+      writer.write({ request, around, wantsMore, mayFit, leastLogProb: least, signal }),
       finish.prepare(),
     ]);
     const isCutAnywhere = !manual && written.isWeighed;
     const cuts = isCutAnywhere ? cutsOf(written, lineAfter(around.after)) : [];
     const generation = isCutAnywhere ? shortened(written, lengthToShow(cuts, costs)) : written;
-    if (isCutAnywhere && writer === this.#context.writer) this.#context.onDecoded?.(written, request);
+    if (isCutAnywhere) this.#context.onDecoded?.(written, request);
     throwIfCancelled(signal);
-    if (writer === this.#context.writer) this.#pause.noteLatency(performance.now() - written.begunAtMs);
     const figures = {
       tokensAdvanced: written.tokensAdvanced,
       tokensDecoded: written.tokensDecoded,
@@ -227,7 +219,7 @@ export class Completer {
     throwIfCancelled(signal);
     const [first] = textsOf(offers);
     const isBeginning = first !== undefined && written.text.startsWith(first);
-    return { place, offers, cuts: isBeginning ? cuts : [], figures };
+    return { place, offers, cuts: isBeginning ? cuts : [], figures, begunAtMs: written.begunAtMs };
   }
 
   /** undefined: nothing to offer. */
@@ -244,11 +236,17 @@ export class Completer {
     return outcome.offers.joins.length > 0 ? outcome : undefined;
   }
 
+  /** Whether a text that begins so, asked for there, may be right by what was typed since. */
+  #mayFit(text: string, attempt: Attempt): boolean {
+    const typed = this.#latest && typedSince(this.#latest, attempt);
+    return typed === undefined || text.startsWith(typed) || typed.startsWith(text);
+  }
+
   /**
    * A better text than the answer, after it. It takes the place of what is shown where nothing was typed since; else what is
-   * being read stays, and the better text waits for where the other one stops being right.
+   * being read stays, and the better text waits for where the other one stops being right. Whether it fits what was typed.
    */
-  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): void {
+  #takeLate(attempt: Attempt, { offers, cuts, ...outcome }: Outcome): boolean {
     // The repository's state may have gone on meanwhile: what comes so late does not expire with it.
     const basis = { ...outcome.place.basis, state: this.#context.state() };
     const place = { ...outcome.place, basis };
@@ -256,13 +254,15 @@ export class Completer {
     const texts = textsOf(offers);
     if (latest?.request.document.uri !== place.uri) {
       this.#shown.add(place, texts, cuts, "last");
-      return;
+      return true;
     }
     const now = this.#placeOf(latest, this.#context.settings());
     const [before] = this.#shown.remainders(now);
     this.#shown.add(place, texts, cuts, isSamePlace(latest, attempt) ? "first" : "last");
     const [after] = this.#shown.remainders(now);
     if (after !== undefined && after !== before) this.#context.onBetter?.(latest.request);
+    const typed = typedSince(latest, attempt);
+    return typed !== undefined && texts.some((text) => text.startsWith(typed));
   }
 
   #offer(
@@ -293,6 +293,18 @@ function textsOf({ joins }: Offers): readonly string[] {
 
 function isSamePlace({ around: a }: Attempt, { around: b }: Attempt): boolean {
   return a.before === b.before && a.after === b.after;
+}
+
+function goesOn(now: Attempt, before: Attempt): boolean {
+  return now.request.manual === before.request.manual && typedSince(now, before) !== undefined;
+}
+
+/** undefined: something else was done than to type on in the same line. */
+function typedSince(now: Attempt, before: Attempt): string | undefined {
+  const isSameDocument = now.request.document.uri === before.request.document.uri;
+  if (!isSameDocument || !now.around.before.startsWith(before.around.before)) return undefined;
+  if (!sameSuffix(before.around.after, now.around.after)) return undefined;
+  return now.around.before.slice(before.around.before.length);
 }
 
 /** In the document's own offsets and line ends. */

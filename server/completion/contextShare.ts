@@ -4,6 +4,8 @@
 const MOST_SECONDS = 1;
 /** Of snippets, suffix and prefix in their full lengths. */
 const WHOLE_TOKENS = 1400;
+/** A model that reads no more has people wait. */
+export const QUICK_TOKENS_PER_SECOND = WHOLE_TOKENS / MOST_SECONDS;
 const LEAST_SHARE = 1 / 8;
 /** Another share has everything read again, so it waits until the one before is clearly wrong. */
 const TOO_LONG = 1.5;

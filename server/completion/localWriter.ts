@@ -19,7 +19,7 @@ import {
   surroundingsOf,
 } from "./request.ts";
 import { SnippetChoice } from "./snippets.ts";
-import type { Question, Writer, Written } from "./writer.ts";
+import type { Question, ReadingWriter, Written } from "./writer.ts";
 
 /** Further lines are decoded only within this time, since the person waits for all of them. */
 const MOST_LINES_MS = 600;
@@ -38,7 +38,7 @@ export interface LocalWriterContext {
   readonly passages: () => Passages;
 }
 
-export class LocalWriter implements Writer {
+export class LocalWriter implements ReadingWriter {
   readonly #context: LocalWriterContext;
   readonly #contexts: ContextBuilder;
   readonly #share = new ContextShare();
@@ -58,17 +58,12 @@ export class LocalWriter implements Writer {
     return await this.#inTurn(() => this.#write(question));
   }
 
-  /**
-   * Reads what a completion at this cursor would read first, so that the first one after a jump is as fast as the next ones.
-   * Any request ends it, and finds what was read so far.
-   */
   async readAhead(request: CompletionRequest): Promise<void> {
     await this.#readAhead(request, (cache, tokens, signal) =>
       cache.advance(this.#context.root, tokens, signal),
     );
   }
 
-  /** The same from the repository's newest state; a request that ends it finds what was there before. */
   async takeUpState(request: CompletionRequest): Promise<void> {
     await this.#readAhead(request, async (_, tokens, signal) => {
       const cache = new PrefixCache(this.#context.model);
@@ -82,7 +77,6 @@ export class LocalWriter implements Writer {
     });
   }
 
-  /** Ends reading ahead. */
   giveWay(): void {
     this.#readingAhead.abort();
   }

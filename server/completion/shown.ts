@@ -90,7 +90,7 @@ function isSame(a: Basis, b: Basis): boolean {
 }
 
 /** An editor adds or overtypes closers to the right of the cursor; everything else must be as it was. */
-function sameSuffix(before: string, now: string): boolean {
+export function sameSuffix(before: string, now: string): boolean {
   if (before === now) return true;
   const restBefore = lineAfter(before);
   const restNow = lineAfter(now);

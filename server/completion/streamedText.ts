@@ -98,6 +98,10 @@ export class StreamedText {
     }
     const before = this.#text.length;
     this.#text += text;
+    if (this.#question.mayFit?.(this.#text) === false) {
+      this.#end = "other text";
+      return;
+    }
     this.#pieces.push({ end: this.#text.length, logProb: this.#pendingLogProb });
     this.#pendingLogProb = 0;
     for (let feed = this.#text.indexOf("\n", before); feed >= 0; feed = this.#text.indexOf("\n", feed + 1)) {

@@ -7,6 +7,8 @@ export interface Question {
   readonly around: Surroundings;
   /** Given the text so far, which ends a line: whether to write another. */
   readonly wantsMore: (text: string) => boolean;
+  /** Given the text so far: whether it may still be right, by what was typed since. Whoever writes slowly asks. */
+  readonly mayFit?: (text: string) => boolean;
   /** The text is written as far as the log probabilities of its tokens sum to no less, nats; undefined: the likeliest whole lines. */
   readonly leastLogProb: number | undefined;
   readonly signal: AbortSignal;
@@ -28,4 +30,17 @@ export interface Writer {
   /** Rejects with Cancelled when the signal aborts. */
   write(question: Question): Promise<Written>;
   dispose(): void;
+}
+
+/** One that has memory to prepare. */
+export interface ReadingWriter extends Writer {
+  /**
+   * Reads what a completion at this cursor would read first, so that the first one after a jump is as fast as the next ones.
+   * Any request ends it, and finds what was read so far.
+   */
+  readAhead(request: CompletionRequest): Promise<void>;
+  /** The same from the repository's newest state; a request that ends it finds what was there before. */
+  takeUpState(request: CompletionRequest): Promise<void>;
+  /** Ends reading ahead. */
+  giveWay(): void;
 }

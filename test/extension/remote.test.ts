@@ -84,7 +84,10 @@ test("a better text makes the editor ask again, and that is no request by key", 
   const editor = editorAt(1, 4);
   fake.editor = editor;
   await late.ask(place);
-  assert.deepEqual(fake.executed, [["editor.action.inlineSuggest.trigger", { explicit: false }]]);
+  assert.deepEqual(fake.executed, [
+    ["editor.action.inlineSuggest.hide"],
+    ["editor.action.inlineSuggest.trigger"],
+  ]);
   assert.equal(late.takes(editor.document as never, editor.selection.active as never), true);
   assert.equal(late.takes(editor.document as never, editor.selection.active as never), false);
 });

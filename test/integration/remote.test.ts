@@ -67,7 +67,13 @@ test("the server's text is told when it comes after the answer, and is the answe
   const text = "const startedHere = compute(1);\nconst laterOn = ";
   const uri = await open(text);
   const told = client.betterTexts.length;
+  let answer = () => {};
+  server.answer = (response) => {
+    answer = () => stream(response, [" zebra", "Quota", "();"]);
+  };
   await client.complete(uri, endOf(text));
+  await server.asked(1);
+  answer();
   await client.until(() => client.betterTexts.length > told);
   assert.deepEqual(client.betterTexts.at(-1), { textDocument: { uri, version: 1 }, position: endOf(text) });
   const [item] = (await client.complete(uri, endOf(text))) ?? [];
@@ -86,8 +92,11 @@ test("a document that was changed meanwhile is not told of", async () => {
   await client.complete(uri, endOf(text));
   await server.asked(1);
   await client.type(uri, { line: 0, character: 0 }, "// ");
-  answer();
   await client.requestStatus();
+  answer();
+  const other = "const unchanged = ";
+  server.answer = (response) => stream(response, [" zebra", "Quota", "();"]);
+  await client.complete(await open(other), endOf(other), { manual: true });
   assert.equal(client.betterTexts.length, told);
 });
 

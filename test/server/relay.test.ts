@@ -60,7 +60,7 @@ async function setUp(known: string, isAway = false) {
     passages: () => new Passages(),
   });
   const completer = new Completer({
-    writer,
+    writer: () => writer,
     state: () => state,
     better: () => (isAway ? undefined : better),
     onBetter: (request) => told.push(request),
@@ -140,6 +140,37 @@ test("where nothing is shown, a better text that fits what was typed since is to
   assert.equal(await typed(completer, "const value = "), "compare(2);");
 });
 
+test("a key that goes on where nothing is shown leaves the question under way, whose answer may begin with it", async () => {
+  const { completer, better, told } = await setUp("nothing that fits");
+  await typed(completer, "const value = ");
+  const { question, write } = await better.question(1);
+  await typed(completer, "const value = c");
+  await typed(completer, "const value = co");
+  assert.equal(question.signal.aborted, false);
+  assert.equal(better.asked.length, 1);
+  write("compare(2);");
+  while (told.length === 0) await nextTurn();
+  assert.deepEqual(told, [ask("const value = co")]);
+  assert.equal(await typed(completer, "const value = co"), "mpare(2);");
+  assert.equal(better.asked.length, 1, "what fits is not asked again");
+});
+
+test("where the answer does not fit what was typed meanwhile, the newest place is asked about, and no other", async () => {
+  const { completer, better, told } = await setUp("nothing that fits");
+  await typed(completer, "const value = ");
+  const first = await better.question(1);
+  for (const text of ["a", "am", "amo"]) await typed(completer, `const value = ${text}`);
+  assert.equal(first.question.mayFit?.("compare"), false);
+  assert.equal(first.question.mayFit?.("am"), true);
+  first.write("compare(2);");
+  const second = await better.question(2);
+  assert.equal(second.question.around.before, "const value = amo");
+  second.write("unt;");
+  while (told.length === 0) await nextTurn();
+  assert.equal(await typed(completer, "const value = amo"), "unt;");
+  assert.equal(better.asked.length, 2);
+});
+
 test("another key that asks anew takes the question before it back", async () => {
   const { completer, better, told } = await setUp("const value = compute(1);\n");
   await typed(completer, "const value = ");
@@ -167,12 +198,13 @@ test("a better writer that was quick is waited for a moment, and the quick text 
 });
 
 test("one that was quick and falls silent is waited for once, and not again", async (context) => {
-  const relay = new Relay<string>();
+  const relay = new Relay<string, string>(() => false);
   const first = (better: () => Promise<string>) => {
     const rest = {
+      place: "",
       startedMs: performance.now(),
       byKey: true,
-      onLate: () => undefined,
+      onLate: () => true,
       onFailed: () => assert.fail(),
     };
     return relay.first({ quick: async () => "quick", better, ...rest }, new AbortController().signal);
@@ -182,7 +214,13 @@ test("one that was quick and falls silent is waited for once, and not again", as
     {
       quick: () => new Promise(() => {}),
       better: () => new Promise((resolve) => (answer = resolve)),
-      ...{ startedMs: performance.now(), byKey: true, onLate: assert.fail, onFailed: () => assert.fail() },
+      ...{
+        place: "",
+        startedMs: performance.now(),
+        byKey: true,
+        onLate: () => assert.fail(),
+        onFailed: () => assert.fail(),
+      },
     },
     new AbortController().signal,
   );
