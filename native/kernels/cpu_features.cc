@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#if defined(_M_X64)
+#if defined(_MSC_VER)
 #include <intrin.h>
 #elif defined(__x86_64__)
 #include <cpuid.h>
@@ -23,7 +23,7 @@ struct Registers {
 
 Registers cpuid(uint32_t leaf, uint32_t subleaf) {
   Registers r{};
-#if defined(_M_X64)
+#if defined(_MSC_VER)
   __cpuidex(reinterpret_cast<int*>(&r), static_cast<int>(leaf), static_cast<int>(subleaf));
 #else
   __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
@@ -33,7 +33,7 @@ Registers cpuid(uint32_t leaf, uint32_t subleaf) {
 
 // XCR0: which registers the operating system saves at a context switch.
 uint64_t saved_registers() {
-#if defined(_M_X64)
+#if defined(_MSC_VER)
   return _xgetbv(0);
 #else
   uint32_t low, high;

@@ -1,0 +1,34 @@
+/**
+ * Packs the extension: for this machine's platform, or for all that can be compiled here (--all), or those that are named.
+ *   node scripts/package/main.ts [--all | TARGET ...] [--zig PROGRAM]
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { crossBuild } from "./crossBuild.ts";
+import { HERE, TARGETS } from "./targets.ts";
+import { tryAddon } from "./trial.ts";
+import { packageFor } from "./vsix.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { all: { type: "boolean", default: false }, zig: { type: "string", default: "zig" } },
+});
+
+const named = values.all ? TARGETS.map(({ name }) => name) : positionals;
+const unknown = named.filter((name) => name !== HERE && !TARGETS.some((target) => target.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `Packages are made for ${TARGETS.map(({ name }) => name).join(", ")}; not for ${unknown.join(", ")}.`,
+  );
+  process.exit(2);
+}
+
+for (const name of named.length > 0 ? named : [HERE]) {
+  const target = name === HERE ? undefined : TARGETS.find((one) => one.name === name);
+  const addon = target ? crossBuild(root, values.zig, target) : join(root, "dist/native/stateline.node");
+  if (target) console.log(tryAddon(root, target, addon));
+  const { path, bytes } = await packageFor(root, name, addon);
+  console.log(`${path} (${(bytes / 2 ** 20).toFixed(1)} MiB)`);
+}
