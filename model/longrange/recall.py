@@ -65,10 +65,11 @@ class Invariant(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = Classifier(LongRangeConfig(num_classes=SYMBOLS, vocab_size=VOCABULARY))
+        sizes = {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 64, "bidirectional": False}
+        self.body = Classifier(LongRangeConfig(num_classes=SYMBOLS, vocab_size=VOCABULARY, **sizes))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.body.head(self.body.hidden(tokens))
+        return self.body.head(self.body.hidden(tokens).permute(1, 2, 0))
 
 
 class Selective(nn.Module):

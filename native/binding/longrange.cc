@@ -8,7 +8,7 @@
 #include "binding/background.h"
 #include "binding/cancellation.h"
 #include "binding/errors.h"
-#include "longrange/stream.h"
+#include "longrange/whole.h"
 
 namespace stateline::binding {
 namespace {

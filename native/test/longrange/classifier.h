@@ -11,7 +11,7 @@ namespace stateline::testing {
 class Classifier {
  public:
   Classifier(std::size_t d, std::size_t layers, double ssm_ratio, const std::string& family,
-             std::uint32_t seed)
+             std::uint32_t seed, bool bidirectional = false)
       : config{{"model_type", "stateline-longrange"},
                {"vocab_size", 256},
                {"hidden_size", d},
@@ -22,6 +22,7 @@ class Classifier {
                {"rank", 16},
                {"family", family},
                {"num_heads", 4},
+               {"bidirectional", bidirectional},
                {"rms_norm_eps", 1e-5},
                {"task", "random"},
                {"class_names", {"a", "b", "c", "d"}},
@@ -39,6 +40,7 @@ class Classifier {
       uniform(layer + "glu.weight", {2 * d, d}, spread(d));
       if (p < d) uniform(layer + "qkv.weight", {3 * (d - p), d - p}, spread(d - p));
       if (p > 0) add_system(layer + "ssm.", p, family);
+      if (p > 0 && bidirectional) add_system(layer + "ssm_back.", p, family);
     }
   }
 
