@@ -12,6 +12,7 @@ const REQUIRED = [
   "dist/dashboard/page.js",
   "dist/dashboard/page.css",
   "dist/native/stateline.node",
+  "dist/native/stateline-longrange.node",
   "dist/grammars/web-tree-sitter.wasm",
   "model/weights/config.json",
   "model/weights/model.safetensors",
