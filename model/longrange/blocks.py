@@ -48,7 +48,9 @@ def operators(system: System) -> tuple[Tensor, Tensor, Tensor]:
     back = system.transposed()
     leaving = orbit(back, back.advance(system.exit()), CHUNK)
     if entering.is_complex():  # Re(c x) = Re c Re x - Im c Im x; the parts of a number stand side by side
-        entering, leaving = (torch.view_as_real(m).flatten(-2) for m in (entering, leaving.conj().resolve_conj()))
+        entering, leaving = (
+            torch.view_as_real(m).flatten(-2) for m in (entering, leaving.conj().resolve_conj())
+        )
     return kernel, entering.transpose(0, 1), leaving.transpose(0, 1)
 
 
@@ -72,7 +74,8 @@ def carried(ways: list[System], gained: Tensor) -> Tensor:
     if isinstance(powers[0], Diagonal):
         return Carry.apply(gained, torch.stack([power.lam for power in powers], 1))
     return torch.stack(
-        [carry(power, gained[:, :, :, way], bool(way)).to(gained.dtype) for way, power in enumerate(powers)], 3
+        [carry(power, gained[:, :, :, way], bool(way)).to(gained.dtype) for way, power in enumerate(powers)],
+        3,
     )
 
 
@@ -129,4 +132,9 @@ def as_complex(x: Tensor, like: Tensor) -> Tensor:
 
 def as_real(x: Tensor, dtype: torch.dtype) -> Tensor:
     """The way back."""
-    return torch.view_as_real(x).flatten(-2).permute(2, 3, 1, 0, 4).to(dtype, memory_format=torch.contiguous_format)
+    return (
+        torch.view_as_real(x)
+        .flatten(-2)
+        .permute(2, 3, 1, 0, 4)
+        .to(dtype, memory_format=torch.contiguous_format)
+    )

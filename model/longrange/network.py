@@ -34,7 +34,9 @@ class LongRangeConfig:
     rank: int = 16  # of the low-rank family
     family: str = "diagonal"  # or "low_rank"
     num_heads: int = 4  # of attention
-    bidirectional: bool = True  # each token sees those after it too; a stream then ends before its answer begins
+    bidirectional: bool = (
+        True  # each token sees those after it too; a stream then ends before its answer begins
+    )
     rms_norm_eps: float = 1e-5
     vocab_size: int = 256
     task: str = ""
@@ -93,7 +95,9 @@ def rotate(x: Tensor) -> Tensor:
 def attention(qkv: Tensor, heads: int, causal: bool, inside: Tensor | None = None) -> Tensor:
     """Softmax attention with rotary positions: qkv [3 q, B, T] -> [q, B, T]; keys outside [B, T] are not looked at."""
     width, batch, length = qkv.shape
-    q, k, v = qkv.view(3, heads, width // (3 * heads), batch, length).permute(0, 3, 1, 4, 2)  # each [B, H, T, w]
+    q, k, v = qkv.view(3, heads, width // (3 * heads), batch, length).permute(
+        0, 3, 1, 4, 2
+    )  # each [B, H, T, w]
     mask = None if inside is None or causal else inside[:, None, None]
     y = F.scaled_dot_product_attention(rotate(q), rotate(k), v.contiguous(), mask, is_causal=causal)
     return y.permute(1, 3, 0, 2).reshape(-1, batch, length)
@@ -189,7 +193,9 @@ class Classifier(nn.Module):
         self.norm = nn.RMSNorm(d, eps=config.rms_norm_eps)
         self.head = nn.Linear(d, config.num_classes)
 
-    def hidden(self, tokens: Tensor, inside: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    def hidden(
+        self, tokens: Tensor, inside: Tensor | None = None, dtype: torch.dtype | None = None
+    ) -> Tensor:
         """tokens [B, T] -> [d, B, T] after the last norm; dtype is that of the activations, by default the weights'."""
         x = self.embed(tokens).permute(2, 0, 1).to(dtype or self.embed.weight.dtype).contiguous()
         for layer in self.layers:

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from architecture import ModelConfig, Stateline
 
 from longrange.network import Classifier, LongRangeConfig
-from longrange.train import ROOT, make_optimizer, rate_share
+from longrange.optimizers import make_optimizer, rate_share
+from longrange.train import ROOT
 
 SYMBOLS = 8
 BLANK, MARKER = SYMBOLS, SYMBOLS + 1

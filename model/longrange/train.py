@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import write_classifier
 from longrange.families import FAMILIES, RATES
 from longrange.network import Classifier, LongRangeConfig, compile_elementwise, embed_as_numbers, inside_of
+from longrange.optimizers import Optimizers
 from longrange.start import spread_steps, stretch_steps
 from longrange.tasks import NO_HINT, TASKS, Example
 
@@ -43,10 +44,13 @@ STAGE_DONE = 0.9  # right answers at a length before the last, on validation of 
 STAGE_EXAMPLES = 150_000  # at most, at a length before the last
 MICRO_TOKENS = 2**15  # that go through the network together
 LEAST_ROWS = 16  # examples of a step
-SYSTEM_RATE = 1e-3  # of what makes A, at most: S4's recipe
 WARMUP = 300  # steps, at the start of each stage
 AVERAGE = 0.998  # of the weights that are tested and exported
-REPORT, CHECKPOINT, VALIDATE = 30.0, 150.0, 400.0  # seconds of the processor, which a busy machine does not use up
+REPORT, CHECKPOINT, VALIDATE = (
+    30.0,
+    150.0,
+    400.0,
+)  # seconds of the processor, which a busy machine does not use up
 VALIDATION = 400  # examples
 VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
 
@@ -113,34 +117,6 @@ class Trainee(nn.Module):
             said = self.hint(x.flatten(1)[:, told].T.float())
             loss = loss + F.cross_entropy(said, hints.flatten()[told])
         return loss, (logits.argmax(-1) == labels).sum()
-
-
-class Optimizers:
-    """Muon for the matrices of the blocks, AdamW for the rest; what makes A moves slowly and nothing pulls it to zero."""
-
-    def __init__(self, trainee: Trainee, rate: float) -> None:
-        matrices, systems, others = [], [], []
-        for name, p in trainee.named_parameters():
-            if ".ssm" in name:
-                (others if name.endswith((".B", ".C", ".D")) else systems).append(p)
-            else:
-                (matrices if name.endswith(("proj.weight", "qkv.weight", "glu.weight")) else others).append(p)
-        muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-        adam = torch.optim.AdamW(
-            [{"params": others, "lr": rate}, {"params": systems, "lr": min(rate, SYSTEM_RATE)}],
-            betas=(0.9, 0.98),
-            weight_decay=0.0,
-        )
-        self.all = [muon, adam]
-        self.peaks = [[group["lr"] for group in one.param_groups] for one in self.all]
-
-    def step(self, share: float) -> None:
-        """At that share of the learning rates."""
-        for one, peaks in zip(self.all, self.peaks):
-            for group, peak in zip(one.param_groups, peaks):
-                group["lr"] = share * peak
-            one.step()
-            one.zero_grad()
 
 
 class Run:
@@ -311,7 +287,9 @@ class Run:
                 if self.last and accuracy >= target:
                     self.keep()
                     return True
-                if not self.last and (accuracy >= STAGE_DONE or self.progress.stage_examples > STAGE_EXAMPLES):
+                if not self.last and (
+                    accuracy >= STAGE_DONE or self.progress.stage_examples > STAGE_EXAMPLES
+                ):
                     self.grow()
                     source = None
         self.keep()
@@ -344,7 +322,11 @@ def main() -> None:
     parser.add_argument("--family", choices=FAMILIES, default="ssm")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--copy", type=Path, help="folder that keeps a copy of the runs, and from which a missing one comes back")
+    parser.add_argument(
+        "--copy",
+        type=Path,
+        help="folder that keeps a copy of the runs, and from which a missing one comes back",
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     compile_elementwise()

@@ -115,7 +115,10 @@ def draw(
 def grow_both(rng, taken, both, side, dash, margin, apart, continuity):
     """Writes both contours and takes their room; false where one finds no way on."""
     middle = max(side - 4 * apart, 2.0)
-    row, column = side / 2 + rng.uniform(-middle / 2, middle / 2), side / 2 + rng.uniform(-middle / 2, middle / 2)
+    row, column = (
+        side / 2 + rng.uniform(-middle / 2, middle / 2),
+        side / 2 + rng.uniform(-middle / 2, middle / 2),
+    )
     angle = rng.uniform(0, 2 * np.pi)
     for contour in range(2):
         begin_dash(rng, both[contour], row, column, dash)
@@ -128,7 +131,17 @@ def grow_both(rng, taken, both, side, dash, margin, apart, continuity):
     for step in range(1, both.shape[1]):
         for contour in range(2):
             # The other contour's last dash counts; this one's own does not, since its successor is nearer than others may be.
-            if not next_dash(rng, taken, both[contour], step, both[1 - contour, step - 1 + contour], side, dash, margin, continuity):
+            if not next_dash(
+                rng,
+                taken,
+                both[contour],
+                step,
+                both[1 - contour, step - 1 + contour],
+                side,
+                dash,
+                margin,
+                continuity,
+            ):
                 return False
             take(taken, both[contour, step - 1], margin)
     for contour in range(2):
@@ -206,15 +219,17 @@ def take(taken, line, margin):
 
 @njit(cache=True)
 def ink(light, hints, line, thickness, brightness, hint):
-    """Draws a line with soft edges, and its hint where it is at least half as bright as it can be."""
+    """Draws a line with soft edges, and its hint where it shows."""
     size, reach = len(light), thickness / 2 + 1
-    for row in range(max(0, int(min(line[0], line[2]) - reach)), min(size, int(max(line[0], line[2]) + reach) + 2)):
+    for row in range(
+        max(0, int(min(line[0], line[2]) - reach)), min(size, int(max(line[0], line[2]) + reach) + 2)
+    ):
         for column in range(
             max(0, int(min(line[1], line[3]) - reach)), min(size, int(max(line[1], line[3]) + reach) + 2)
         ):
             cover = min(max(thickness / 2 + 0.5 - distance(row, column, line), 0.0), 1.0)
             light[row, column] = max(light[row, column], brightness * cover)
-            if cover > 0.4:
+            if cover > 0.2:
                 hints[row, column] = hint
 
 
