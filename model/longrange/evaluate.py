@@ -89,7 +89,8 @@ def main() -> None:
         path.write_text(json.dumps(record | {"tests": tests}, indent=1) + "\n")
         print(f"{name} at {length}: {tested['correct']} of {tested['count']}", flush=True)
         if args.ship:
-            shutil.copytree(RUNS / name / "model", WEIGHTS / name, dirs_exist_ok=True)
+            kind = record["model"].split("-")[0]
+            shutil.copytree(RUNS / name / "model", WEIGHTS / f"{record['task']}-{kind}", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

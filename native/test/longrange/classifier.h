@@ -18,7 +18,7 @@ class Classifier {
                {"num_hidden_layers", layers},
                {"num_classes", 4},
                {"ssm_ratio", ssm_ratio},
-               {"state_size", 64},
+               {"state_size", 32},
                {"rank", 16},
                {"family", family},
                {"num_heads", 4},
@@ -62,22 +62,22 @@ class Classifier {
  private:
   static float spread(std::size_t width) { return std::sqrt(3.0f / static_cast<float>(width)); }
 
-  // 64 states, rank 16 or 32 conjugate pairs; both fade.
+  // 32 states, rank 16 or 16 conjugate pairs; both fade.
   void add_system(const std::string& ssm, std::size_t p, const std::string& family) {
     uniform(ssm + "D", {p}, 1);
     if (family == "low_rank") {
       tensors[ssm + "decay"] = {{1}, {0.99f}};
-      uniform(ssm + "Q", {64, 16}, 0.05f);
+      uniform(ssm + "Q", {32, 16}, 0.05f);
       tensors[ssm + "P"] = tensors[ssm + "Q"];
       for (float& value : tensors[ssm + "P"].values) value *= -0.5f;
-      uniform(ssm + "B", {p, 64}, 0.2f);
-      uniform(ssm + "C", {p, 64}, 0.2f);
+      uniform(ssm + "B", {p, 32}, 0.2f);
+      uniform(ssm + "C", {p, 32}, 0.2f);
       return;
     }
-    uniform(ssm + "lambda_re", {p, 32}, 0.7f);
-    uniform(ssm + "lambda_im", {p, 32}, 0.7f);
-    uniform(ssm + "CB_re", {p, 32}, 0.2f);
-    uniform(ssm + "CB_im", {p, 32}, 0.2f);
+    uniform(ssm + "lambda_re", {p, 16}, 0.7f);
+    uniform(ssm + "lambda_im", {p, 16}, 0.7f);
+    uniform(ssm + "CB_re", {p, 16}, 0.2f);
+    uniform(ssm + "CB_im", {p, 16}, 0.2f);
   }
 
   void uniform(const std::string& name, Shape shape, float bound) {
