@@ -2,7 +2,7 @@
 
     python model/longrange/train.py --minutes N [--task T] [--family F] [--seed S] [--copy FOLDER]
 
-Without --task the first of ORDER that is not done goes on. A run has a folder, .cache/longrange/TASK-FAMILY-SEED: checkpoint.pt, what
+Without --task the first of ORDER that is not done and that no other process trains goes on. A run has a folder, .cache/longrange/TASK-FAMILY-SEED: checkpoint.pt, what
 is needed to go on, every few minutes; log.jsonl, a line a report; model/, the averaged weights as the engine reads them.
 Examples come from the generators and none is seen twice, but for text. A run grows through the lengths of its task
 (tasks/__init__.py); a stage ends when its own validation is good enough, or after its share of tokens. Activations are
@@ -12,6 +12,7 @@ bfloat16 where the processor multiplies it; all families have the same recipe bu
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import math
 import os
@@ -22,6 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -119,14 +121,31 @@ class Trainee(nn.Module):
         return loss, (logits.argmax(-1) == labels).sum()
 
 
+class Busy(Exception):
+    """Another process trains there."""
+
+
+def lock(folder: Path) -> IO[str]:
+    """Held for as long as the file is open; raises Busy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        file.close()
+        raise Busy(f"{folder} is being trained by another process; give another --task.") from held
+    return file
+
+
 class Run:
-    """A training, its folder and its state."""
+    """A training, its folder and its state. Raises Busy."""
 
     def __init__(self, task: str, family: str, seed: int, copy: Path | None) -> None:
         torch.manual_seed(seed)
         self.task, self.family, self.seed = task, family, seed
         name = f"{task}-{family}-{seed}"
         self.folder, self.copy = RUNS / name, copy and copy / name
+        self.lock = lock(self.folder)
         spec = TASKS[task]
         config = LongRangeConfig(
             num_classes=len(spec.class_names),
@@ -170,7 +189,6 @@ class Run:
 
     def keep(self) -> None:
         """Writes the checkpoint and the averaged model, whole or not at all, and the copy."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         stored = {
             "trainee": self.trainee.state_dict(),
             "average": self.average,
@@ -189,7 +207,6 @@ class Run:
         return Swapped(self.trainee, self.average)
 
     def log(self, **line: object) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(line | {"at": time.strftime("%Y-%m-%dT%H:%M:%S")})
         print(f"{self.task}-{self.family} {text}", flush=True)
         with (self.folder / "log.jsonl").open("a") as out:
@@ -332,7 +349,12 @@ def main() -> None:
     compile_elementwise()
     end = time.monotonic() + 60 * args.minutes
     for task in [args.task] if args.task else ORDER:
-        run = Run(task, args.family, args.seed, args.copy)
+        try:
+            run = Run(task, args.family, args.seed, args.copy)
+        except Busy as busy:
+            if args.task:
+                parser.exit(1, f"{busy}\n")
+            continue
         target = ORDER.get(task, 1.0)
         if run.progress.best < target and not run.go_on(end - time.monotonic(), target):
             return

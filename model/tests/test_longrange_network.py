@@ -17,7 +17,7 @@ from longrange.golden import CASES, GOLDEN, TINY, random_classifier
 from longrange.network import Classifier, LongRangeConfig, attention, embed_as_numbers, rotate
 from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
 from longrange.start import spread_steps, stretch_steps
-from longrange.train import NO_HINT, Run, stack
+from longrange.train import NO_HINT, Busy, Run, stack
 from safetensors.torch import load_file
 from stream import Batch
 
@@ -152,11 +152,15 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     run = Run("pathfinder", "ssm", 0, tmp_path / "copy")
     assert run.go_on(600.0, target=0.0), "ends with the first validation at the last length"
     assert run.length == 1024 and run.progress.curve[0]["length"] == 256
+    with pytest.raises(Busy, match="another process"):
+        Run("pathfinder", "ssm", 0, None)
+    run.lock.close()
     again = Run("pathfinder", "ssm", 0, None)
     assert again.progress == run.progress
     for name, value in again.average.items():
         torch.testing.assert_close(value, run.average[name])
     (tmp_path / "runs" / "pathfinder-ssm-0" / "checkpoint.pt").unlink()
+    again.lock.close()
     assert Run("pathfinder", "ssm", 0, tmp_path / "copy").progress == run.progress, "from the copy"
     with torch.no_grad(), again.averaged():
         exported = read_classifier(tmp_path / "runs" / "pathfinder-ssm-0" / "model")
