@@ -10,6 +10,8 @@ namespace stateline::testing {
 
 class Classifier {
  public:
+  static constexpr std::size_t kStates = 32;  // rank 16, or 16 conjugate pairs
+
   Classifier(std::size_t d, std::size_t layers, double ssm_ratio, const std::string& family,
              std::uint32_t seed, bool bidirectional = false)
       : config{{"model_type", "stateline-longrange"},
@@ -18,7 +20,7 @@ class Classifier {
                {"num_hidden_layers", layers},
                {"num_classes", 4},
                {"ssm_ratio", ssm_ratio},
-               {"state_size", 32},
+               {"state_size", kStates},
                {"rank", 16},
                {"family", family},
                {"num_heads", 4},
@@ -62,22 +64,22 @@ class Classifier {
  private:
   static float spread(std::size_t width) { return std::sqrt(3.0f / static_cast<float>(width)); }
 
-  // 32 states, rank 16 or 16 conjugate pairs; both fade.
+  // Both families fade.
   void add_system(const std::string& ssm, std::size_t p, const std::string& family) {
     uniform(ssm + "D", {p}, 1);
     if (family == "low_rank") {
       tensors[ssm + "decay"] = {{1}, {0.99f}};
-      uniform(ssm + "Q", {32, 16}, 0.05f);
+      uniform(ssm + "Q", {kStates, 16}, 0.05f);
       tensors[ssm + "P"] = tensors[ssm + "Q"];
       for (float& value : tensors[ssm + "P"].values) value *= -0.5f;
-      uniform(ssm + "B", {p, 32}, 0.2f);
-      uniform(ssm + "C", {p, 32}, 0.2f);
+      uniform(ssm + "B", {p, kStates}, 0.2f);
+      uniform(ssm + "C", {p, kStates}, 0.2f);
       return;
     }
-    uniform(ssm + "lambda_re", {p, 16}, 0.7f);
-    uniform(ssm + "lambda_im", {p, 16}, 0.7f);
-    uniform(ssm + "CB_re", {p, 16}, 0.2f);
-    uniform(ssm + "CB_im", {p, 16}, 0.2f);
+    uniform(ssm + "lambda_re", {p, kStates / 2}, 0.7f);
+    uniform(ssm + "lambda_im", {p, kStates / 2}, 0.7f);
+    uniform(ssm + "CB_re", {p, kStates / 2}, 0.2f);
+    uniform(ssm + "CB_im", {p, kStates / 2}, 0.2f);
   }
 
   void uniform(const std::string& name, Shape shape, float bound) {

@@ -293,7 +293,7 @@ int main(int count, char** arguments) {
                    {"hidden", kHidden},
                    {"attentionHidden", kAttentionHidden},
                    {"layers", kLayers},
-                   {"states", kStates},
+                   {"states", testing::Classifier::kStates},
                    {"contenders", std::move(contenders)},
                    {"million", std::move(million)},
                    {"layer", measure_layers(pool)},
