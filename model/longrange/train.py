@@ -16,6 +16,7 @@ import fcntl
 import json
 import math
 import os
+import random
 import shutil
 import signal
 import sys
@@ -46,6 +47,7 @@ STAGE_DONE = 0.9  # right answers at a length before the last, on validation of 
 STAGE_EXAMPLES = 150_000  # at most, at a length before the last
 MICRO_TOKENS = 2**15  # that go through the network together
 LEAST_ROWS = 16  # examples of a step
+DRAWN = 8  # steps whose examples are drawn together, and sorted by length
 WARMUP = 300  # steps, at the start of each stage
 AVERAGE = 0.998  # of the weights that are tested and exported
 REPORT, CHECKPOINT, VALIDATE = (
@@ -92,11 +94,13 @@ def steps(task: str, length: int, progress: Progress) -> Iterator[list[Batch]]:
     rows = max(1, MICRO_TOKENS // length)
     parts = max(1, -(-LEAST_ROWS // rows))
     while True:
-        seeds = range(progress.seed, progress.seed + rows * parts)
+        seeds = range(progress.seed, progress.seed + rows * parts * DRAWN)
         progress.seed = seeds.stop
         examples = [TASKS[task].make(seed, length, False) for seed in seeds]
         examples.sort(key=lambda example: len(example[0]))
-        yield [stack(examples[i : i + rows]) for i in range(0, len(examples), rows)]
+        batches = [stack(examples[i : i + rows]) for i in range(0, len(examples), rows)]
+        random.Random(seeds.start).shuffle(batches)
+        yield from (batches[i : i + parts] for i in range(0, len(batches), parts))
 
 
 class Trainee(nn.Module):
