@@ -8,6 +8,7 @@ const here = typeof __dirname === "string" ? __dirname : dirname(fileURLToPath(i
 const root = join(here, "..");
 
 export const ADDON_PATH = join(root, "dist", "native", "stateline.node");
+export const LONG_RANGE_ADDON_PATH = join(root, "dist", "native", "stateline-longrange.node");
 export const GRAMMARS_PATH = join(root, "dist", "grammars");
 export const EMBEDDED_MODEL_PATH = join(root, "model", "weights");
 export const LONG_RANGE_PATH = join(root, "model", "longrange", "weights");

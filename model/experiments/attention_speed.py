@@ -1,4 +1,4 @@
-"""Causal attention as PyTorch computes it, alone: a check that the native engine's baseline is a fair one. Prints JSON.
+"""Attention both ways as PyTorch computes it, alone: a check that the native engine's baseline is a fair one. Prints JSON.
 
 .cache/venv/bin/python model/experiments/attention_speed.py LAYERS HEADS HEAD_WIDTH TOKENS...
 """
@@ -21,7 +21,7 @@ def processor_ms(layers: int, heads: int, width: int, tokens: int) -> float:
     for _ in range(1 if tokens > LONG else ROUNDS):
         begin = time.process_time()
         for _ in range(layers):
-            F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            F.scaled_dot_product_attention(q, k, v)
         times.append(1000 * (time.process_time() - begin))
     return sorted(times)[len(times) // 2]
 

@@ -55,7 +55,7 @@ def own_text() -> list[Example]:
     for label, group in enumerate(files):
         for contents in rng.sample(group, min(TEXTS // 2, *map(len, files))):
             start = rng.randrange(len(contents) - LEAST_BYTES + 1)
-            examples.append((np.frombuffer(contents[start : start + LEAST_BYTES], np.uint8), label))
+            examples.append((np.frombuffer(contents[start : start + LEAST_BYTES], np.uint8), label, None))
     rng.shuffle(examples)
     return examples
 
@@ -74,7 +74,7 @@ def main() -> None:
         )
     for task in tasks:
         examples = own_text() if task == "text" else generated(task)
-        sequences, labels = zip(*examples)
+        sequences, labels, _ = zip(*examples)
         write_test_set(WEIGHTS / task, task, list(sequences), list(labels))
         print(f"{task}: {len(labels)} sequences, {sum(map(len, sequences)) / 1e3:.0f} kB")
 

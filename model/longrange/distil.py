@@ -31,7 +31,8 @@ from stream import IGNORED, Batch, batches
 from longrange.export import system_tensors
 from longrange.forms import fft
 from longrange.layers import DiagonalSSM
-from longrange.train import ROOT, make_optimizer, rate_share
+from longrange.optimizers import make_optimizer, rate_share
+from longrange.train import ROOT
 
 ALL_ATTENTION = 0  # heads in state mode
 ROWS, LENGTH = 4, 256

@@ -1,15 +1,16 @@
-"""Tests exported classifiers on held-out examples, and adds what they did to their records.
+"""Tests what trained (.cache/longrange) on held-out examples, and writes a record: docs/longrange/TASK-FAMILY-SEED.json.
 
-    python model/longrange/evaluate.py TASK [--length T] [--count N] MODEL ...
+    python model/longrange/evaluate.py TASK-FAMILY-SEED ... [--length T] [--count N] [--ship]
 
-One sequence at a time, on one thread; the seconds are the processor's.
+As the engine computes it, in fp32; the seconds are the processor's, one sequence at a time on one thread. --ship also puts the
+model beside those of the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,26 +20,48 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import read_classifier
+from longrange.families import RATES
 from longrange.network import Classifier
 from longrange.tasks import TASKS
-from longrange.train import ROOT, pool
+from longrange.train import ROOT, RUNS
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
 @torch.no_grad()
 def test(model: Classifier, task: str, length: int, count: int) -> dict[str, float]:
-    """Correct answers on count held-out examples, and the median seconds of a sequence."""
+    """Correct answers on the first count held-out examples, and the median seconds of a sequence."""
     correct, seconds = 0, []
-    for sequence, label in pool(task, length, True, count):
+    for seed in range(count):
+        sequence, label, _ = TASKS[task].make(seed, length, True)
         tokens = torch.from_numpy(sequence.astype(np.int64))[None]
         start = time.process_time()
         correct += int(model(tokens)[0].argmax()) == label
         seconds.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"correct": correct, "count": count, "secondsASequence": float(np.median(seconds))}
+
+
+def record_of(name: str) -> dict:
+    """What is known of a run before it is tested."""
+    stored = torch.load(RUNS / name / "checkpoint.pt", weights_only=True)
+    progress = stored["progress"]
+    task = next(task for task in TASKS if name.startswith(f"{task}-"))
+    family, _, seed = name.removeprefix(f"{task}-").rpartition("-")
+    model = read_classifier(RUNS / name / "model")
     return {
-        "correct": correct,
-        "count": count,
-        "secondsASequence": float(np.median(seconds)),
-        "peakMemoryMB": peak,
+        "task": task,
+        "model": family,
+        "seed": int(seed),
+        "minutes": round(progress["seconds"] / 60, 1),
+        "rate": RATES[family],
+        "parameters": sum(p.numel() for name, p in stored["trainee"].items() if name.startswith("model.")),
+        "trained": {
+            "tokens": progress["tokens"],
+            "examples": progress["examples"],
+            "steps": progress["step"],
+        },
+        "curve": progress["curve"],
+        "config": json.loads(model.config.to_json()),
     }
 
 
@@ -46,27 +69,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=TASKS)
-    parser.add_argument("models", nargs="+", help="such as ssm, or attention-1 for its seed 1")
-    parser.add_argument("--length", type=int, help="of the longest sequence; that of training if not given")
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("runs", nargs="+", metavar="TASK-FAMILY-SEED")
+    parser.add_argument("--length", type=int, help="of the longest sequence; that of the task if not given")
+    parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--records", type=Path, default=ROOT / "docs" / "longrange")
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument("--ship", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    for name in args.models:
-        label, length = f"{args.task}-{name}", args.length or TASKS[args.task].lengths[-1]
-        if not (args.weights / label).is_dir():
-            parser.error(f"{args.weights / label} is not there; train it with model/longrange/train.py first")
-        tested = test(read_classifier(args.weights / label), args.task, length, args.count)
-        path = args.records / f"{label}.json"
-        record = json.loads(path.read_text())
-        record.setdefault("tests", {})[str(length)] = tested
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        print(
-            f"{label} at {length}: {tested['correct']} of {tested['count']}, {tested['secondsASequence']:.3f} s each",
-            flush=True,
+    for name in args.runs:
+        if not (RUNS / name / "checkpoint.pt").exists():
+            parser.error(f"{RUNS / name} holds no training; begin one with ./dev train longrange")
+        record = record_of(name)
+        length = args.length or TASKS[record["task"]].lengths[-1]
+        path = args.records / f"{name}.json"
+        tests = json.loads(path.read_text()).get("tests", {}) if path.exists() else {}
+        tests[str(length)] = tested = test(
+            read_classifier(RUNS / name / "model"), record["task"], length, args.count
         )
+        path.write_text(json.dumps(record | {"tests": tests}, indent=1) + "\n")
+        print(f"{name} at {length}: {tested['correct']} of {tested['count']}", flush=True)
+        if args.ship:
+            kind = record["model"].split("-")[0]
+            shutil.copytree(RUNS / name / "model", WEIGHTS / f"{record['task']}-{kind}", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

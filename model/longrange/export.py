@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from longrange.layers import Fixed
-from longrange.network import Classifier, LongRangeConfig
+from longrange.network import Classifier, HybridBlock, LongRangeConfig
 from longrange.systems import Diagonal, LowRank, System
 
 
@@ -35,12 +35,12 @@ def system_tensors(system: System) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def state(model: Classifier) -> dict[str, Tensor]:
-    """Names and f32 tensors of the file: embed, norm and head, and for each layer norm, in_proj, qkv, glu and ssm.*."""
-    tensors = {name: value for name, value in model.state_dict().items() if ".ssm." not in name}
+    """Names and f32 tensors of the file: embed, norm and head, and for each layer norm, in_proj, qkv, glu, ssm.* and ssm_back.*."""
+    tensors = {name: value for name, value in model.state_dict().items() if ".ssm" not in name}
     for index, layer in enumerate(model.layers):
-        if layer.ssm is not None:
-            for name, value in system_tensors(layer.ssm.system()).items():
-                tensors[f"layers.{index}.ssm.{name}"] = value
+        for way in ways_of(layer):
+            for name, value in system_tensors(getattr(layer, way).system()).items():
+                tensors[f"layers.{index}.{way}.{name}"] = value
     return {name: value.float().contiguous() for name, value in tensors.items()}
 
 
@@ -55,10 +55,15 @@ def read_classifier(folder: Path) -> Classifier:
     model = Classifier(LongRangeConfig.from_json((folder / "config.json").read_text()))
     stored = load_file(folder / "model.safetensors")
     for index, layer in enumerate(model.layers):
-        if layer.ssm is not None:
-            layer.ssm = Fixed(read_system(stored, f"layers.{index}.ssm."))
-    model.load_state_dict({name: value for name, value in stored.items() if ".ssm." not in name})
+        for way in ways_of(layer):
+            setattr(layer, way, Fixed(read_system(stored, f"layers.{index}.{way}.")))
+    model.load_state_dict({name: value for name, value in stored.items() if ".ssm" not in name})
     return model
+
+
+def ways_of(layer: HybridBlock) -> list[str]:
+    """The names of its state-space layers."""
+    return [way for way in ("ssm", "ssm_back") if getattr(layer, way) is not None]
 
 
 def read_system(stored: dict[str, Tensor], prefix: str) -> System:

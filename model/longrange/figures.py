@@ -244,11 +244,11 @@ def draw_eigenvalues() -> None:
 def draw_tasks() -> None:
     """Examples of the tasks that are pictures or sounds."""
     figure, axes = plt.subplots(1, 4, figsize=(13, 3.3), width_ratios=[1, 1, 1, 1.6])
-    for panel, side, seed in ((axes[0], 32, 2), (axes[1], 32, 3), (axes[2], 128, 0)):
-        pixels, label = TASKS["pathfinder"].make(seed, side * side, True)
+    for panel, side, seed in ((axes[0], 32, 1), (axes[1], 32, 2), (axes[2], 128, 0)):
+        pixels, label, _ = TASKS["pathfinder"].make(seed, side * side, True)
         panel.imshow(pixels.reshape(side, side), cmap="gray")
         panel.set(title=f"{side} x {side}: {TASKS['pathfinder'].class_names[label]}", xticks=[], yticks=[])
-    samples, label = TASKS["keywords"].make(5, 4096, False)
+    samples, label, _ = TASKS["keywords"].make(5, 4096, False)
     axes[3].plot(np.arange(4096) / 4096, samples, color=BLUE, lw=0.5)
     axes[3].set(
         title=f"keyword '{TASKS['keywords'].class_names[label]}'",

@@ -30,6 +30,8 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 TRAINED_TOKENS = 8192  # of the test sequences of a trained model, about
 TINY = {
     "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "bidirectional": False,
     "num_classes": 5,
     "state_size": 24,
     "rank": 8,
@@ -44,6 +46,8 @@ CASES = {
     "low-rank": {"family": "low_rank", "ssm_ratio": 1.0},
     "low-rank-hybrid": {"family": "low_rank", "ssm_ratio": 0.5},
     "attention": {"ssm_ratio": 0.0},
+    "both-ways": {"ssm_ratio": 0.5, "bidirectional": True},
+    "both-ways-low-rank": {"family": "low_rank", "ssm_ratio": 1.0, "bidirectional": True},
 }
 
 
@@ -55,7 +59,7 @@ def random_classifier(config: LongRangeConfig, seed: int) -> Classifier:
     for name, p in model.named_parameters():
         if name.endswith("norm.weight"):
             p.uniform_(0.5, 1.5)
-        elif ".ssm." in name:
+        elif ".ssm" in name:
             p.add_(torch.randn_like(p) * 0.1)
         elif name.endswith("proj.weight") or "qkv" in name or "glu" in name:
             p.normal_(std=1.5 * p.shape[-1] ** -0.5)

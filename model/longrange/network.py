@@ -1,6 +1,8 @@
 """A classifier of byte sequences: blocks in which some channels run through a state-space layer and the rest through attention.
 
 Shapes: B batch, T tokens, d hidden width, p = d ssm_ratio channels for the state-space layer, q = d - p for attention.
+Inside, channels come first, [d, B, T]: then a channel's tokens are one run of memory, and nothing is transposed on the way
+from a matrix product to a state-space layer.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longrange.forms import fft
+from longrange.blocks import two_ways
 from longrange.layers import DiagonalSSM, LowRankSSM
+from longrange.systems import System
 
 ROPE_BASE = 10000.0
 CHANNELS = 16  # the state-space layer gets a multiple of these
@@ -23,14 +26,17 @@ CHANNELS = 16  # the state-space layer gets a multiple of these
 class LongRangeConfig:
     """Sizes of a classifier; what config.json of an exported one says."""
 
-    hidden_size: int = 64
-    num_hidden_layers: int = 2
+    hidden_size: int = 128
+    num_hidden_layers: int = 6
     num_classes: int = 10
     ssm_ratio: float = 1.0  # share of the channels in the state-space layer
-    state_size: int = 64
+    state_size: int = 32
     rank: int = 16  # of the low-rank family
     family: str = "diagonal"  # or "low_rank"
     num_heads: int = 4  # of attention
+    bidirectional: bool = (
+        True  # each token sees those after it too; a stream then ends before its answer begins
+    )
     rms_norm_eps: float = 1e-5
     vocab_size: int = 256
     task: str = ""
@@ -86,14 +92,15 @@ def rotate(x: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
-def attention(qkv: Tensor, heads: int) -> Tensor:
-    """Causal softmax attention with rotary positions: qkv [B, T, 3 q] -> [B, T, q]."""
-    batch, length, width = qkv.shape
-    q, k, v = qkv.view(batch, length, 3, heads, width // (3 * heads)).permute(
-        2, 0, 3, 1, 4
+def attention(qkv: Tensor, heads: int, causal: bool, inside: Tensor | None = None) -> Tensor:
+    """Softmax attention with rotary positions: qkv [3 q, B, T] -> [q, B, T]; keys outside [B, T] are not looked at."""
+    width, batch, length = qkv.shape
+    q, k, v = qkv.view(3, heads, width // (3 * heads), batch, length).permute(
+        0, 3, 1, 4, 2
     )  # each [B, H, T, w]
-    y = F.scaled_dot_product_attention(rotate(q), rotate(k), v, is_causal=True)
-    return y.transpose(1, 2).reshape(batch, length, -1)
+    mask = None if inside is None or causal else inside[:, None, None]
+    y = F.scaled_dot_product_attention(rotate(q), rotate(k), v.contiguous(), mask, is_causal=causal)
+    return y.permute(1, 3, 0, 2).reshape(-1, batch, length)
 
 
 @torch.no_grad()
@@ -107,33 +114,73 @@ def embed_as_numbers(embed: nn.Embedding) -> None:
     embed.weight.copy_(amplitudes[:, None] * torch.randn(width) + torch.randn(width))
 
 
+# What runs over every element between two products; compile_elementwise makes one pass of each.
+def normalised(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """RMSNorm over the channels of x [d, B, T], in fp32 at least."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    scale = torch.rsqrt((wide * wide).mean(0, keepdim=True) + eps)
+    return (wide * scale * weight[:, None, None]).to(x.dtype)
+
+
+def activated(z: Tensor) -> Tensor:
+    return F.gelu(z)
+
+
+def gated(x: Tensor, glu: Tensor) -> Tensor:
+    """x [d, B, T] plus the first half of glu [2 d, B, T] as far as the other half lets it through."""
+    value, gate = glu.chunk(2, 0)
+    return x + value * torch.sigmoid(gate)
+
+
+ELEMENTWISE = {"normalised": normalised, "activated": activated, "gated": gated}
+
+
+def compile_elementwise() -> None:
+    """For a long training: wants a C++ compiler and half a minute."""
+    for name, function in ELEMENTWISE.items():
+        ELEMENTWISE[name] = torch.compile(function)
+
+
+def product(linear: nn.Linear, x: Tensor) -> Tensor:
+    """linear over the channels of x [k, B, T] -> [n, B, T]."""
+    return (linear.weight.to(x.dtype) @ x.flatten(1)).view(-1, *x.shape[1:])
+
+
 class HybridBlock(nn.Module):
     """dim ssm_ratio channels to the state-space layer, the others to attention, side by side; a gated unit mixes them."""
 
     def __init__(self, dim: int, ssm_ratio: float, config: LongRangeConfig) -> None:
         super().__init__()
-        self.eps, self.heads = config.rms_norm_eps, config.num_heads
+        self.eps, self.heads, self.causal = config.rms_norm_eps, config.num_heads, not config.bidirectional
         p = round(dim * ssm_ratio)
         self.split = [p, dim - p]
         self.norm = nn.RMSNorm(dim, eps=self.eps)
         self.in_proj = nn.Linear(dim, dim, bias=False)
         self.ssm = make_ssm(config) if p else None
+        self.ssm_back = make_ssm(config) if p and config.bidirectional else None
         self.qkv = nn.Linear(dim - p, 3 * (dim - p), bias=False) if dim > p else None
         self.glu = nn.Linear(dim, 2 * dim, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, T, d] -> [B, T, d]."""
-        s, t = self.in_proj(self.norm(x)).split(self.split, -1)
+    def systems(self) -> list[System]:
+        return [ssm.system() for ssm in (self.ssm, self.ssm_back) if ssm is not None]
+
+    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+        """x [d, B, T] -> [d, B, T]; inside [B, T] where rows end earlier."""
+        h = product(self.in_proj, ELEMENTWISE["normalised"](x, self.norm.weight, self.eps))
+        if inside is not None:
+            h = h * inside  # a way back begins at the end of its row
+        s, t = h.split(self.split)
         parts = []
         if self.ssm is not None:
-            parts.append(fft(self.ssm.system(), s.transpose(1, 2)).transpose(1, 2))
+            parts.append(two_ways(self.systems(), s))
         if self.qkv is not None:
-            parts.append(attention(self.qkv(t), self.heads))
-        return x + F.glu(self.glu(F.gelu(torch.cat(parts, -1))), -1)
+            parts.append(attention(product(self.qkv, t), self.heads, self.causal, inside))
+        z = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return ELEMENTWISE["gated"](x, product(self.glu, ELEMENTWISE["activated"](z)))
 
 
 class Classifier(nn.Module):
-    """Embedding of bytes, blocks, mean over time, linear head. Causal throughout, so a stream needs one running sum."""
+    """Embedding of bytes, blocks, mean over time, linear head. Causal if it is not bidirectional: a stream needs one running sum."""
 
     def __init__(self, config: LongRangeConfig) -> None:
         super().__init__()
@@ -146,17 +193,30 @@ class Classifier(nn.Module):
         self.norm = nn.RMSNorm(d, eps=config.rms_norm_eps)
         self.head = nn.Linear(d, config.num_classes)
 
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """tokens [B, T] -> [B, T, d] after the last norm."""
-        x = self.embed(tokens)
+    def hidden(
+        self, tokens: Tensor, inside: Tensor | None = None, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """tokens [B, T] -> [d, B, T] after the last norm; dtype is that of the activations, by default the weights'."""
+        x = self.embed(tokens).permute(2, 0, 1).to(dtype or self.embed.weight.dtype).contiguous()
         for layer in self.layers:
-            x = layer(x)
-        return self.norm(x)
+            x = layer(x, inside)
+        return ELEMENTWISE["normalised"](x, self.norm.weight, self.config.rms_norm_eps)
+
+    def pooled(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+        """x [d, B, T] -> logits [B, num_classes] of the mean over each row."""
+        wide = x.to(self.head.weight.dtype)
+        if inside is None:
+            return self.head(wide.mean(2).T)
+        return self.head(((wide * inside).sum(2) / inside.sum(1)).T)
 
     def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """tokens [B, T] -> logits [B, num_classes]; lengths [B] where rows end earlier (what follows is not looked at)."""
-        x = self.hidden(tokens)
-        if lengths is None:
-            return self.head(x.mean(1))
-        inside = torch.arange(tokens.shape[1]) < lengths[:, None]  # [B, T]
-        return self.head((x * inside[..., None]).sum(1) / lengths[:, None])
+        inside = inside_of(tokens, lengths)
+        return self.pooled(self.hidden(tokens, inside), inside)
+
+
+def inside_of(tokens: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """[B, T], true within each row; None where all rows are full."""
+    if lengths is None or bool((lengths == tokens.shape[1]).all()):
+        return None
+    return torch.arange(tokens.shape[1]) < lengths[:, None]

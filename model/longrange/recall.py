@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from architecture import ModelConfig, Stateline
 
 from longrange.network import Classifier, LongRangeConfig
-from longrange.train import ROOT, make_optimizer, rate_share
+from longrange.optimizers import make_optimizer, rate_share
+from longrange.train import ROOT
 
 SYMBOLS = 8
 BLANK, MARKER = SYMBOLS, SYMBOLS + 1
@@ -65,10 +66,11 @@ class Invariant(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = Classifier(LongRangeConfig(num_classes=SYMBOLS, vocab_size=VOCABULARY))
+        sizes = {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 64, "bidirectional": False}
+        self.body = Classifier(LongRangeConfig(num_classes=SYMBOLS, vocab_size=VOCABULARY, **sizes))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.body.head(self.body.hidden(tokens))
+        return self.body.head(self.body.hidden(tokens).permute(1, 2, 0))
 
 
 class Selective(nn.Module):

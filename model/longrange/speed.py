@@ -1,6 +1,6 @@
 """Seconds and memory of a forward pass by length, attention beside the time-invariant layer: python model/longrange/speed.py
 
-PyTorch on one thread, one sequence, two layers of 64 channels with random weights; processor seconds, the least of some
+PyTorch on one thread in fp32, one sequence, the families of families.py with random weights, which look both ways; processor seconds, the least of some
 passes. Attention is PyTorch's fused kernel, whose memory grows as the sequence and whose time as its square.
 """
 
@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from longrange.families import FAMILIES
 from longrange.network import Classifier, LongRangeConfig
-from longrange.train import MODELS, ROOT
+from longrange.train import ROOT
 
 LENGTHS = (1024, 4096, 16384, 32768)
-NAMES = ("ssm", "low_rank", "attention")
+NAMES = ("ssm", "low_rank", "hybrid-50", "attention")
 
 
 @torch.no_grad()
@@ -29,7 +30,7 @@ def measured(name: str, length: int) -> dict[str, float]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = Classifier(LongRangeConfig(**MODELS[name]))
+    model = Classifier(LongRangeConfig(**FAMILIES[name]))
     tokens = torch.randint(0, 256, (1, length))
     seconds = []
     for _ in range(3 if length <= 4096 else 1):

@@ -13,11 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.tasks import TASKS
-from longrange.train import MODELS, ROOT
+from longrange.train import ROOT
 
 RECORDS = ROOT / "docs" / "longrange"
 DOCUMENT = ROOT / "docs" / "longrange.md"
 BEGIN, END = "<!-- results: model/longrange/table.py -->", "<!-- end of results -->"
+MODELS = ("ssm", "low_rank", "hybrid", "attention")  # in the order of the table
 Z = 1.96  # of a normal distribution at 95 %
 
 
@@ -35,10 +36,17 @@ def accuracy(correct: int, count: int) -> str:
     return f"{correct / count:.1%} ({low:.1%} to {high:.1%})"
 
 
-def records(task: str, model: str) -> list[dict]:
-    """Of all seeds, those that were tested."""
-    found = [json.loads(path.read_text()) for path in sorted(RECORDS.glob(f"{task}-{model}*.json"))]
-    return [record for record in found if record["model"] == model and record.get("tests")]
+def groups() -> list[list[dict]]:
+    """What was tested, the seeds of a network of one task together, in the order of the tasks and larger networks first."""
+    found: dict[tuple, list[dict]] = {}
+    for path in sorted(RECORDS.glob("*.json")):
+        record = json.loads(path.read_text())
+        if record.get("task") in TASKS and record.get("tests"):
+            config, order = record["config"], list(TASKS).index(record["task"])
+            model = record["model"]
+            key = (order, -config["num_hidden_layers"], MODELS.index(model) if model in MODELS else 9, model)
+            found.setdefault(key, []).append(record)
+    return [found[key] for key in sorted(found)]
 
 
 def rows(found: list[dict]) -> list[str]:
@@ -50,9 +58,13 @@ def rows(found: list[dict]) -> list[str]:
         share = accuracy(correct, count)
         if len(tests) > 1:
             share += "; seeds " + ", ".join(f"{t['correct'] / t['count']:.1%}" for t in tests)
-        first, tokens = found[0], sum(record["trained"]["tokens"] for record in found) / len(found)
+        first, config, tokens = (
+            found[0],
+            found[0]["config"],
+            sum(record["trained"]["tokens"] for record in found) / len(found),
+        )
         out.append(
-            f"| {first['task']} | {first['model']} | {share} | {length} | {tests[0]['secondsASequence']:.3f} | "
+            f"| {first['task']} | {first['model']} | {config['num_hidden_layers']} x {config['hidden_size']} | {share} | {length} | {tests[0]['secondsASequence']:.3f} | "
             f"{tokens / 1e6:.2f} M in {first['minutes']:g} min | {first['parameters']} |"
         )
     return out
@@ -60,19 +72,11 @@ def rows(found: list[dict]) -> list[str]:
 
 def table() -> str:
     lines = [
-        "| task | model | accuracy, 95 % interval | tokens, at most | seconds a sequence | tokens in training | parameters |",
-        "| --- | --- | --- | ---: | ---: | --- | ---: |",
+        "| task | model | layers x width | accuracy, 95 % interval | tokens, at most | seconds a sequence | tokens in training | parameters |",
+        "| --- | --- | --- | --- | ---: | ---: | --- | ---: |",
     ]
-    missing: dict[str, list[str]] = {}
-    for task in TASKS:
-        for model in MODELS:
-            if found := records(task, model):
-                lines += rows(found)
-            else:
-                missing.setdefault(task, []).append(model)
-    if missing:
-        named = "; ".join(f"{task}: {', '.join(models)}" for task, models in missing.items())
-        lines += ["", f"Not tested yet: {named}."]
+    for found in groups():
+        lines += rows(found)
     return "\n".join(lines)
 
 

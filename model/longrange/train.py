@@ -1,23 +1,30 @@
-"""Trains classifiers on one task, each within the same budget of processor minutes; evaluate.py tests them.
+"""Trains a classifier for so many minutes, from where the last time ended: ./dev train longrange --minutes N [--task T]
 
-    python model/longrange/train.py TASK MODEL ... [--seed N] [--minutes M]
+    python model/longrange/train.py --minutes N [--task T] [--family F] [--seed S] [--copy FOLDER]
 
-The budget is the time of the processor in training steps, on one thread: a busy machine does not change what a run may
-learn, and each model gets the same. Lengths grow in equal shares of it (tasks/__init__.py). The network and the recipe are
-the same for all but the learning rate, which is the model's own.
+Without --task the first of ORDER that is not done and that no other process trains goes on. A run has a folder, .cache/longrange/TASK-FAMILY-SEED: checkpoint.pt, what
+is needed to go on, every few minutes; log.jsonl, a line a report; model/, the averaged weights as the engine reads them.
+Examples come from the generators and none is seen twice, but for text. A run grows through the lengths of its task
+(tasks/__init__.py); a stage ends when its own validation is good enough, or after its share of tokens. Activations are
+bfloat16 where the processor multiplies it; all families have the same recipe but for the learning rate.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import fcntl
 import json
 import math
+import os
+import random
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -26,177 +33,335 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from longrange.export import write_classifier
-from longrange.network import Classifier, LongRangeConfig, embed_as_numbers
-from longrange.tasks import TASKS
+from longrange.families import FAMILIES, RATES
+from longrange.network import Classifier, LongRangeConfig, compile_elementwise, embed_as_numbers, inside_of
+from longrange.optimizers import Optimizers
+from longrange.start import spread_steps, stretch_steps
+from longrange.tasks import NO_HINT, TASKS, Example
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = {
-    "ssm": {"ssm_ratio": 1.0, "family": "diagonal"},
-    "low_rank": {"ssm_ratio": 1.0, "family": "low_rank"},
-    "hybrid": {"ssm_ratio": 0.5, "family": "diagonal"},
-    "attention": {"ssm_ratio": 0.0},
-}
-RATES = {"ssm": 4e-3, "low_rank": 4e-3, "hybrid": 4e-3, "attention": 2e-3}
-SYSTEM_RATE = 1e-3  # of what makes A, at most: S4's recipe
-POOL_TOKENS = 2**24  # the training set of a length has at most so many
-WARMUP = 0.05  # share of the budget
+RUNS = ROOT / ".cache" / "longrange"
+# What buys most comes first: the task, and the share of right answers at which it is done.
+ORDER = {"pathfinder": 0.93, "listops": 0.6, "text": 0.95, "protein": 0.99, "path-x": 0.9}
+STAGE_DONE = 0.9  # right answers at a length before the last, on validation of that length
+STAGE_EXAMPLES = 150_000  # at most, at a length before the last
+MICRO_TOKENS = 2**15  # that go through the network together
+LEAST_ROWS = 16  # examples of a step
+DRAWN = 8  # steps whose examples are drawn together, and sorted by length
+WARMUP = 300  # steps, at the start of each stage
+AVERAGE = 0.998  # of the weights that are tested and exported
+REPORT, CHECKPOINT, VALIDATE = (
+    30.0,
+    150.0,
+    400.0,
+)  # seconds of the processor, which a busy machine does not use up
+VALIDATION = 400  # examples
+VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
 
-Batch = tuple[Tensor, Tensor, Tensor]  # tokens [B, T], lengths [B], labels [B]
-
-
-def pool(task: str, length: int, held_out: bool, count: int) -> list[tuple[np.ndarray, int]]:
-    """The first count examples of a length, made once and kept in .cache/longrange until a generator changes."""
-    sources = b"".join(path.read_bytes() for path in sorted((Path(__file__).parent / "tasks").glob("*.py")))
-    folder = ROOT / ".cache" / "longrange" / hashlib.sha256(sources).hexdigest()[:12]
-    path = folder / f"{task}-{length}-{'test' if held_out else 'train'}-{count}.npz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        examples = [TASKS[task].make(seed, length, held_out) for seed in range(count)]
-        lengths = [len(sequence) for sequence, _ in examples]
-        part = path.with_suffix(f".{time.time_ns()}.npz")
-        np.savez(
-            part,
-            bytes=np.concatenate([s for s, _ in examples]),
-            lengths=lengths,
-            labels=[l for _, l in examples],
-        )
-        part.replace(path)
-    stored = np.load(path)
-    ends = np.cumsum(stored["lengths"])
-    return list(zip(np.split(stored["bytes"], ends[:-1]), stored["labels"].tolist()))
+Batch = tuple[Tensor, Tensor, Tensor, Tensor | None]  # tokens [B, T], lengths [B], labels [B], hints [B, T]
 
 
-def stack(examples: list[tuple[np.ndarray, int]]) -> Batch:
-    lengths = torch.tensor([len(sequence) for sequence, _ in examples])
-    tokens = torch.zeros(len(examples), int(lengths.max()), dtype=torch.long)
-    for row, (sequence, _) in zip(tokens, examples):
-        row[: len(sequence)] = torch.from_numpy(sequence.astype(np.int64))
-    return tokens, lengths, torch.tensor([label for _, label in examples])
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    stage: int = 0  # index into the lengths of the task
+    step: int = 0
+    stage_step: int = 0
+    seed: int = 0  # of the next example
+    tokens: int = 0
+    stage_examples: int = 0
+    examples: int = 0
+    seconds: float = 0.0  # of the processor, in training
+    best: float = 0.0  # right answers in validation at the last length
+    curve: list[dict] = field(default_factory=list)  # validations
 
 
-def batches(
-    examples: list[tuple[np.ndarray, int]], batch_tokens: int, generator: torch.Generator
-) -> Iterator[Batch]:
-    """Without end; rows of a batch are of nearly the same length, and it has about batch_tokens tokens."""
-    size = max(1, batch_tokens // max(len(sequence) for sequence, _ in examples))
+def stack(examples: list[Example]) -> Batch:
+    lengths = torch.tensor([len(sequence) for sequence, _, _ in examples])
+    longest = int(lengths.max())
+    tokens = torch.zeros(len(examples), longest, dtype=torch.long)
+    hints = None if examples[0][2] is None else torch.full((len(examples), longest), NO_HINT)
+    for row, (sequence, _, own) in enumerate(examples):
+        tokens[row, : len(sequence)] = torch.from_numpy(sequence.astype(np.int64))
+        if hints is not None and own is not None:
+            hints[row, : len(sequence)] = torch.from_numpy(own.astype(np.int64))
+    return tokens, lengths, torch.tensor([label for _, label, _ in examples]), hints
+
+
+def steps(task: str, length: int, progress: Progress) -> Iterator[list[Batch]]:
+    """Without end: the batches of one step of the optimiser, rows of a batch of nearly the same length."""
+    rows = max(1, MICRO_TOKENS // length)
+    parts = max(1, -(-LEAST_ROWS // rows))
     while True:
-        order = torch.randperm(len(examples), generator=generator).tolist()
-        order.sort(key=lambda i: len(examples[i][0]))  # stable: equal lengths stay shuffled
-        groups = [order[i : i + size] for i in range(0, len(order), size)]
-        for group in torch.randperm(len(groups), generator=generator):
-            yield stack([examples[i] for i in groups[group]])
+        seeds = range(progress.seed, progress.seed + rows * parts * DRAWN)
+        progress.seed = seeds.stop
+        examples = [TASKS[task].make(seed, length, False) for seed in seeds]
+        examples.sort(key=lambda example: len(example[0]))
+        batches = [stack(examples[i : i + rows]) for i in range(0, len(examples), rows)]
+        random.Random(seeds.start).shuffle(batches)
+        yield from (batches[i : i + parts] for i in range(0, len(batches), parts))
 
 
-def make_optimizer(model: nn.Module, rate: float) -> torch.optim.AdamW:
-    """Matrices decay; what makes A moves slowly and does not; nor do norms, biases and the embedding."""
-    groups: dict[str, list[Tensor]] = {"matrices": [], "system": [], "others": []}
-    for name, p in model.named_parameters():
-        if "ssm." in name:
-            groups["others" if name.endswith((".B", ".C", ".D")) else "system"].append(p)
-        else:
-            groups[
-                "matrices"
-                if name.endswith(("proj.weight", "qkv.weight", "glu.weight", "head.weight"))
-                else "others"
-            ].append(p)
-    return torch.optim.AdamW(
-        [
-            {"params": groups["matrices"], "lr": rate, "weight_decay": 0.05},
-            {"params": groups["others"], "lr": rate, "weight_decay": 0.0},
-            {"params": groups["system"], "lr": min(rate, SYSTEM_RATE), "weight_decay": 0.0},
-        ],
-        betas=(0.9, 0.98),
-    )
+class Trainee(nn.Module):
+    """A classifier, and what says the hints while it learns."""
+
+    def __init__(self, model: Classifier, hints: int) -> None:
+        super().__init__()
+        self.model = model
+        self.hint = nn.Linear(model.config.hidden_size, hints) if hints else None
+
+    def loss(self, batch: Batch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Cross entropy of the classes plus that of the hints, and the number of right answers."""
+        tokens, lengths, labels, hints = batch
+        inside = inside_of(tokens, lengths)
+        x = self.model.hidden(tokens, inside, dtype)
+        logits = self.model.pooled(x, inside)
+        loss = F.cross_entropy(logits, labels)
+        if self.hint is not None and hints is not None:
+            told = (hints.flatten() != NO_HINT).nonzero()[:, 0]
+            said = self.hint(x.flatten(1)[:, told].T.float())
+            loss = loss + F.cross_entropy(said, hints.flatten()[told])
+        return loss, (logits.argmax(-1) == labels).sum()
 
 
-def rate_share(progress: float) -> float:
-    """Warm-up, then half a cosine to zero; progress 0..1 of the budget."""
-    return min(1.0, (progress + 1e-3) / WARMUP) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+class Busy(Exception):
+    """Another process trains there."""
 
 
-def fit(model: Classifier, task: str, rate: float, seconds: float, seed: int) -> dict[str, float]:
-    """Trains in place; returns steps, tokens and the loss over the last tenth of the budget."""
-    lengths, most = TASKS[task].lengths, TASKS[task].examples
-    optimizer = make_optimizer(model, rate)
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    generator = torch.Generator().manual_seed(seed)
-    used, steps, tokens, last = 0.0, 0, 0, []
-    for stage, length in enumerate(lengths):
-        examples = pool(task, length, False, min(most, POOL_TOKENS // length))
-        source = batches(examples, TASKS[task].batch_tokens, generator)
-        while used < seconds * (stage + 1) / len(lengths):
-            inputs, ends, labels = next(source)
-            start = time.process_time()
-            for group, peak in zip(optimizer.param_groups, peaks):
-                group["lr"] = peak * rate_share(used / seconds)
-            loss = F.cross_entropy(model(inputs, ends), labels)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            used += time.process_time() - start
-            steps, tokens = steps + 1, tokens + int(ends.sum())
-            if used > 0.9 * seconds:
-                last.append(loss.item())
-            if steps % 50 == 0:
-                print(f"  {used:6.1f} s  step {steps}  length {length}  loss {loss.item():.3f}", flush=True)
-    return {"steps": steps, "tokens": tokens, "loss": sum(last) / len(last), "trainSeconds": used}
+def lock(folder: Path) -> IO[str]:
+    """Held for as long as the file is open; raises Busy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        file.close()
+        raise Busy(f"{folder} is being trained by another process; give another --task.") from held
+    return file
 
 
-def train(
-    task: str, name: str, seed: int, minutes: float, rate: float, ssm_ratio: float | None = None
-) -> tuple[Classifier, dict]:
-    """A model of MODELS, with another ratio if one is given, and the record of its training."""
-    torch.manual_seed(seed)
-    classes, longest = TASKS[task].class_names, TASKS[task].lengths[-1]
-    sizes = MODELS[name] | ({} if ssm_ratio is None else {"ssm_ratio": ssm_ratio})
-    config = LongRangeConfig(
-        num_classes=len(classes), class_names=classes, task=task, max_length=longest, **sizes
-    )
-    model = Classifier(config)
-    if TASKS[task].samples:
-        embed_as_numbers(model.embed)
-    trained = fit(model, task, rate, 60 * minutes, seed)
-    parameters = sum(p.numel() for p in model.parameters())
-    record = {
-        "task": task,
-        "model": name,
-        "seed": seed,
-        "minutes": minutes,
-        "rate": rate,
-        "parameters": parameters,
-    }
-    return model, record | {"trained": trained, "config": asdict(config)}
+class Run:
+    """A training, its folder and its state. Raises Busy."""
+
+    def __init__(self, task: str, family: str, seed: int, copy: Path | None) -> None:
+        torch.manual_seed(seed)
+        self.task, self.family, self.seed = task, family, seed
+        name = f"{task}-{family}-{seed}"
+        self.folder, self.copy = RUNS / name, copy and copy / name
+        self.lock = lock(self.folder)
+        spec = TASKS[task]
+        config = LongRangeConfig(
+            num_classes=len(spec.class_names),
+            class_names=spec.class_names,
+            task=task,
+            max_length=spec.lengths[-1],
+            **FAMILIES[family],
+        )
+        model = Classifier(config)
+        if spec.samples:
+            embed_as_numbers(model.embed)
+        # A picture's steps are stretched as it grows; other sequences' span the longest from the start.
+        row = math.isqrt(spec.lengths[0]) if spec.picture else 0
+        spread_steps(model, spec.lengths[0] if row else spec.lengths[-1], row)
+        self.trainee = Trainee(model, spec.hints)
+        self.average = {name: p.detach().clone() for name, p in self.trainee.named_parameters()}
+        self.optimizers = Optimizers(self.trainee, RATES[family])
+        self.progress = Progress(seed=seed * 1_000_000_000)
+        self.stopped = False
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(signal.SIGINT, self.stop)
+        self.dtype = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+        self.restore()
+
+    def stop(self, *_: object) -> None:
+        """After this step, with a checkpoint."""
+        self.stopped = True
+
+    def restore(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.exists() and self.copy and (self.copy / "checkpoint.pt").exists():
+            shutil.copytree(self.copy, self.folder, dirs_exist_ok=True)
+        if not path.exists():
+            return
+        stored = torch.load(path, weights_only=True)
+        self.trainee.load_state_dict(stored["trainee"])
+        self.average = stored["average"]
+        for one, state in zip(self.optimizers.all, stored["optimizers"]):
+            one.load_state_dict(state)
+        self.progress = Progress(**stored["progress"])
+
+    def keep(self) -> None:
+        """Writes the checkpoint and the averaged model, whole or not at all, and the copy."""
+        stored = {
+            "trainee": self.trainee.state_dict(),
+            "average": self.average,
+            "optimizers": [one.state_dict() for one in self.optimizers.all],
+            "progress": asdict(self.progress),
+        }
+        part = self.folder / "checkpoint.part"
+        torch.save(stored, part)
+        part.replace(self.folder / "checkpoint.pt")
+        with self.averaged():
+            write_classifier(self.trainee.model, self.folder / "model")
+        if self.copy:
+            shutil.copytree(self.folder, self.copy, dirs_exist_ok=True)
+
+    def averaged(self) -> Swapped:
+        return Swapped(self.trainee, self.average)
+
+    def log(self, **line: object) -> None:
+        text = json.dumps(line | {"at": time.strftime("%Y-%m-%dT%H:%M:%S")})
+        print(f"{self.task}-{self.family} {text}", flush=True)
+        with (self.folder / "log.jsonl").open("a") as out:
+            out.write(text + "\n")
+
+    @property
+    def length(self) -> int:
+        return TASKS[self.task].lengths[self.progress.stage]
+
+    @property
+    def last(self) -> bool:
+        return self.progress.stage == len(TASKS[self.task].lengths) - 1
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Right answers of the averaged weights on unseen examples of this length, as hard as those of the test."""
+        rows = max(1, MICRO_TOKENS // self.length)
+        right = 0
+        with self.averaged():
+            for first in range(0, VALIDATION, rows):
+                seeds = range(VALIDATION_SEEDS + first, VALIDATION_SEEDS + min(first + rows, VALIDATION))
+                batch = stack([TASKS[self.task].make(seed, self.length, True) for seed in seeds])
+                right += int(self.trainee.loss(batch, self.dtype)[1])
+        progress, accuracy = self.progress, right / VALIDATION
+        point = {"length": self.length, "accuracy": accuracy, "tokens": progress.tokens}
+        point |= {"examples": progress.examples, "minutes": round(progress.seconds / 60, 1)}
+        progress.curve.append(point)
+        if self.last:
+            progress.best = max(progress.best, accuracy)
+        self.log(validation=accuracy, **point)
+        return accuracy
+
+    def grow(self) -> None:
+        """The next stage: a longer sequence, whose picture's rows are longer too."""
+        lengths, progress = TASKS[self.task].lengths, self.progress
+        if TASKS[self.task].picture:
+            ratio = math.sqrt(lengths[progress.stage + 1] / lengths[progress.stage])
+            stretch_steps(self.trainee.model, ratio)
+            with self.averaged():
+                stretch_steps(self.trainee.model, ratio)
+        progress.stage, progress.stage_step, progress.stage_examples = progress.stage + 1, 0, 0
+
+    def train_step(self, batches: list[Batch]) -> tuple[float, int]:
+        """One step of the optimisers; its loss and right answers."""
+        progress, losses, right = self.progress, 0.0, 0
+        for batch in batches:
+            loss, good = self.trainee.loss(batch, self.dtype)
+            (loss / len(batches)).backward()
+            losses, right = losses + loss.item() / len(batches), right + int(good)
+            progress.tokens += int(batch[1].sum())
+            progress.stage_examples += len(batch[1])
+            progress.examples += len(batch[1])
+        nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
+        self.optimizers.step(min(1.0, (progress.stage_step + 1) / WARMUP))
+        share = min(AVERAGE, progress.step / (progress.step + 10))
+        with torch.no_grad():
+            for name, p in self.trainee.named_parameters():
+                self.average[name].lerp_(p, 1 - share)
+        progress.step, progress.stage_step = progress.step + 1, progress.stage_step + 1
+        return losses, right
+
+    def go_on(self, seconds: float, target: float) -> bool:
+        """Trains for so long on the clock, or until validation at the last length reaches the target; says whether it did."""
+        end = time.monotonic() + seconds
+        source, seen, right, losses, count = None, 0, 0, 0.0, 0
+        now = reported = kept = validated = time.process_time()
+        while time.monotonic() < end and not self.stopped:
+            if source is None:
+                source = steps(self.task, self.length, self.progress)
+            begun = now
+            batches = next(source)
+            loss, good = self.train_step(batches)
+            now = time.process_time()
+            self.progress.seconds += now - begun
+            seen, right = seen + sum(len(batch[1]) for batch in batches), right + good
+            losses, count = losses + loss, count + 1
+            if now - reported >= REPORT:
+                rate = seen / (now - reported)
+                self.log(
+                    step=self.progress.step,
+                    length=self.length,
+                    loss=round(losses / count, 4),
+                    training=round(right / seen, 4),
+                    examplesPerProcessorSecond=round(rate, 1),
+                    tokens=self.progress.tokens,
+                    processorMinutes=round(self.progress.seconds / 60, 2),
+                )
+                reported, seen, right, losses, count = now, 0, 0, 0.0, 0
+            if now - kept >= CHECKPOINT:
+                self.keep()
+                kept = now
+            if now - validated >= VALIDATE:
+                accuracy = self.validate()
+                validated = now
+                if self.last and accuracy >= target:
+                    self.keep()
+                    return True
+                if not self.last and (
+                    accuracy >= STAGE_DONE or self.progress.stage_examples > STAGE_EXAMPLES
+                ):
+                    self.grow()
+                    source = None
+        self.keep()
+        return False
+
+
+class Swapped:
+    """While it is entered, a module has other parameters; changes made to them stay with those."""
+
+    def __init__(self, module: nn.Module, values: dict[str, Tensor]) -> None:
+        self.module, self.values = module, values
+
+    def __enter__(self) -> None:
+        self.swap()
+
+    def __exit__(self, *_: object) -> None:
+        self.swap()
+
+    def swap(self) -> None:
+        for name, p in self.module.named_parameters():
+            p.data, self.values[name] = self.values[name], p.data
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=TASKS)
-    parser.add_argument("models", choices=MODELS, nargs="+")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--task", choices=TASKS, help="by default the first that is not done")
+    parser.add_argument("--family", choices=FAMILIES, default="ssm")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of the processor, for each model")
-    parser.add_argument("--rate", type=float, help="learning rate in place of the model's own")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "longrange", help="folder of the records")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--weights", type=Path, default=Path(__file__).parent / "weights", help="folder of the models"
+        "--copy",
+        type=Path,
+        help="folder that keeps a copy of the runs, and from which a missing one comes back",
     )
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name in args.models:
+    torch.set_num_threads(args.threads)
+    compile_elementwise()
+    end = time.monotonic() + 60 * args.minutes
+    for task in [args.task] if args.task else ORDER:
         try:
-            model, record = train(args.task, name, args.seed, args.minutes, args.rate or RATES[name])
-        except FileNotFoundError as missing:
-            parser.exit(1, f"{missing}\n")
-        label = f"{args.task}-{name}" + (f"-{args.seed}" if args.seed else "")
-        (args.out / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
-        write_classifier(model, args.weights / label)
-        print(
-            f"{label}: loss {record['trained']['loss']:.3f} after {record['trained']['tokens'] / 1e6:.2f} M tokens",
-            flush=True,
-        )
+            run = Run(task, args.family, args.seed, args.copy)
+        except Busy as busy:
+            if args.task:
+                parser.exit(1, f"{busy}\n")
+            continue
+        target = ORDER.get(task, 1.0)
+        if run.progress.best < target and not run.go_on(end - time.monotonic(), target):
+            return
 
 
 if __name__ == "__main__":

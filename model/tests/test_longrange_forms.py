@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from longrange.blocks import two_ways
 from longrange.forms import chunked, direct, fft, recurrence, scan
 from longrange.layers import METHODS, DiagonalSSM, LowRankSSM
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ FORMS = {
     "fft": fft,
     "scan": scan,
     "chunked": lambda system, u: chunked(system, u, chunk=37)[0],
+    "blocks": lambda system, u: two_ways([system], u.transpose(0, 1)).transpose(0, 1),
 }
 
 
@@ -80,3 +82,27 @@ def test_65536_steps_agree_to_1e_5_in_single_with_their_gradients(family: str) -
         (y * w).sum().backward()
         assert relative(y, both[:1]) < 1e-5, name
         assert relative(inputs.grad, both[1:].flip(-1)) < 1e-5, name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("length", [1, 100, 128, 700])
+def test_blocks_go_both_ways_at_once_with_the_gradients_of_two_convolutions(family: str, length: int) -> None:
+    layers = [make_layer(family, channels=3, seed=seed).double() for seed in (1, 2)]
+    u, weight = torch.randn(2, 2, 3, length, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    u.requires_grad_()
+    there, back = (layer.system() for layer in layers)
+    wanted = fft(there, u) + fft(back, u.flip(-1)).flip(-1)
+    found = two_ways([layer.system() for layer in layers], u.transpose(0, 1)).transpose(0, 1)
+    assert relative(found.detach(), wanted.detach()) < 1e-9
+    inputs = [u, *(p for layer in layers for p in layer.parameters())]
+    gradients = (torch.autograd.grad((y * weight).sum(), inputs) for y in (found, wanted))
+    assert max(map(relative, *gradients)) < 1e-7
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_blocks_in_bfloat16_are_as_exact_as_it_is(family: str) -> None:
+    system = make_layer(family, channels=3, seed=1).system().to(torch.float32)
+    u = torch.randn(2, 3, 1000, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        found = FORMS["blocks"](system, u.bfloat16()).float()
+        assert relative(found, fft(system, u.bfloat16().float())) < 0.02

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import torch
 from architecture import ModelConfig, Stateline
 from longrange.distil import InvariantMixer, distil, write_mixer
 from longrange.export import read_classifier, read_system, write_classifier, write_test_set
-from longrange.forms import recurrence
+from longrange.families import FAMILIES
+from longrange.forms import kernel, recurrence
 from longrange.golden import CASES, GOLDEN, TINY, random_classifier
 from longrange.network import Classifier, LongRangeConfig, attention, embed_as_numbers, rotate
 from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
-from longrange.tasks import TASKS
-from longrange.train import fit, stack
+from longrange.start import spread_steps, stretch_steps
+from longrange.train import NO_HINT, Busy, Run, stack
 from safetensors.torch import load_file
 from stream import Batch
 
@@ -55,26 +55,28 @@ def test_the_golden_numbers_are_what_the_exported_files_give(name: str) -> None:
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
 def test_what_comes_later_changes_nothing_before_and_padding_nothing_at_all(ratio: float) -> None:
     torch.manual_seed(0)
-    model = Classifier(LongRangeConfig(ssm_ratio=ratio))
+    model = Classifier(
+        LongRangeConfig(ssm_ratio=ratio, hidden_size=64, num_hidden_layers=2, bidirectional=False)
+    )
     tokens = torch.randint(0, 256, (2, 80), generator=torch.Generator().manual_seed(1))
     other = tokens.clone()
     other[:, 50:] = 7
     with torch.no_grad():
         torch.testing.assert_close(
-            model.hidden(tokens)[:, :50], model.hidden(other)[:, :50], rtol=1e-4, atol=1e-5
+            model.hidden(tokens)[..., :50], model.hidden(other)[..., :50], rtol=1e-4, atol=1e-5
         )
         padded = model(other, torch.tensor([50, 50]))
         torch.testing.assert_close(padded, model(tokens[:, :50]), rtol=1e-4, atol=1e-5)
 
 
 def test_attention_is_softmax_over_the_past_with_scores_that_see_distances_only() -> None:
-    qkv = torch.randn(1, 9, 3 * 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    q, k, v = qkv[0].view(9, 3, 2, 4).permute(1, 2, 0, 3)  # each [H, T, w]
+    qkv = torch.randn(3 * 8, 1, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    q, k, v = qkv[:, 0].view(3, 2, 4, 9).transpose(2, 3)  # each [H, T, w]
     scores = (rotate(q) @ rotate(k).transpose(-1, -2) / 2).masked_fill(
         ~torch.ones(9, 9).tril().bool(), -torch.inf
     )
     plain = (scores.softmax(-1) @ v).transpose(0, 1).reshape(9, 8)
-    torch.testing.assert_close(attention(qkv, heads=2)[0], plain)
+    torch.testing.assert_close(attention(qkv, heads=2, causal=True)[:, 0].T, plain)
     constant = torch.randn(4, dtype=torch.float64).expand(1, 1, 9, 4)
     turned = rotate(constant)[0, 0]
     torch.testing.assert_close((turned[3] @ turned[1]).item(), (turned[8] @ turned[6]).item())
@@ -104,19 +106,75 @@ def test_a_test_set_is_bytes_without_headers(tmp_path: Path) -> None:
     ).read_text() == '{"task": "listops", "lengths": [5, 3], "labels": [1, 2]}\n'
 
 
-def test_training_learns_within_its_budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("longrange.train.ROOT", tmp_path)
-    monkeypatch.setitem(TASKS, "listops", replace(TASKS["listops"], examples=64, batch_tokens=1024))
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+def test_both_ways_what_comes_after_the_end_of_a_row_changes_nothing(ratio: float) -> None:
     torch.manual_seed(0)
-    model = Classifier(LongRangeConfig(hidden_size=32, state_size=8, rank=8))
-    record = fit(model, "listops", rate=4e-3, seconds=2.0, seed=0)
-    assert record["steps"] > 3 and record["trainSeconds"] < 8
-    assert record["loss"] < 2.6, "at most a little above log 10, the loss of guessing"
+    model = Classifier(LongRangeConfig(ssm_ratio=ratio, hidden_size=64, num_hidden_layers=2))
+    tokens = torch.randint(0, 256, (2, 300), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        padded = model(tokens, torch.tensor([140, 300]))
+        torch.testing.assert_close(padded[0], model(tokens[:1, :140])[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(padded[1], model(tokens)[1], rtol=1e-4, atol=1e-5)
+        first = model.hidden(tokens)[..., 0]
+        tokens[:, -1] = 7
+        assert not torch.allclose(model.hidden(tokens)[..., 0], first, atol=1e-5), (
+            "the end is seen from the start"
+        )
 
 
-def test_rows_of_different_lengths_are_stacked_with_their_lengths() -> None:
-    tokens, lengths, labels = stack([(np.array([5, 6], np.uint8), 1), (np.array([7], np.uint8), 0)])
+def test_the_kernels_of_a_picture_stretch_with_it() -> None:
+    """Twice as long rows: the kernel at twice the lag, half as high, since there are twice as many steps."""
+    torch.manual_seed(0)
+    model = Classifier(LongRangeConfig(hidden_size=32, num_hidden_layers=1, state_size=8, rank=8))
+    spread_steps(model, 256, 16)
+    before = kernel(model.layers[0].ssm.system(), 64, torch.float64)
+    stretch_steps(model, 2)
+    after = kernel(model.layers[0].ssm.system(), 128, torch.float64)
+    slow = model.layers[0].ssm.log_dt.exp() < 0.02
+    assert bool(slow.any())
+    torch.testing.assert_close(2 * after[slow, ::2], before[slow], rtol=0.1, atol=0.02)
+
+
+def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("longrange.train.RUNS", tmp_path / "runs")
+    for name, value in {
+        "REPORT": 0,
+        "VALIDATE": 0,
+        "VALIDATION": 8,
+        "MICRO_TOKENS": 4096,
+        "STAGE_EXAMPLES": 16,
+    }.items():
+        monkeypatch.setattr(f"longrange.train.{name}", value)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "state_size": 8, "rank": 8}
+    monkeypatch.setitem(FAMILIES, "ssm", FAMILIES["ssm"] | sizes)
+    run = Run("pathfinder", "ssm", 0, tmp_path / "copy")
+    assert run.go_on(600.0, target=0.0), "ends with the first validation at the last length"
+    assert run.length == 1024 and run.progress.curve[0]["length"] == 256
+    with pytest.raises(Busy, match="another process"):
+        Run("pathfinder", "ssm", 0, None)
+    run.lock.close()
+    again = Run("pathfinder", "ssm", 0, None)
+    assert again.progress == run.progress
+    for name, value in again.average.items():
+        torch.testing.assert_close(value, run.average[name])
+    (tmp_path / "runs" / "pathfinder-ssm-0" / "checkpoint.pt").unlink()
+    again.lock.close()
+    assert Run("pathfinder", "ssm", 0, tmp_path / "copy").progress == run.progress, "from the copy"
+    with torch.no_grad(), again.averaged():
+        exported = read_classifier(tmp_path / "runs" / "pathfinder-ssm-0" / "model")
+        tokens = torch.randint(0, 256, (1, 1024))
+        torch.testing.assert_close(exported(tokens), again.trainee.model(tokens), rtol=1e-3, atol=1e-4)
+
+
+def test_rows_of_different_lengths_are_stacked_with_their_lengths_and_hints() -> None:
+    hints = np.array([NO_HINT, 3], np.uint8)
+    tokens, lengths, labels, told = stack(
+        [(np.array([5, 6], np.uint8), 1, hints), (np.array([7], np.uint8), 0, hints[:1])]
+    )
     assert tokens.tolist() == [[5, 6], [7, 0]] and lengths.tolist() == [2, 1] and labels.tolist() == [1, 0]
+    assert told.tolist() == [[NO_HINT, 3], [NO_HINT, NO_HINT]]
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

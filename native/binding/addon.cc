@@ -3,7 +3,6 @@
 
 #include "binding/addon_data.h"
 #include "binding/cancellation.h"
-#include "binding/longrange.h"
 #include "binding/model.h"
 #include "binding/recall.h"
 #include "binding/state.h"
@@ -39,10 +38,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   data->model_class = Napi::Persistent(NativeModel::define(env));
   data->state_class = Napi::Persistent(NativeState::define(env));
   data->cancellation_class = Napi::Persistent(NativeCancellation::define(env));
-  data->longrange_class = Napi::Persistent(NativeLongRange::define(env));
   exports.Set("cpuLevel", Napi::Function::New(env, cpu_level, "cpuLevel"));
   exports.Set("loadModel", Napi::Function::New(env, NativeModel::load, "loadModel"));
-  exports.Set("loadLongRange", Napi::Function::New(env, NativeLongRange::load, "loadLongRange"));
   exports.Set("Cancellation", data->cancellation_class.Value());
   exports.Set("Recall", NativeRecall::define(env));
   return exports;

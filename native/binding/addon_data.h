@@ -29,7 +29,6 @@ class AddonData {
   Napi::FunctionReference model_class;
   Napi::FunctionReference state_class;
   Napi::FunctionReference cancellation_class;
-  Napi::FunctionReference longrange_class;
 
  private:
   std::shared_ptr<Delivery> delivery_;

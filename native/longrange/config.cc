@@ -70,6 +70,7 @@ Config parse_config(std::span<const std::byte> text, const std::string& file) {
   config.rank = read.natural("rank", 1, kernels::kTiMaxRank);
   config.heads = read.natural("num_heads", 1, 64);
   check_heads(read, config);
+  config.bidirectional = read.flag("bidirectional");
   config.rms_norm_eps = static_cast<float>(read.real("rms_norm_eps", 1e-12, 1));
   config.task = read.text("task", kMaxNameBytes);
   config.max_length = read.natural("max_length", 0, std::size_t{1} << 30);

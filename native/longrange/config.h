@@ -17,7 +17,8 @@ struct Config {
   std::size_t state_size = 0;    // N
   std::size_t rank = 0;          // R of the low-rank family
   Family family = Family::kDiagonal;
-  std::size_t heads = 0;  // of the attention
+  std::size_t heads = 0;       // of the attention
+  bool bidirectional = false;  // each token sees those after it too
   float rms_norm_eps = 0;
   std::string task;
   std::vector<std::string> class_names;

@@ -79,6 +79,11 @@ TimeInvariantSystem diagonal(Weights& read, const std::string& ssm, const Config
                                                      .D = D.data()});
 }
 
+TimeInvariantSystem read_system(Weights& read, const std::string& ssm, const Config& config) {
+  return config.family == Family::kLowRank ? low_rank(read, ssm, config)
+                                           : diagonal(read, ssm, config);
+}
+
 Layer read_layer(Weights& read, const Config& config, std::size_t index) {
   const std::string name = "layers." + std::to_string(index) + ".";
   const std::size_t d = config.hidden_size, q = config.attention_channels();
@@ -88,17 +93,18 @@ Layer read_layer(Weights& read, const Config& config, std::size_t index) {
   layer.glu = read.matrix(name + "glu.weight", 2 * d, d);
   if (q > 0) layer.qkv = read.matrix(name + "qkv.weight", 3 * q, q);
   if (config.ssm_channels > 0) {
-    const std::string ssm = name + "ssm.";
-    layer.ssm.emplace(config.family == Family::kLowRank ? low_rank(read, ssm, config)
-                                                        : diagonal(read, ssm, config));
+    layer.ssm.emplace(read_system(read, name + "ssm.", config));
+    if (config.bidirectional) layer.ssm_back.emplace(read_system(read, name + "ssm_back.", config));
   }
   return layer;
 }
 
 std::size_t bytes_of(const Layer& layer) {
-  const std::size_t ssm = layer.ssm ? layer.ssm->bytes() : 0;
-  return layer.in_proj.bytes() + layer.glu.bytes() + layer.qkv.bytes() + ssm +
-         layer.norm.size() * sizeof(float);
+  std::size_t bytes = layer.in_proj.bytes() + layer.glu.bytes() + layer.qkv.bytes() +
+                      layer.norm.size() * sizeof(float);
+  for (const auto* ssm : {&layer.ssm, &layer.ssm_back})
+    if (*ssm) bytes += (*ssm)->bytes();
+  return bytes;
 }
 
 }  // namespace

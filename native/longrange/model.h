@@ -1,5 +1,5 @@
 // A classifier of byte sequences: some channels run through a time-invariant state-space layer, the
-// others through causal attention. Immutable once loaded.
+// others through attention; both look back only, or both ways. Immutable once loaded.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,12 @@
 namespace stateline::longrange {
 
 struct Layer {
-  std::vector<float> norm;                          // [d]
-  kernels::PackedMatrix in_proj;                    // [d, d], rows of the SSM first
-  std::optional<kernels::TimeInvariantSystem> ssm;  // of p channels; none if p = 0
-  kernels::PackedMatrix qkv;                        // [3 q, q]; empty if q = 0
-  kernels::PackedMatrix glu;                        // [2 d, d], rows value, gate
+  std::vector<float> norm;                               // [d]
+  kernels::PackedMatrix in_proj;                         // [d, d], rows of the SSM first
+  std::optional<kernels::TimeInvariantSystem> ssm;       // of p channels; none if p = 0
+  std::optional<kernels::TimeInvariantSystem> ssm_back;  // that reads from the end, if any does
+  kernels::PackedMatrix qkv;                             // [3 q, q]; empty if q = 0
+  kernels::PackedMatrix glu;                             // [2 d, d], rows value, gate
 };
 
 class Model {

@@ -40,11 +40,12 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND NOT STATE
 endif()
 
 if(TARGET stateline_engine)
-  stateline_tests(stateline_engine test/engine/*.cc test/formats/*_test.cc test/models/*_test.cc
-    test/longrange/*_test.cc)
+  stateline_tests(stateline_engine test/engine/*.cc test/formats/*_test.cc test/models/*_test.cc)
+  stateline_tests(stateline_longrange test/longrange/*_test.cc)
   target_sources(hostile_files_test PRIVATE test/fuzz/readers.cc)
+  target_link_libraries(hostile_files_test PRIVATE stateline_longrange)
   if(UNIX)  # it forks, to weigh each run by itself
-    stateline_tests(stateline_engine test/longrange/longrange_bench.cc)
+    stateline_tests(stateline_longrange test/longrange/longrange_bench.cc)
   endif()
 endif()
 

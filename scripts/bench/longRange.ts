@@ -16,7 +16,7 @@ function pytorchAttention(): LongRangeResults["pytorch"] {
   const shape = [
     native.layers,
     HEADS,
-    native.hidden / HEADS,
+    native.attentionHidden / HEADS,
     ...native.contenders.map(({ tokens }) => tokens),
   ];
   return JSON.parse(run(PYTHON, ["model/experiments/attention_speed.py", ...shape.map(String)]));

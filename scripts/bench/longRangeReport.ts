@@ -10,6 +10,8 @@ export interface LongRangeResults {
   readonly threads: number;
   readonly cpuLevel: string;
   readonly hidden: number;
+  /** As wide as gives it as many parameters. */
+  readonly attentionHidden: number;
   readonly layers: number;
   readonly states: number;
   readonly contenders: readonly {
@@ -60,15 +62,16 @@ const FORMS: readonly Form[] = ["recurrence", "scan", "direct", "fourier"];
 const ARTICLE_TOKENS_PER_SECOND = 200_000;
 
 export function longRangeTables(results: LongRangeResults): string {
-  const { threads, cpuLevel, hidden, layers, states } = results;
+  const { threads, cpuLevel, hidden, attentionHidden, layers, states } = results;
   return [
-    `Classifiers of bytes, ${hidden} channels, ${layers} layers, ${states} states a channel (low rank: 16), random weights, ` +
+    `Classifiers of bytes that look both ways, ${hidden} channels (attention ${attentionHidden}, as many parameters), ` +
+      `${layers} layers, ${states} states a channel and way (low rank: rank 16), random weights, ` +
       `${threadCount(threads)}, ${cpuLevel}. From the first byte to the answer, processor time, medians of three (at 32 k: one), taken in turn:`,
     contenderTable(results),
     `Attention is the engine's own paged kernel with an online softmax. ${pytorchSentence(results)}`,
-    "What must be kept to read on, and in brackets the most that a process of its own held, program and weights included:",
+    "What a reading holds at its end, and in brackets the most that a process of its own held, program and weights included:",
     memoryTable(results),
-    "A million tokens through the same classifiers:",
+    "A million tokens through such classifiers that only look back, and so can stream:",
     millionTable(results),
     `One layer alone, by the scan; the source article states ${count(ARTICLE_TOKENS_PER_SECOND)} tokens/s on an A100:`,
     layerTable(results),
@@ -96,7 +99,7 @@ function pytorchSentence({ pytorch, contenders }: LongRangeResults): string {
     return `${milliseconds(ms)} at ${tokensShort(tokens)} (${times.toFixed(1)} times)`;
   });
   return (
-    "Heads as narrow as these (16) do not suit it: PyTorch's is quicker, so the fair figure is the smaller one. " +
+    "Narrow heads do not suit it: where PyTorch's is quicker, the fair figure is the smaller one. " +
     `PyTorch ${pytorch.version}'s attention of the same shapes, without the rest of the network, beside the whole diagonal ` +
     `classifier: ${rows.join(", ")}.`
   );

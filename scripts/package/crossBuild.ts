@@ -1,10 +1,10 @@
-/** The addon for another platform. */
+/** The addons for another platform. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Target } from "./targets.ts";
 
-/** Answers the addon's path. `zig` is its program. */
+/** Answers their folder. `zig` is its program. */
 export function crossBuild(root: string, zig: string, target: Target): string {
   const folder = join(root, "native", `build-${target.name}`);
   mkdirSync(folder, { recursive: true });
@@ -18,7 +18,7 @@ export function crossBuild(root: string, zig: string, target: Target): string {
   const defined = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
   run("cmake", ["-S", join(root, "native"), "-B", folder, "-G", "Ninja", ...defined]);
   run("cmake", ["--build", folder, "--target", "stateline_addon"]);
-  return join(folder, "stateline.node");
+  return folder;
 }
 
 function run(command: string, args: readonly string[]): void {

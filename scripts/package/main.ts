@@ -27,8 +27,8 @@ if (unknown.length > 0) {
 
 for (const name of named.length > 0 ? named : [HERE]) {
   const target = name === HERE ? undefined : TARGETS.find((one) => one.name === name);
-  const addon = target ? crossBuild(root, values.zig, target) : join(root, "dist/native/stateline.node");
-  if (target) console.log(tryAddon(root, target, addon));
-  const { path, bytes } = await packageFor(root, name, addon);
+  const addons = target ? crossBuild(root, values.zig, target) : join(root, "dist/native");
+  if (target) console.log(tryAddon(root, target, join(addons, "stateline.node")));
+  const { path, bytes } = await packageFor(root, name, addons);
   console.log(`${path} (${(bytes / 2 ** 20).toFixed(1)} MiB)`);
 }

@@ -36,5 +36,8 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
+/** Compiled for each platform: what completes, and the classifiers of the panel. */
+export const ADDONS = ["stateline.node", "stateline-longrange.node"] as const;
+
 /** Of this machine, which its own compiler makes. */
 export const HERE = `${process.platform}-${process.arch}`;

@@ -1,14 +1,15 @@
-/** The extension's package for one platform: this repository's files with that platform's addon. */
+/** The extension's package for one platform: this repository's files with that platform's addons, which lie in one folder. */
 import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createVSIX, listFiles, PackageManager } from "@vscode/vsce";
+import { ADDONS } from "./targets.ts";
 
 const REQUIRED = [
   "dist/extension.cjs",
   "dist/server.cjs",
   "dist/dashboard/page.js",
   "dist/dashboard/page.css",
-  "dist/native/stateline.node",
+  ...ADDONS.map((addon) => `dist/native/${addon}`),
   "dist/grammars/web-tree-sitter.wasm",
   "model/weights/config.json",
   "model/weights/model.safetensors",
@@ -21,12 +22,12 @@ const MOST_BYTES = 40 * 2 ** 20;
 export async function packageFor(
   root: string,
   target: string,
-  addon: string,
+  addons: string,
 ): Promise<{ path: string; bytes: number }> {
   const missing = REQUIRED.filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`The package lacks ${missing.join(", ")}; run ./dev build first.`);
   const stage = join(root, ".cache", "package", target);
-  const isHere = addon === join(root, "dist/native/stateline.node");
+  const isHere = addons === join(root, "dist/native");
   rmSync(stage, { recursive: true, force: true });
   for (const file of await listFiles({ cwd: root, packageManager: PackageManager.None })) {
     // The CUDA library is this machine's.
@@ -34,7 +35,7 @@ export async function packageFor(
     copy(join(root, file), join(stage, file));
   }
   copy(join(root, "package.json"), join(stage, "package.json"));
-  if (!isHere) copy(addon, join(stage, "dist/native/stateline.node"));
+  if (!isHere) for (const addon of ADDONS) copy(join(addons, addon), join(stage, "dist/native", addon));
   const path = join(root, "dist", `stateline-${target}.vsix`);
   await createVSIX({
     cwd: stage,

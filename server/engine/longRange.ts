@@ -1,14 +1,14 @@
 /** Classifiers of byte sequences (state-space, attention or both) in the native engine: loaded, asked, disposed of. */
 import { reasonOf } from "../../protocol/reason.ts";
 import { type Classification, EngineError, type LongRangeInfo } from "./engine.ts";
-import { loadAddon, type NativeAddon, type NativeLongRange, runCancellable } from "./native.ts";
+import { type LongRangeAddon, loadAddon, type NativeLongRange, runCancellable } from "./native.ts";
 
 export class LongRangeClassifier {
   readonly info: LongRangeInfo;
-  readonly #addon: NativeAddon;
+  readonly #addon: LongRangeAddon;
   readonly #native: NativeLongRange;
 
-  private constructor(addon: NativeAddon, native: NativeLongRange) {
+  private constructor(addon: LongRangeAddon, native: NativeLongRange) {
     this.#addon = addon;
     this.#native = native;
     this.info = native.info;
@@ -20,7 +20,7 @@ export class LongRangeClassifier {
     directory: string,
     options: { readonly threads: number },
   ): Promise<LongRangeClassifier> {
-    const addon = loadAddon(addonPath);
+    const addon = loadAddon<LongRangeAddon>(addonPath);
     const native = await addon
       .loadLongRange(directory, { threads: options.threads })
       .catch((cause: unknown) => {

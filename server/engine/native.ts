@@ -71,15 +71,22 @@ interface CudaOptions {
   readonly gpu: number;
 }
 
-export interface NativeAddon {
+interface Cancelling {
+  Cancellation: new () => NativeCancellation;
+}
+
+export interface NativeAddon extends Cancelling {
   cpuLevel(): string;
   loadModel(
     modelPath: string,
     options: Pick<LoadOptions, "threads" | "rounding"> & { cuda?: CudaOptions },
   ): Promise<NativeModel>;
-  loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
-  Cancellation: new () => NativeCancellation;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
+}
+
+/** An addon of its own, for the classifiers alone. */
+export interface LongRangeAddon extends Cancelling {
+  loadLongRange(directory: string, options: { threads: number }): Promise<NativeLongRange>;
 }
 
 /** The CUDA library is optional; it lies beside the addon. */
@@ -87,7 +94,7 @@ export function loadNativeEngine(
   addonPath: string,
   cudaLibraryPath = join(dirname(addonPath), CUDA_LIBRARY),
 ): Engine {
-  const addon = loadAddon(addonPath);
+  const addon = loadAddon<NativeAddon>(addonPath);
   return {
     async loadModel(modelPath, { device = "cpu", onDeviceFailed, ...options }) {
       const gpu = gpuNumber(device);
@@ -104,14 +111,14 @@ function gpuNumber(device: DeviceName): number | undefined {
   return device === "cpu" ? undefined : Number(device.slice("cuda:".length));
 }
 
-export function loadAddon(addonPath: string): NativeAddon {
+export function loadAddon<Addon>(addonPath: string): Addon {
   if (!existsSync(addonPath)) {
     throw new EngineError(
       `The native engine is missing at ${addonPath}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
     );
   }
   try {
-    return createRequire(join(dirname(addonPath), "stateline.node"))(addonPath) as NativeAddon;
+    return createRequire(join(dirname(addonPath), "stateline.node"))(addonPath) as Addon;
   } catch (cause) {
     throw new EngineError(
       `The native engine at ${addonPath} does not load on ${process.platform}-${process.arch}: ${reasonOf(cause)}`,
@@ -210,7 +217,7 @@ class NativeModelAdapter implements Model {
 
 /** `start` gets a cancellation if there is a signal; what was cancelled rejects with Cancelled. */
 export async function runCancellable<Result>(
-  addon: NativeAddon,
+  addon: Cancelling,
   signal: AbortSignal | undefined,
   start: (options: { cancellation?: NativeCancellation }) => Promise<Result>,
 ): Promise<Result> {

@@ -32,7 +32,7 @@ import {
 import type { Request } from "../../protocol/message.ts";
 import { layersInWords } from "../../protocol/words.ts";
 import { Cancelled } from "../engine/engine.ts";
-import { ADDON_PATH, LONG_RANGE_PATH } from "../installation.ts";
+import { LONG_RANGE_ADDON_PATH, LONG_RANGE_PATH } from "../installation.ts";
 import { type Log, reasonOf } from "../log.ts";
 import type { Served, Stateline } from "../stateline.ts";
 import { sendPartial } from "../typedMessages.ts";
@@ -161,7 +161,7 @@ export class MeasurementRequests {
 
   #longRange({ subject, signal, report, send }: Job<LongRangeRow>): Promise<LongRangeRun> {
     return runLongRange({
-      addonPath: ADDON_PATH,
+      addonPath: LONG_RANGE_ADDON_PATH,
       weightsPath: LONG_RANGE_PATH,
       threads: subject.model.info.threads,
       signal,

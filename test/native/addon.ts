@@ -1,7 +1,7 @@
 /** The built addon as the tests use it, and the small models of test/golden. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GeneratedText, Recall, RecallOptions } from "../../server/engine/engine.ts";
 
@@ -72,6 +72,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** STATELINE_ADDON names another build of the addon, for example one with sanitizers. */
 export const addonPath = process.env.STATELINE_ADDON ?? join(root, "dist/native/stateline.node");
+/** The other addon of that build. */
+export const longRangeAddonPath = join(dirname(addonPath), "stateline-longrange.node");
 export const addon = createRequire(import.meta.url)(addonPath) as NativeAddon;
 export const goldenPath = (name: string): string => join(root, "test/golden", name);
 

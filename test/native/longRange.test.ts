@@ -8,13 +8,13 @@ import { Cancelled, EngineError } from "../../server/engine/engine.ts";
 import { LongRangeClassifier } from "../../server/engine/longRange.ts";
 import { LONG_RANGE_PATH } from "../../server/installation.ts";
 import { readTestSet } from "../../server/measure/testSet.ts";
-import { addonPath, goldenPath } from "./addon.ts";
+import { goldenPath, longRangeAddonPath } from "./addon.ts";
 
 /** Of the greatest logit of a sequence; PyTorch computes in double, the engine in single precision. */
 const TRAINED_TOLERANCE = 1e-4;
 
 const load = (name: string) =>
-  LongRangeClassifier.load(addonPath, goldenPath(`longrange/${name}`), { threads: 2 });
+  LongRangeClassifier.load(longRangeAddonPath, goldenPath(`longrange/${name}`), { threads: 2 });
 
 const someBytes = (length: number): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 16) & 255);
@@ -55,7 +55,7 @@ test("every trained model answers the first sequences of its test set as PyTorch
     "after a training: .cache/venv/bin/python model/longrange/golden.py trained",
   );
   for (const folder of folders) {
-    const classifier = await LongRangeClassifier.load(addonPath, folder, { threads: 2 });
+    const classifier = await LongRangeClassifier.load(longRangeAddonPath, folder, { threads: 2 });
     const sequences = await readTestSet(join(dirname(folder), classifier.info.task));
     for (const [i, expected] of (golden[basename(folder)] ?? []).entries()) {
       const { logits } = await classifier.classify(sequences[i]?.bytes ?? new Uint8Array());
@@ -95,7 +95,7 @@ test("wrong arguments, damaged files and a disposed classifier give one sentence
   try {
     cpSync(goldenPath("longrange/low-rank"), directory, { recursive: true });
     truncateSync(join(directory, "model.safetensors"), 50_000);
-    await assert.rejects(LongRangeClassifier.load(addonPath, directory, { threads: 1 }), (error) => {
+    await assert.rejects(LongRangeClassifier.load(longRangeAddonPath, directory, { threads: 1 }), (error) => {
       assert.ok(error instanceof EngineError);
       assert.match(error.message, /model\.safetensors: .*cut off\?\); download the model again/);
       return true;

@@ -16,7 +16,8 @@ const MAY_INCLUDE: Readonly<Record<string, readonly string[]>> = {
   cuda: ["kernels", "tensors"],
   engine: ["models", "formats", "kernels", "cuda", "tensors"],
   longrange: ["engine", "kernels", "formats", "tensors"],
-  binding: ["engine", "longrange", "models", "kernels", "formats", "tensors"],
+  binding: ["engine", "models", "kernels", "formats", "tensors"],
+  longrange_binding: ["binding", "longrange", "engine", "kernels", "formats", "tensors"],
 };
 
 type Sources = Readonly<Record<string, string>>;
@@ -93,6 +94,7 @@ const PLANTED: readonly (readonly [path: string, include: string])[] = [
   ["kernels/thread_pool.cc", "binding/delivery.h"],
   ["engine/model.cc", "longrange/model.h"],
   ["longrange/stream.cc", "binding/model.h"],
+  ["binding/addon.cc", "longrange/model.h"],
 ];
 
 for (const [path, include] of PLANTED) {

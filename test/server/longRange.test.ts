@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { LongRangeRow } from "../../protocol/longRange.ts";
 import { Cancelled } from "../../server/engine/engine.ts";
-import { ADDON_PATH } from "../../server/installation.ts";
+import { LONG_RANGE_ADDON_PATH } from "../../server/installation.ts";
 import { runLongRange } from "../../server/measure/longRange.ts";
 import { proportion } from "../../server/measure/statistics.ts";
 import { readTestSet } from "../../server/measure/testSet.ts";
@@ -38,7 +38,7 @@ function writeTestSet(contents: unknown, bytes: number): void {
 function run(signal = new AbortController().signal, onRow: (row: LongRangeRow) => void = () => undefined) {
   const shares: number[] = [];
   return runLongRange({
-    addonPath: ADDON_PATH,
+    addonPath: LONG_RANGE_ADDON_PATH,
     weightsPath,
     threads: 1,
     lengths: [64, 200],

@@ -9,28 +9,36 @@ import numpy as np
 
 from longrange.tasks import keywords, listops, pathfinder, protein, text
 
-Example = tuple[np.ndarray, int]  # bytes [T] uint8, class
+NO_HINT = 255
+Example = tuple[
+    np.ndarray, int, np.ndarray | None
+]  # bytes [T] uint8, class, hints [T] uint8 with NO_HINT where there is none
 
 
 @dataclass(frozen=True)
 class Task:
     make: Callable[[int, int, bool], Example]  # seed, longest length, held out? -> an example
     class_names: list[str]
-    lengths: tuple[
-        int, ...
-    ]  # training goes through these in equal shares of its time, and is tested at the last
-    samples: bool = False  # bytes are numbers, 128 is zero: embeddings begin on a line
-    batch_tokens: int = 8192  # of a step in training, about
-    examples: int = 8000  # for training at each length, at most
+    lengths: tuple[int, ...]  # training grows through these, and is tested at the last
+    samples: bool = False  # bytes are numbers: embeddings begin on a line
+    picture: bool = False  # rows of a square, so that the steps of a layer grow with its side
+    hints: int = 0  # classes of what training says about single tokens, beside the class of the whole
 
 
 TASKS = {
-    "listops": Task(listops.make, listops.CLASS_NAMES, (64, 128, 256)),
-    "text": Task(text.make, text.CLASS_NAMES, (256, 1024, 4096)),
-    "pathfinder": Task(pathfinder.make, pathfinder.CLASS_NAMES, (256, 1024), examples=40_000),
-    "path-x": Task(pathfinder.make, pathfinder.CLASS_NAMES, (256, 1024, 4096, 16384), examples=40_000),
-    "protein": Task(protein.make, protein.CLASS_NAMES, (512, 2048, 8192)),
-    "keywords": Task(
-        keywords.make, keywords.CLASS_NAMES, (1024, 2048, 4096), samples=True, batch_tokens=16384
+    "listops": Task(listops.make, listops.CLASS_NAMES, (128, 500, 2000), hints=10),
+    "text": Task(text.make, text.CLASS_NAMES, (1024, 4096)),
+    "pathfinder": Task(
+        pathfinder.make, pathfinder.CLASS_NAMES, (256, 1024), samples=True, picture=True, hints=3
     ),
+    "path-x": Task(
+        pathfinder.make,
+        pathfinder.CLASS_NAMES,
+        (256, 1024, 4096, 16384),
+        samples=True,
+        picture=True,
+        hints=3,
+    ),
+    "protein": Task(protein.make, protein.CLASS_NAMES, (2048, 8192, 32768)),
+    "keywords": Task(keywords.make, keywords.CLASS_NAMES, (1024, 2048, 4096), samples=True),
 }

@@ -22,7 +22,7 @@ WORDS = [a + b for a in VOWELS for b in VOWELS if a != b]
 CLASS_NAMES = WORDS
 
 
-def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
+def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int, None]:
     rng = np.random.default_rng([seed, int(held_out), 2])
     label = int(rng.integers(len(WORDS)))
     pitch, size = rng.uniform(90, 220), rng.uniform(0.9, 1.1)  # Hz, and formants of shorter or longer throats
@@ -31,7 +31,7 @@ def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
     signal = rng.normal(0, rng.uniform(0.02, 0.1), length)
     start = int(rng.integers(length - len(word) + 1))
     signal[start : start + len(word)] += word * rng.uniform(0.4, 0.9)
-    return np.clip(np.round(128 + 127 * signal), 0, 255).astype(np.uint8), label
+    return np.clip(np.round(128 + 127 * signal), 0, 255).astype(np.uint8), label, None
 
 
 def vowel(

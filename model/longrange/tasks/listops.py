@@ -14,34 +14,39 @@ CLASS_NAMES = [str(digit) for digit in range(10)]
 OPERATORS = "nxds"
 MAX_DEPTH, MAX_ARGUMENTS = 10, 10
 OPERATOR_PROBABILITY = 0.25
+NO_HINT = 255
 
 
-def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
-    """Drawn anew until it has length / 4 .. length tokens; a held-out set has seeds of its own."""
+def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int, np.ndarray]:
+    """Drawn anew until it has length / 4 .. length tokens; a held-out set has seeds of its own. Hints: a list's value at its end."""
     rng = random.Random(f"listops {seed} {held_out}")
     while True:
         tokens: list[str] = []
-        value = grow(rng, tokens, 1, length)
+        hints: list[int] = []
+        value = grow(rng, tokens, hints, 1, length)
         if value is not None and len(tokens) >= length // 4:
-            return np.frombuffer("".join(tokens).encode(), np.uint8), value
+            return np.frombuffer("".join(tokens).encode(), np.uint8), value, np.array(hints, np.uint8)
 
 
-def grow(rng: random.Random, tokens: list[str], depth: int, longest: int) -> int | None:
-    """Appends an expression to tokens and returns its value; None as soon as it is too long."""
+def grow(rng: random.Random, tokens: list[str], hints: list[int], depth: int, longest: int) -> int | None:
+    """Appends an expression to tokens and its hints, and returns its value; None as soon as it is too long."""
     if depth > 1 and (depth == MAX_DEPTH or rng.random() > OPERATOR_PROBABILITY):
         digit = rng.randrange(10)
         tokens.append(str(digit))
+        hints.append(NO_HINT)
         return digit
     operator = rng.choice(OPERATORS)
     tokens.append(operator)
+    hints.append(NO_HINT)
     values = []
     for _ in range(rng.randint(2, MAX_ARGUMENTS)):
-        value = grow(rng, tokens, depth + 1, longest)
+        value = grow(rng, tokens, hints, depth + 1, longest)
         if value is None or len(tokens) >= longest:
             return None
         values.append(value)
     tokens.append("]")
-    return apply(operator, values)
+    hints.append(value := apply(operator, values))
+    return value
 
 
 def apply(operator: str, values: list[int]) -> int:

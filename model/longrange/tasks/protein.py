@@ -21,7 +21,7 @@ PAIRS = list(permutations(range(len(MOTIFS)), 2))
 CLASS_NAMES = [f"{'ABC'[first]} then {'ABC'[second]}" for first, second in PAIRS]
 
 
-def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
+def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int, None]:
     rng = np.random.default_rng([seed, int(held_out), 1])
     label = int(rng.integers(len(PAIRS)))
     first, second = PAIRS[label]
@@ -29,7 +29,7 @@ def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
     quarter = length // 4
     fill(rng, sequence[:quarter], MOTIFS[first])
     fill(rng, sequence[-quarter:], MOTIFS[second])
-    return sequence, label
+    return sequence, label, None
 
 
 def fill(rng: np.random.Generator, domain: np.ndarray, motif: np.ndarray) -> None:

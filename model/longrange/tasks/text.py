@@ -24,12 +24,12 @@ PER_PACKAGE = 12  # files of each class
 Files = tuple[list[bytes], list[bytes]]  # those of each class
 
 
-def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int]:
+def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int, None]:
     rng = random.Random(f"text {seed} {held_out}")
     label = rng.randrange(2)
     contents = rng.choice(files(held_out)[label])
     start = rng.randrange(len(contents) - length + 1)
-    return np.frombuffer(contents[start : start + length], np.uint8), label
+    return np.frombuffer(contents[start : start + length], np.uint8), label, None
 
 
 @cache

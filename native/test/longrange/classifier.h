@@ -10,18 +10,21 @@ namespace stateline::testing {
 
 class Classifier {
  public:
+  static constexpr std::size_t kStates = 32;  // rank 16, or 16 conjugate pairs
+
   Classifier(std::size_t d, std::size_t layers, double ssm_ratio, const std::string& family,
-             std::uint32_t seed)
+             std::uint32_t seed, bool bidirectional = false)
       : config{{"model_type", "stateline-longrange"},
                {"vocab_size", 256},
                {"hidden_size", d},
                {"num_hidden_layers", layers},
                {"num_classes", 4},
                {"ssm_ratio", ssm_ratio},
-               {"state_size", 64},
+               {"state_size", kStates},
                {"rank", 16},
                {"family", family},
                {"num_heads", 4},
+               {"bidirectional", bidirectional},
                {"rms_norm_eps", 1e-5},
                {"task", "random"},
                {"class_names", {"a", "b", "c", "d"}},
@@ -39,6 +42,7 @@ class Classifier {
       uniform(layer + "glu.weight", {2 * d, d}, spread(d));
       if (p < d) uniform(layer + "qkv.weight", {3 * (d - p), d - p}, spread(d - p));
       if (p > 0) add_system(layer + "ssm.", p, family);
+      if (p > 0 && bidirectional) add_system(layer + "ssm_back.", p, family);
     }
   }
 
@@ -60,22 +64,22 @@ class Classifier {
  private:
   static float spread(std::size_t width) { return std::sqrt(3.0f / static_cast<float>(width)); }
 
-  // 64 states, rank 16 or 32 conjugate pairs; both fade.
+  // Both families fade.
   void add_system(const std::string& ssm, std::size_t p, const std::string& family) {
     uniform(ssm + "D", {p}, 1);
     if (family == "low_rank") {
       tensors[ssm + "decay"] = {{1}, {0.99f}};
-      uniform(ssm + "Q", {64, 16}, 0.05f);
+      uniform(ssm + "Q", {kStates, 16}, 0.05f);
       tensors[ssm + "P"] = tensors[ssm + "Q"];
       for (float& value : tensors[ssm + "P"].values) value *= -0.5f;
-      uniform(ssm + "B", {p, 64}, 0.2f);
-      uniform(ssm + "C", {p, 64}, 0.2f);
+      uniform(ssm + "B", {p, kStates}, 0.2f);
+      uniform(ssm + "C", {p, kStates}, 0.2f);
       return;
     }
-    uniform(ssm + "lambda_re", {p, 32}, 0.7f);
-    uniform(ssm + "lambda_im", {p, 32}, 0.7f);
-    uniform(ssm + "CB_re", {p, 32}, 0.2f);
-    uniform(ssm + "CB_im", {p, 32}, 0.2f);
+    uniform(ssm + "lambda_re", {p, kStates / 2}, 0.7f);
+    uniform(ssm + "lambda_im", {p, kStates / 2}, 0.7f);
+    uniform(ssm + "CB_re", {p, kStates / 2}, 0.2f);
+    uniform(ssm + "CB_im", {p, kStates / 2}, 0.2f);
   }
 
   void uniform(const std::string& name, Shape shape, float bound) {

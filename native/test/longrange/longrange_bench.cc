@@ -1,7 +1,8 @@
-// Speed and memory of the time-invariant layer and of whole classifiers against attention of the
-// same size: longrange_bench [threads]. Random weights; the forms that are compared take turns, and
-// each figure is a median. Prints JSON. With one thread time is the processor's, which other
-// programs on the machine do not lengthen; with more it is the clock's.
+// Speed and memory of the time-invariant layer and of whole classifiers, which look both ways,
+// against attention of as many parameters: longrange_bench [threads]. Random weights; the forms
+// that are compared take turns, and each figure is a median. Prints JSON. With one thread time is
+// the processor's, which other programs on the machine do not lengthen; with more it is the
+// clock's.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,14 +17,15 @@
 #include "formats/error.h"
 #include "kernels/fft_conv.h"
 #include "longrange/stream.h"
+#include "longrange/whole.h"
 
 namespace {
 
 using namespace stateline;
 using nlohmann::json;
 
-constexpr std::size_t kChannels = 16, kStates = 64, kRank = 16;  // of the forms
-constexpr std::size_t kHidden = 64, kLayers = 4;                 // of the classifiers
+constexpr std::size_t kChannels = 16, kStates = 64, kRank = 16;            // of the forms
+constexpr std::size_t kHidden = 128, kLayers = 6, kAttentionHidden = 104;  // of the classifiers
 constexpr int kRounds = 3;
 constexpr std::size_t kMillion = 1'000'000;
 
@@ -173,40 +175,59 @@ struct Contender {
   const char* name;
   double ssm_ratio;
   const char* family;
+  std::size_t hidden = kHidden;
 };
 constexpr Contender kContenders[] = {{"low_rank", 1, "low_rank"},
                                      {"diagonal", 1, "diagonal"},
                                      {"hybrid", 0.5, "diagonal"},
-                                     {"attention", 0, "diagonal"}};
+                                     {"attention", 0, "diagonal", kAttentionHidden}};
 
-std::shared_ptr<const longrange::Model> model_of(const Contender& contender) {
-  return testing::Classifier(kHidden, kLayers, contender.ssm_ratio, contender.family, 1).load();
+std::shared_ptr<const longrange::Model> model_of(const Contender& contender, bool both_ways) {
+  return testing::Classifier(contender.hidden, kLayers, contender.ssm_ratio, contender.family, 1,
+                             both_ways)
+      .load();
 }
 
 struct Reading {
   double seconds;
-  std::size_t memory_bytes, early_bytes;  // kept at the end, and after the first segment
-  long peak_bytes;                        // the most that the process held
+  std::size_t memory_bytes;  // kept at the end
+  std::size_t early_bytes;   // and after the first segment, of a stream
+  long peak_bytes;           // the most that the process held
 };
 
+Reading stream(const longrange::Model& model, unsigned threads,
+               std::span<const std::uint8_t> bytes) {
+  kernels::ThreadPool pool(threads);
+  longrange::Stream stream(model, pool);
+  Reading reading{};
+  reading.seconds = seconds_of([&] {
+    stream.read(bytes.first(longrange::kSegment));
+    reading.early_bytes = stream.memory_bytes();
+    stream.read(bytes.subspan(longrange::kSegment));
+    stream.logits();
+  });
+  reading.memory_bytes = stream.memory_bytes();
+  return reading;
+}
+
+Reading read_whole(const longrange::Model& model, unsigned threads,
+                   std::span<const std::uint8_t> bytes) {
+  Reading reading{};
+  reading.seconds = seconds_of(
+      [&] { reading.memory_bytes = longrange::classify(model, threads, bytes).memory_bytes; });
+  return reading;
+}
+
 // Loads a classifier and reads a sequence in a process of its own, so that its memory is its own.
-Reading read_alone(const Contender& contender, unsigned threads, std::size_t tokens) {
+Reading read_alone(const Contender& contender, bool both_ways, unsigned threads,
+                   std::size_t tokens) {
   int ends[2];
   if (pipe(ends) != 0) throw Error(ErrorCode::kInvalidState, "There is no pipe to a process.");
   const pid_t child = fork();
   if (child == 0) {
-    const auto model = model_of(contender);
+    const auto model = model_of(contender, both_ways);
     const std::vector<std::uint8_t> bytes = testing::random_bytes(tokens, 2);
-    kernels::ThreadPool pool(threads);
-    longrange::Stream stream(*model, pool);
-    Reading reading{};
-    reading.seconds = seconds_of([&] {
-      stream.read(std::span(bytes).first(longrange::kSegment));
-      reading.early_bytes = stream.memory_bytes();
-      stream.read(std::span(bytes).subspan(longrange::kSegment));
-      stream.logits();
-    });
-    reading.memory_bytes = stream.memory_bytes();
+    const Reading reading = (both_ways ? read_whole : stream)(*model, threads, bytes);
     _exit(write(ends[1], &reading, sizeof reading) == sizeof reading ? 0 : 1);
   }
   Reading reading{};
@@ -227,7 +248,7 @@ json measure_contenders(unsigned threads) {
     json row{{"tokens", tokens}, {"rounds", rounds_of(tokens)}};
     for (int round = 0; round < rounds_of(tokens); ++round) {
       for (const Contender& contender : kContenders) {
-        const Reading reading = read_alone(contender, threads, tokens);
+        const Reading reading = read_alone(contender, true, threads, tokens);
         ms[contender.name].push_back(1000 * reading.seconds);
         row["memoryBytes"][contender.name] = reading.memory_bytes;
         row["peakBytes"][contender.name] = reading.peak_bytes;
@@ -245,7 +266,7 @@ json measure_contenders(unsigned threads) {
 json measure_million(unsigned threads) {
   json out = json::array();
   for (const Contender& contender : {kContenders[0], kContenders[1]}) {
-    const Reading reading = read_alone(contender, threads, kMillion);
+    const Reading reading = read_alone(contender, false, threads, kMillion);
     out.push_back({{"family", contender.family},
                    {"tokens", kMillion},
                    {"tokensPerSecond", static_cast<double>(kMillion) / reading.seconds},
@@ -270,8 +291,9 @@ int main(int count, char** arguments) {
     const json out{{"threads", threads},
                    {"cpuLevel", kernels::kernels().level},
                    {"hidden", kHidden},
+                   {"attentionHidden", kAttentionHidden},
                    {"layers", kLayers},
-                   {"states", kStates},
+                   {"states", testing::Classifier::kStates},
                    {"contenders", std::move(contenders)},
                    {"million", std::move(million)},
                    {"layer", measure_layers(pool)},

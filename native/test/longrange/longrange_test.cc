@@ -5,6 +5,7 @@
 #include "classifier.h"
 #include "formats/error.h"
 #include "longrange/stream.h"
+#include "longrange/whole.h"
 #include "test/engine/golden.h"
 
 namespace stateline::testing {
@@ -23,8 +24,8 @@ void check_close(const std::vector<float>& expected, const std::vector<float>& a
 }
 
 TEST_CASE("logits and kernels agree with PyTorch for every family and ratio, at every level") {
-  for (const char* name :
-       {"low-rank", "low-rank-hybrid", "diagonal", "diagonal-hybrid", "attention"}) {
+  for (const char* name : {"low-rank", "low-rank-hybrid", "diagonal", "diagonal-hybrid",
+                           "attention", "both-ways", "both-ways-low-rank"}) {
     CAPTURE(std::string(name));
     const Golden golden(kGolden / name / "golden.safetensors");
     for (const kernels::Kernels* level : kernels::available_kernels()) {
@@ -80,6 +81,22 @@ TEST_CASE("the memory of a state is constant, that of attention grows with the s
   CHECK(bytes_after(0, 6400) - sum == 100 * (bytes_after(0, 64) - sum));
 }
 
+TEST_CASE("looking both ways a whole sequence has an answer; turned with its systems, the same") {
+  const std::vector<std::uint8_t> tokens = random_bytes(1300, 5);
+  const std::vector<std::uint8_t> turned(tokens.rbegin(), tokens.rend());
+  Classifier classifier(32, 2, 1, "diagonal", 14, true);
+  kernels::ThreadPool pool(2);
+  CHECK_THROWS_WITH_AS(
+      Stream(*classifier.load(), pool),
+      "This classifier looks both ways and cannot stream; give it the whole sequence.", Error);
+  const std::vector<float> logits = longrange::classify(*classifier.load(), 2, tokens).logits;
+  for (const char* layer : {"layers.0.", "layers.1."})
+    for (const char* name : {"D", "lambda_re", "lambda_im", "CB_re", "CB_im"})
+      std::swap(classifier.tensors[layer + std::string("ssm.") + name],
+                classifier.tensors[layer + std::string("ssm_back.") + name]);
+  check_close(logits, longrange::classify(*classifier.load(), 1, turned).logits);
+}
+
 TEST_CASE("a cancelled reading stops, an empty one has no answer") {
   const auto model = Classifier(16, 1, 1, "diagonal", 9).load();
   kernels::ThreadPool pool(1);
@@ -90,6 +107,11 @@ TEST_CASE("a cancelled reading stops, an empty one has no answer") {
   CHECK_THROWS_WITH_AS(stream.read(random_bytes(10, 1), &cancellation),
                        "The request was cancelled.", Error);
   CHECK(stream.token_count() == 0);
+  const auto both = Classifier(16, 1, 0.5, "diagonal", 9, true).load();
+  CHECK_THROWS_WITH_AS(longrange::classify(*both, 1, {}),
+                       "The sequence is empty; give at least one byte.", Error);
+  CHECK_THROWS_WITH_AS(longrange::classify(*both, 1, random_bytes(10, 1), &cancellation),
+                       "The request was cancelled.", Error);
 }
 
 // What loading such a classifier is refused with; empty if it is not.
@@ -124,6 +146,7 @@ TEST_CASE("a config.json out of bounds is refused with one sentence that names t
                                                           {"family", "dense"},
                                                           {"num_heads", 3},
                                                           {"num_heads", 0},
+                                                          {"bidirectional", 1},
                                                           {"rms_norm_eps", 0},
                                                           {"task", std::string(300, 'x')},
                                                           {"max_length", nullptr}};

@@ -6,9 +6,19 @@
 
 #include <memory>
 
+#include "binding/addon_data.h"
 #include "longrange/model.h"
 
 namespace stateline::binding {
+
+// What one environment owns, beside what the other addon's does.
+class LongRangeData : public AddonData {
+ public:
+  using AddonData::AddonData;
+  static LongRangeData& of(Napi::Env env) { return *env.GetInstanceData<LongRangeData>(); }
+
+  Napi::FunctionReference classifier_class;
+};
 
 class NativeLongRange : public Napi::ObjectWrap<NativeLongRange> {
  public:

@@ -1,14 +1,13 @@
-#include "binding/longrange.h"
+#include "longrange_binding/classifier.h"
 
 #include <cstring>
 #include <vector>
 
-#include "binding/addon_data.h"
 #include "binding/arguments.h"
 #include "binding/background.h"
 #include "binding/cancellation.h"
 #include "binding/errors.h"
-#include "longrange/stream.h"
+#include "longrange/whole.h"
 
 namespace stateline::binding {
 namespace {
@@ -57,8 +56,8 @@ Napi::Value NativeLongRange::load(const Napi::CallbackInfo& info) {
           return Loaded{longrange::Model::load(directory), threads};
         },
         [](Napi::Env result_env, Loaded loaded) -> Napi::Value {
-          return AddonData::of(result_env)
-              .longrange_class.New({Napi::External<Loaded>::New(result_env, &loaded)});
+          return LongRangeData::of(result_env)
+              .classifier_class.New({Napi::External<Loaded>::New(result_env, &loaded)});
         });
   });
 }
