@@ -455,8 +455,8 @@ def write_long(name: str, variant: Variant) -> None:
             now = model(input_ids=torch.tensor([[token]]), use_cache=True, **{memory: cache})
             cache = now[memory]
             if at in LONG_POSITIONS:
-                kept.append(now.logits[0, -1].float())
-    stored = {"positions": torch.tensor(LONG_POSITIONS).int(), "logits": torch.stack(kept)}
+                kept.append(now.logits[0, -1])
+    stored = {"positions": torch.tensor(LONG_POSITIONS).int(), "logits": torch.stack(kept).float()}
     save_file(stored, MODELS / name / "long.safetensors")
     (MODELS / name / "long.safetensors").chmod(0o644)
 
