@@ -1,6 +1,6 @@
 /**
  * Packs the extension: for this machine's platform, or for all that can be compiled here (--all), or those that are named.
- *   node scripts/package/main.ts [--all | TARGET ...] [--zig PROGRAM]
+ *   node scripts/package/main.ts [--all | TARGET ...] [--cuda] [--zig PROGRAM]
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,11 @@ import { packageFor } from "./vsix.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { all: { type: "boolean", default: false }, zig: { type: "string", default: "zig" } },
+  options: {
+    cuda: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
+    zig: { type: "string", default: "zig" },
+  },
 });
 
 const named = values.all ? TARGETS.map(({ name }) => name) : positionals;
@@ -29,6 +33,6 @@ for (const name of named.length > 0 ? named : [HERE]) {
   const target = name === HERE ? undefined : TARGETS.find((one) => one.name === name);
   const addons = target ? crossBuild(root, values.zig, target) : join(root, "dist/native");
   if (target) console.log(tryAddon(root, target, join(addons, "stateline.node")));
-  const { path, bytes } = await packageFor(root, name, addons);
+  const { path, bytes } = await packageFor(root, { target: name, addons, cuda: values.cuda && !target });
   console.log(`${path} (${(bytes / 2 ** 20).toFixed(1)} MiB)`);
 }

@@ -15,28 +15,34 @@ const REQUIRED = [
   "model/weights/model.safetensors",
   "model/weights/tokenizer.json",
 ];
+const CUDA_LIBRARY = "stateline_cuda.so";
 /** Without the CUDA library; the marketplace and a slow line both mind. */
 const MOST_BYTES = 40 * 2 ** 20;
+
+export interface Contents {
+  readonly target: string;
+  /** Folder of that platform's addons. */
+  readonly addons: string;
+  /** With this machine's CUDA library, in a package of its own name. */
+  readonly cuda: boolean;
+}
 
 /** Answers the package's path and size in bytes. */
 export async function packageFor(
   root: string,
-  target: string,
-  addons: string,
+  { target, addons, cuda }: Contents,
 ): Promise<{ path: string; bytes: number }> {
   const missing = REQUIRED.filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`The package lacks ${missing.join(", ")}; run ./dev build first.`);
-  const stage = join(root, ".cache", "package", target);
-  const isHere = addons === join(root, "dist/native");
+  const name = cuda ? `${target}-cuda` : target;
+  const stage = join(root, ".cache", "package", name);
   rmSync(stage, { recursive: true, force: true });
-  for (const file of await listFiles({ cwd: root, packageManager: PackageManager.None })) {
-    // The CUDA library is this machine's.
-    if (file.startsWith("dist/native/") && !isHere) continue;
-    copy(join(root, file), join(stage, file));
-  }
+  for (const file of await listFiles({ cwd: root, packageManager: PackageManager.None }))
+    if (!file.startsWith("dist/native/")) copy(join(root, file), join(stage, file));
+  for (const file of cuda ? [...ADDONS, CUDA_LIBRARY] : ADDONS)
+    copy(join(addons, file), join(stage, "dist/native", file));
   copy(join(root, "package.json"), join(stage, "package.json"));
-  if (!isHere) for (const addon of ADDONS) copy(join(addons, addon), join(stage, "dist/native", addon));
-  const path = join(root, "dist", `stateline-${target}.vsix`);
+  const path = join(root, "dist", `stateline-${name}.vsix`);
   await createVSIX({
     cwd: stage,
     packagePath: path,
@@ -47,8 +53,7 @@ export async function packageFor(
     rewriteRelativeLinks: false,
   });
   const { size: bytes } = statSync(path);
-  const hasCuda = existsSync(join(stage, "dist/native/stateline_cuda.so"));
-  if (!hasCuda && bytes > MOST_BYTES)
+  if (!cuda && bytes > MOST_BYTES)
     throw new Error(`${path} has ${bytes} bytes; at most ${MOST_BYTES} are meant to be.`);
   return { path, bytes };
 }
