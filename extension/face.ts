@@ -4,7 +4,7 @@ import { bytes, count, layersInWords } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
 import type { SessionFigures } from "./meter.ts";
 
-export type FaceKind = "loading" | "reading" | "ready" | "thinking" | "off" | "snoozed" | "error";
+export type FaceKind = "loading" | "reading" | "ready" | "resting" | "thinking" | "off" | "snoozed" | "error";
 
 export interface Face {
   readonly kind: FaceKind;
@@ -54,6 +54,7 @@ function ownFace(situation: Situation): Face {
     return { kind: "loading", text: "$(loading~spin) Stateline", sentence: "The model is loading." };
   }
   if (life.status.state === "reading") return reading(life.status);
+  if (life.status.state === "resting") return resting(life.status);
   if (thinking)
     return { kind: "thinking", text: "$(sparkle) Stateline", sentence: "A completion is being written." };
   return { kind: "ready", text: "$(pulse) Stateline", sentence: ready(life.status) };
@@ -82,6 +83,14 @@ function reading(status: Status): Face {
     kind: "reading",
     text: `$(book) Stateline ${percent} %`,
     sentence: `Reading the repository: ${percent} %. Completions work meanwhile.`,
+  };
+}
+
+function resting({ model }: Status): Face {
+  return {
+    kind: "resting",
+    text: "$(coffee) Stateline",
+    sentence: `${model} has given its memory back, since nobody was typing; the next key loads it again.`,
   };
 }
 

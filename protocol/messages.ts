@@ -56,8 +56,11 @@ export interface RemoteStatus {
   readonly problem?: string;
 }
 
-/** The engine's life: the model loads, the repository is read into the index, then the files that matter into the state. */
-export type EngineState = "loading" | "reading" | "ready" | "error";
+/**
+ * The engine's life: the model loads, the repository is read into the index, then the files that matter into the state; a model
+ * that nobody asks rests until the next key.
+ */
+export type EngineState = "loading" | "reading" | "ready" | "resting" | "error";
 
 /** Of a model's layers, how many keep recurrent memory and how many attend; a layer may do both. */
 export interface LayerKinds {

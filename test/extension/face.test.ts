@@ -57,6 +57,12 @@ const cases: readonly { name: string; change: Partial<Situation>; kind: string; 
     says: /loading/,
   },
   {
+    name: "a model that rests",
+    change: { life: running({ state: "resting", model: "granite 340.3M int8" }) },
+    kind: "resting",
+    says: /^granite 340\.3M int8 .* next key/,
+  },
+  {
     name: "a read under way",
     change: { life: running({ state: "reading", tokensRead: 63, tokensTotal: 100 }) },
     kind: "reading",
