@@ -1,6 +1,6 @@
 /**
  * How soon a restarted server completes: a repository is read and its state saved by one process, then another one starts, with
- * the state on disk, and is asked at once. Times are from the process's beginning.
+ * the state on disk. It is asked at once, and again when the model is loaded. Times are from the process's beginning.
  *
  *   node scripts/bench/restart.ts MODEL [MEGABYTES] [THREADS]
  */
@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { validateSettings } from "../../protocol/settings.ts";
+import type { CompletionRequest } from "../../server/completion/request.ts";
 import { languageIdOf } from "../../server/languageIds.ts";
 import { Stateline } from "../../server/stateline.ts";
 import { heldOutFiles, SILENT, WrittenRepository } from "../eval/corpus.ts";
@@ -37,31 +38,39 @@ function compare(): void {
 async function serve(path: string, storagePath: string): Promise<void> {
   const { settings } = validateSettings({ model, threads: Number(threads) });
   const lines: string[] = [];
+  const better: number[] = [];
   const stateline = new Stateline({
     settings,
     folders: [{ path, exclude: [] }],
     storagePath,
     log: { ...SILENT, info: (line) => lines.push(`${seconds()} s: ${line}`) },
     onStatusChanged: () => undefined,
+    onBetter: () => better.push(seconds()),
   });
-  await stateline.start();
-  const loaded = seconds();
-  const request = requestIn(path);
-  const [answer] = await stateline.complete(request);
-  const answered = { seconds: seconds(), cpuSeconds: cpuSeconds(), ...stateline.lastCompletion };
+  const loading = stateline.start().then(seconds);
+  const first = await ask(stateline, requestIn(path, 0.25));
+  const loaded = await loading;
+  const second = await ask(stateline, requestIn(path, 0.5));
   await stateline.settled();
   const settled = seconds();
-  const figures = { loaded, answered, text: answer?.insertText, settled, device: stateline.status.device };
+  const figures = { first, loaded, second, better, settled, device: stateline.status.device };
   process.stdout.write(JSON.stringify({ ...figures, log: lines }));
   stateline.dispose();
 }
 
-/** In the middle of a file. */
-function requestIn(folder: string) {
+async function ask(stateline: Stateline, request: CompletionRequest) {
+  const [answer] = await stateline.complete(request);
+  const { tokensAdvanced, contextTokens } = stateline.lastCompletion ?? {};
+  const at = { seconds: seconds(), cpuSeconds: cpuSeconds() };
+  return { ...at, text: answer?.insertText, tokensAdvanced, contextTokens };
+}
+
+/** In a line about there in a file. */
+function requestIn(folder: string, share: number): CompletionRequest {
   const [{ path: relativePath } = { path: "" }] = heldOutFiles(1);
   const path = join(folder, relativePath);
   const text = readFileSync(path, "utf8");
-  const offset = text.lastIndexOf("\n", text.length / 2) + 1;
+  const offset = text.indexOf(" ", text.search(/\S/) + share * text.length) + 1;
   const document = {
     uri: pathToFileURL(path).href,
     relativePath,
