@@ -1,6 +1,6 @@
 // What the status bar says, as plain data: no vscode here, so that every case is a line in a test.
 import type { Status } from "../protocol/messages.ts";
-import { bytes, count, layersInWords } from "../protocol/words.ts";
+import { bytes, count, layersInWords, slowReadingInWords } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
 import type { SessionFigures } from "./meter.ts";
 
@@ -111,7 +111,7 @@ export function figures(
 ): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
     ["Repository", tokensRead(status)],
-    ["State", `${bytes(status.stateBytes)}, after ${count(status.stateTokens)} tokens that matter here`],
+    ["State", stateInWords(status)],
     ["Attention cache", bytes(status.kvBytes)],
     ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
     status.hybridRatio === null
@@ -124,6 +124,11 @@ export function figures(
     ["Last completion", lastLatencyMs > 0 ? `${count(lastLatencyMs)} ms` : ""],
   ];
   return all.filter(([, value]) => value !== "");
+}
+
+function stateInWords({ stateBytes, stateTokens, slowReading }: Status): string {
+  const read = `${bytes(stateBytes)}, after ${count(stateTokens)} tokens that matter here`;
+  return slowReading ? `${read}; a new one reads the ${slowReadingInWords(slowReading)}` : read;
 }
 
 function remoteInWords({ remote }: Status): string {

@@ -68,6 +68,12 @@ export interface LayerKinds {
   readonly attention: number;
 }
 
+/** A state begins with so many tokens, since more would take longer to read. */
+export interface SlowReading {
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
 export interface Status {
   readonly state: EngineState;
   /** Tokens of the repository's files that are in the index so far. */
@@ -82,6 +88,8 @@ export interface Status {
   readonly kvBytes: number;
   /** How fast the model read last in the background, into a state; 0 before the first time. */
   readonly tokensPerSecond: number;
+  /** Of a model that is slow here. */
+  readonly slowReading?: SlowReading;
   /** Share of heads in state mode, 0 to 1; null: the model has no heads that could run as either, see `layers`. */
   readonly hybridRatio: number | null;
   readonly layers: LayerKinds;

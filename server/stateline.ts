@@ -26,6 +26,7 @@ import { ADDON_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { EMBEDDED, type ModelPlace, modelPlace } from "./modelPlace.ts";
 import { Remote } from "./remote.ts";
+import { slowReading } from "./repository/budget.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
@@ -314,6 +315,7 @@ export class Stateline {
     }
     const { model, memory } = life.serving;
     const { info } = model;
+    const slow = slowReading(model);
     const {
       reading,
       tokensRead,
@@ -329,6 +331,7 @@ export class Stateline {
       stateBytes: memory.state.stateBytes,
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
+      ...(slow && { slowReading: slow }),
       hybridRatio: hybridRatioOf(info, memory.state.stateHeads),
       layers: info.layerKinds,
       device: describeDevice(info),

@@ -183,3 +183,13 @@ test("the tooltip says who answers, and why the server does not", () => {
     /^gpu is away\. This/,
   );
 });
+
+test("of a slow model the tooltip says what a state reads, and in what time", () => {
+  const row = (slowReading?: Status["slowReading"]) =>
+    new Map(
+      figures({ ...status, ...(slowReading && { slowReading }) }, { counts: undefined, lastLatencyMs: 0 }),
+    ).get("State") ?? "";
+  assert.doesNotMatch(row(), /nearest/);
+  assert.match(row({ tokens: 1000, seconds: 5 }), /; a new one reads the 1,000 nearest tokens, 5 s$/);
+  assert.match(row({ tokens: 128, seconds: 128 }), /128 nearest tokens, 2 min$/);
+});
