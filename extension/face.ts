@@ -1,10 +1,10 @@
 // What the status bar says, as plain data: no vscode here, so that every case is a line in a test.
 import type { Status } from "../protocol/messages.ts";
-import { bytes, count, layersInWords } from "../protocol/words.ts";
+import { bytes, count, layersInWords, slowReadingInWords } from "../protocol/words.ts";
 import type { ServerLife } from "./client.ts";
 import type { SessionFigures } from "./meter.ts";
 
-export type FaceKind = "loading" | "reading" | "ready" | "thinking" | "off" | "snoozed" | "error";
+export type FaceKind = "loading" | "reading" | "ready" | "resting" | "thinking" | "off" | "snoozed" | "error";
 
 export interface Face {
   readonly kind: FaceKind;
@@ -54,6 +54,7 @@ function ownFace(situation: Situation): Face {
     return { kind: "loading", text: "$(loading~spin) Stateline", sentence: "The model is loading." };
   }
   if (life.status.state === "reading") return reading(life.status);
+  if (life.status.state === "resting") return resting(life.status);
   if (thinking)
     return { kind: "thinking", text: "$(sparkle) Stateline", sentence: "A completion is being written." };
   return { kind: "ready", text: "$(pulse) Stateline", sentence: ready(life.status) };
@@ -85,6 +86,14 @@ function reading(status: Status): Face {
   };
 }
 
+function resting({ model }: Status): Face {
+  return {
+    kind: "resting",
+    text: "$(coffee) Stateline",
+    sentence: `${model} has given its memory back, since nobody was typing; the next key loads it again.`,
+  };
+}
+
 function ready(status: Status): string {
   return status.tokensRead > 0 ? `Ready: ${count(status.tokensRead)} tokens in the index.` : "Ready.";
 }
@@ -102,7 +111,7 @@ export function figures(
 ): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
     ["Repository", tokensRead(status)],
-    ["State", `${bytes(status.stateBytes)}, after ${count(status.stateTokens)} tokens that matter here`],
+    ["State", stateInWords(status)],
     ["Attention cache", bytes(status.kvBytes)],
     ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
     status.hybridRatio === null
@@ -115,6 +124,11 @@ export function figures(
     ["Last completion", lastLatencyMs > 0 ? `${count(lastLatencyMs)} ms` : ""],
   ];
   return all.filter(([, value]) => value !== "");
+}
+
+function stateInWords({ stateBytes, stateTokens, slowReading }: Status): string {
+  const read = `${bytes(stateBytes)}, after ${count(stateTokens)} tokens that matter here`;
+  return slowReading ? `${read}; a new one reads the ${slowReadingInWords(slowReading)}` : read;
 }
 
 function remoteInWords({ remote }: Status): string {

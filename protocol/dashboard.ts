@@ -47,8 +47,6 @@ export interface DashboardData {
   readonly memory: MemoryNow;
   /** Were every head to attend to everything; of a model without such heads the cache as it is. */
   readonly attention: { readonly contextTokens: number; readonly bytes: number };
-  /** Of a slow model: with how many tokens its state begins, so that they are read in this time. */
-  readonly slowReading?: { readonly tokens: number; readonly seconds: number };
   readonly reading: readonly Throughput[];
   readonly decoding: readonly Throughput[];
   readonly latency: Latency;

@@ -56,13 +56,22 @@ export interface RemoteStatus {
   readonly problem?: string;
 }
 
-/** The engine's life: the model loads, the repository is read into the index, then the files that matter into the state. */
-export type EngineState = "loading" | "reading" | "ready" | "error";
+/**
+ * The engine's life: the model loads, the repository is read into the index, then the files that matter into the state; a model
+ * that nobody asks rests until the next key.
+ */
+export type EngineState = "loading" | "reading" | "ready" | "resting" | "error";
 
 /** Of a model's layers, how many keep recurrent memory and how many attend; a layer may do both. */
 export interface LayerKinds {
   readonly recurrent: number;
   readonly attention: number;
+}
+
+/** A state begins with so many tokens, since more would take longer to read. */
+export interface SlowReading {
+  readonly tokens: number;
+  readonly seconds: number;
 }
 
 export interface Status {
@@ -79,6 +88,8 @@ export interface Status {
   readonly kvBytes: number;
   /** How fast the model read last in the background, into a state; 0 before the first time. */
   readonly tokensPerSecond: number;
+  /** Of a model that is slow here. */
+  readonly slowReading?: SlowReading;
   /** Share of heads in state mode, 0 to 1; null: the model has no heads that could run as either, see `layers`. */
   readonly hybridRatio: number | null;
   readonly layers: LayerKinds;

@@ -39,6 +39,8 @@ export interface Settings {
   readonly modelPath: string;
   /** Where fetched models are kept; empty = the client's own place. */
   readonly "models.folder": string;
+  /** Minutes without a key after which a model other than the embedded one gives its memory back; 0 = never. */
+  readonly unloadAfterMinutes: number;
   /** Language ids; "*" is every language, "!markdown" excludes one. */
   readonly languages: readonly string[];
   /** Whether text is offered in comments while a person types; by key it always is. */
@@ -70,6 +72,7 @@ export const DEFAULT_SETTINGS: Settings = {
   model: "",
   modelPath: "",
   "models.folder": "",
+  unloadAfterMinutes: 30,
   languages: ["*"],
   inComments: true,
   exclude: [],
@@ -130,6 +133,10 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
   modelPath: {
     accepts: isString,
     expected: "the path of a folder or of a .gguf file, or empty for the embedded model",
+  },
+  unloadAfterMinutes: {
+    accepts: isIntegerBetween(0, 10_000),
+    expected: "a whole number of minutes, 0 for never",
   },
   languages: { accepts: isStringList, expected: 'a list of language ids such as ["*", "!markdown"]' },
   inComments: { accepts: isBoolean, expected: "true or false" },

@@ -1,7 +1,7 @@
 /** Figures as a person reads them, the same wherever they are shown. */
 
 import type { BenchmarkSeries, Stop } from "./benchmark.ts";
-import type { LayerKinds } from "./messages.ts";
+import type { LayerKinds, SlowReading } from "./messages.ts";
 
 export function count(value: number): string {
   return Math.round(value).toLocaleString("en");
@@ -29,6 +29,11 @@ export function duration(ms: number): string {
   const seconds = Math.max(0, ms / 1000);
   if (seconds < 60) return `${Math.round(seconds)} s`;
   return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${trimmed(seconds / 3600)} h`;
+}
+
+/** 1,000 nearest tokens, 5 s */
+export function slowReadingInWords({ tokens, seconds }: SlowReading): string {
+  return `${count(tokens)} nearest tokens, ${duration(1000 * seconds)}`;
 }
 
 export function percent(share: number): string {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeMachine } from "../server/measure/machine.ts";
 import { describeCommit } from "./bench/commit.ts";
+import { fitRecall } from "./eval/fit.ts";
 import type { Options } from "./eval/parts/options.ts";
 import { PARTS } from "./eval/parts.ts";
 import { runPython } from "./eval/python.ts";
@@ -15,6 +16,7 @@ import { writeReport } from "./eval/report/report.ts";
 const HELP = `Evaluates a model on the held-out repositories of the corpus.
 
 Usage: ./dev eval [PART ...] [options]
+       ./dev eval fit [--model PATH] [--out FILE]
   bits               bits a byte of files: alone, after their repository, recalled; by position; names at distance
   lines              lines completed as in an editor, absent from disk and saved as far as the cursor
   needles            numbers asked for long after they were read
@@ -24,6 +26,8 @@ Usage: ./dev eval [PART ...] [options]
   pytorch            the same bits from PyTorch, beside the engine's
   replay             edits of other people typed key by key through the real server: keys saved
   policy             fits what is shown while a person types to the development's edits, beside a fixed threshold
+  fit                fits how far recall is trusted to the model (minutes; an hour where it is slow), and says what that is worth;
+                     writes recall.json into its folder, NAME.recall.json beside NAME.gguf, or FILE
   pictures           draws docs/images from docs/evaluation
   report             only writes the model card's results from docs/evaluation again
 Without a part: bits, lines, needles, ngram and pytorch. Any run ends with the model card's results written again.
@@ -76,8 +80,16 @@ const { values, positionals } = parseArgs({
   },
 });
 
+const say = (name: string) => (text: string) => void process.stdout.write(`${name}: ${text}\n`);
 if (values.help) process.stdout.write(HELP);
+else if (positionals.includes("fit")) await fitGates();
 else await evaluate();
+
+/** Alone, since `--out` names its file and nothing else is written. */
+async function fitGates(): Promise<void> {
+  if (positionals.length > 1) throw new Error("fit is run alone; see ./dev eval --help.");
+  await fitRecall({ modelPath: values.model, out: values.out, say: say("fit") });
+}
 
 async function evaluate(): Promise<void> {
   const parts = positionals.length > 0 ? positionals : USUAL;
@@ -120,7 +132,7 @@ async function record(name: string, folder: string, run: (options: Options) => P
       server: values.server,
       log: values.log,
     },
-    say: (text) => process.stdout.write(`${name}: ${text}\n`),
+    say: say(name),
   });
   const options = process.argv.slice(2).filter((argument) => !positionals.includes(argument));
   const written = {

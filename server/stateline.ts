@@ -9,6 +9,7 @@ import type { CompletionAnswer, CompletionRequest } from "./completion/request.t
 import { attentionBytesPerToken } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
 import {
+  Cancelled,
   DeviceError,
   type Engine,
   EngineError,
@@ -20,10 +21,12 @@ import {
 import { loadNativeEngine } from "./engine/native.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
+import { type IdleClock, Idleness, SYSTEM_IDLE_CLOCK } from "./idleness.ts";
 import { ADDON_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { EMBEDDED, type ModelPlace, modelPlace } from "./modelPlace.ts";
 import { Remote } from "./remote.ts";
+import { slowReading } from "./repository/budget.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
@@ -66,6 +69,8 @@ export interface StatelineOptions {
   readonly costs?: CompleterContext["costs"];
   /** The native engine when absent. */
   readonly engine?: () => Engine;
+  /** The machine's when absent. */
+  readonly idleClock?: IdleClock;
 }
 
 /** The model as it serves, on the repository as it is. */
@@ -105,16 +110,14 @@ interface KeptBy {
   readonly onSpeed?: StatelineOptions["onReading"];
 }
 
-interface Serving extends Reading {
-  readonly completer: Completer;
-}
-
 /** What settings of the memory depend on. */
 type Sized = Pick<Reading, "model" | "bytesPerToken">;
 
 type Life =
   | { readonly kind: "loading" }
-  | { readonly kind: "serving"; readonly serving: Serving }
+  | { readonly kind: "serving"; readonly serving: Reading }
+  /** Nobody asked for long: the next key loads it again. */
+  | { readonly kind: "resting"; readonly model: string }
   | { readonly kind: "error"; readonly message: string };
 
 const NO_PASSAGES = new Passages();
@@ -147,8 +150,15 @@ export class Stateline {
   readonly #syntax: SyntaxTrees;
   readonly #gpu: GpuFallback;
   readonly #remote: Remote;
-  /** The embedded model, where the one that serves is slow here: it answers first, from an index of its own. */
+  /**
+   * The embedded model beside a larger one: it answers first while that is being loaded, and for good where that is slow here,
+   * then from an index of its own.
+   */
   #reserve: Reading | undefined;
+  /** Resolves when somebody answers, or nobody can before the model is loaded. */
+  #standingBy: Promise<void> = Promise.resolve();
+  readonly #completer: Completer;
+  readonly #idleness: Idleness;
   #disposed = false;
 
   constructor(options: StatelineOptions) {
@@ -173,12 +183,30 @@ export class Stateline {
     this.#syntax = new SyntaxTrees(GRAMMARS_PATH, (cause) =>
       options.log.warn(`A grammar does not load: ${reasonOf(cause)}`),
     );
+    const { onBetter, onDecoded, costs } = options;
+    this.#completer = new Completer({
+      writer: () => this.#first.writer,
+      state: () => this.#first.memory.state,
+      better: () => this.#remote.writer ?? (this.#reserve && this.#serving?.writer),
+      onBetter,
+      syntax: this.#syntax,
+      settings: () => this.#settings,
+      ...{ onDecoded, costs, log },
+    });
+    this.#idleness = new Idleness({
+      ...(options.idleClock ?? SYSTEM_IDLE_CLOCK),
+      minutes: () => this.#settings.unloadAfterMinutes,
+      onIdle: (why) => void this.#rest(why),
+    });
   }
 
   /** Loads the model and begins to read the repository. Failures end up in the status. */
   async start(): Promise<void> {
     const remote = this.#remote.configure(this.#settings);
-    this.#loading = this.#loading.then(() => this.#load());
+    this.#idleness.noteUse();
+    if (this.#life.kind === "resting") this.#life = { kind: "loading" };
+    this.#standingBy = this.#loading.then(() => this.#standBy());
+    this.#loading = this.#standingBy.then(() => this.#load());
     await Promise.all([this.#loading, remote]);
   }
 
@@ -209,7 +237,7 @@ export class Stateline {
   /** After an error: tries the model again. */
   async reread(): Promise<void> {
     this.#remote.forgive();
-    if (this.#life.kind === "error") return await this.start();
+    if (this.#life.kind === "error" || this.#life.kind === "resting") return await this.start();
     this.#read(false);
   }
 
@@ -228,29 +256,29 @@ export class Stateline {
   }
 
   noteClosed(uri: string): void {
-    this.#serving?.completer.noteClosed(uri);
+    this.#completer.noteClosed(uri);
     for (const { memory } of this.#readings) memory.noteClosed(uri);
   }
 
   /** The likeliest first. */
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<readonly CompletionAnswer[]> {
-    const completer = this.#serving?.completer;
+    await this.#wake();
     for (const { memory } of this.#readings) memory.giveWay();
     const permitted = await this.#asPermitted(request);
-    const answers = (await completer?.complete(permitted, signal)) ?? [];
-    if (completer?.lastFigures && completer.lastFigures !== this.#notedFigures) {
-      this.#notedFigures = completer.lastFigures;
-      this.#options.onCompletion?.(completer.lastFigures);
+    if (this.#readings.length === 0) return [];
+    const answers = await this.#completer.complete(permitted, signal);
+    const { lastFigures } = this.#completer;
+    if (lastFigures && lastFigures !== this.#notedFigures) {
+      this.#notedFigures = lastFigures;
+      this.#options.onCompletion?.(lastFigures);
     }
     return answers;
   }
 
   /** The cursor rests there: its surroundings are read, then the state for its document, then its surroundings after that. */
   async readAhead(request: CompletionRequest): Promise<void> {
-    const serving = this.#serving;
-    if (!serving) return;
     const permitted = await this.#asPermitted(request);
-    if (!serving.completer.mayBeAsked(permitted)) return;
+    if (!this.#completer.mayBeAsked(permitted)) return;
     const readings = [...this.#readings];
     for (const { writer } of readings) await writer.readAhead(permitted);
     for (const { writer, memory } of readings)
@@ -269,7 +297,7 @@ export class Stateline {
   }
 
   get lastCompletion(): CompletionFigures | null {
-    return this.#serving?.completer.lastFigures ?? null;
+    return this.#completer.lastFigures;
   }
 
   get status(): Status {
@@ -281,10 +309,13 @@ export class Stateline {
     const life = this.#life;
     if (life.kind !== "serving") {
       const message = life.kind === "error" ? { message: life.message } : {};
-      return { ...LOADING, state: life.kind, hybridRatio: this.#settings.hybridRatio ?? 0, ...message };
+      const model = life.kind === "resting" ? life.model : "";
+      const hybridRatio = this.#settings.hybridRatio ?? 0;
+      return { ...LOADING, state: life.kind, hybridRatio, model, ...message };
     }
     const { model, memory } = life.serving;
     const { info } = model;
+    const slow = slowReading(model);
     const {
       reading,
       tokensRead,
@@ -300,6 +331,7 @@ export class Stateline {
       stateBytes: memory.state.stateBytes,
       kvBytes: memory.state.kvBytes,
       tokensPerSecond: Math.round(tokensPerSecond),
+      ...(slow && { slowReading: slow }),
       hybridRatio: hybridRatioOf(info, memory.state.stateHeads),
       layers: info.layerKinds,
       device: describeDevice(info),
@@ -310,6 +342,7 @@ export class Stateline {
 
   /** Resolves when the repository is read; undefined when there is no model to measure. */
   async whenRead(): Promise<Served | undefined> {
+    await this.#wake();
     await this.#loading;
     await this.#reading;
     return this.served;
@@ -341,6 +374,11 @@ export class Stateline {
     for (const { memory } of this.#readings) await memory.settled();
   }
 
+  /** The model stays in memory until what this returns is disposed of. */
+  hold(): Disposable {
+    return this.#idleness.hold();
+  }
+
   /** Saves the state if it changed since it was saved last. */
   async flush(): Promise<void> {
     await this.#serving?.memory.flush();
@@ -350,8 +388,8 @@ export class Stateline {
     this.#disposed = true;
     this.#syntax.dispose();
     this.#remote.dispose();
-    this.#dropReserve();
-    if (this.#serving) disposeServing(this.#serving);
+    this.#idleness.dispose();
+    this.#dropAll();
     this.#life = { kind: "loading" };
   }
 
@@ -367,8 +405,15 @@ export class Stateline {
     );
   }
 
-  get #serving(): Serving | undefined {
+  get #serving(): Reading | undefined {
     return this.#life.kind === "serving" ? this.#life.serving : undefined;
+  }
+
+  /** Who answers first. Whoever asks was told that there is somebody; since then all may have gone. */
+  get #first(): Reading {
+    const [first] = this.#readings;
+    if (!first) throw new Cancelled();
+    return first;
   }
 
   /** Whoever answers first comes first. */
@@ -376,15 +421,53 @@ export class Stateline {
     return [this.#reserve, this.#serving].filter((one) => one !== undefined);
   }
 
+  /** Somebody asks: a model that rests is loaded again, the embedded one answers meanwhile. */
+  async #wake(): Promise<void> {
+    if (!this.#settings.enabled) return;
+    this.#idleness.noteUse();
+    if (this.#life.kind === "resting") void this.start();
+    await this.#standingBy;
+  }
+
+  /** Nobody asks: a larger model gives its memory back. What it has read is on disk, or read again. */
+  async #rest(why: string): Promise<void> {
+    const serving = this.#serving;
+    if (!serving || serving.place.path === EMBEDDED.path || serving.memory.progress.reading) return;
+    await serving.memory.flush();
+    if (serving !== this.#serving || !this.#idleness.isIdle()) return;
+    this.#life = { kind: "resting", model: modelName(serving) };
+    this.#dropReserve();
+    this.#completer.giveUp();
+    disposeReading(serving);
+    this.#options.log.info(`${modelName(serving)} is unloaded ${why}; the next key loads it again.`);
+    this.#options.onStatusChanged();
+  }
+
+  /** A larger model takes its time: where nobody answers yet, the embedded one does. */
+  async #standBy(): Promise<void> {
+    const { path } = modelPlace(this.#settings, this.#options.modelsPath);
+    if (this.#disposed || path === EMBEDDED.path || this.#readings.length > 0) return;
+    try {
+      const reserve = await this.#createReading(EMBEDDED, {});
+      if (this.#disposed) return disposeReading(reserve);
+      this.#reserve = reserve;
+    } catch (cause) {
+      this.#options.log.warn(`The embedded model cannot answer beside the other one: ${reasonOf(cause)}`);
+    }
+  }
+
   async #load(): Promise<void> {
     const { log, onStatusChanged } = this.#options;
+    if (this.#disposed) return;
     const place = modelPlace(this.#settings, this.#options.modelsPath);
     if (place.problem !== undefined) this.#options.onProblem?.(place.problem);
     const startedMs = performance.now();
     const before = this.#serving;
     try {
-      const serving = await this.#createServing(place);
-      if (this.#disposed) return disposeServing(serving);
+      const { storagePath, onReading: onSpeed } = this.#options;
+      const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
+      const serving = await this.#createReading(place, { store, onSpeed });
+      if (this.#disposed) return disposeReading(serving);
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
@@ -397,25 +480,11 @@ export class Stateline {
       log.warn(reasonOf(cause));
       onStatusChanged();
     }
-    this.#dropReserve();
-    if (before) disposeServing(before);
-  }
-
-  async #createServing(place: ModelPlace): Promise<Serving> {
-    const { log, storagePath, onBetter, onDecoded, costs, onReading: onSpeed } = this.#options;
-    const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-    const reading = await this.#createReading(place, { store, onSpeed });
-    const first = () => this.#reserve ?? reading;
-    const completer = new Completer({
-      writer: () => first().writer,
-      state: () => first().memory.state,
-      better: () => this.#remote.writer ?? (this.#reserve && reading.writer),
-      onBetter,
-      syntax: this.#syntax,
-      settings: () => this.#settings,
-      ...{ onDecoded, costs, log },
-    });
-    return { ...reading, completer };
+    if (before) {
+      this.#dropReserve();
+      this.#completer.giveUp();
+      disposeReading(before);
+    } else if (place.path === EMBEDDED.path || this.#life.kind === "error") this.#dropReserve();
   }
 
   async #createReading(place: ModelPlace, { store, onSpeed }: KeptBy): Promise<Reading> {
@@ -462,7 +531,7 @@ export class Stateline {
   }
 
   async #permitted(request: CompletionRequest): Promise<CompletionRequest> {
-    const live = this.#serving?.memory.live;
+    const live = this.#readings.at(-1)?.memory.live;
     if (!live) return { ...request, others: [] };
     const [forbidden, ...texts] = await Promise.all([
       live.reasonNotToComplete(request.document),
@@ -485,29 +554,30 @@ export class Stateline {
     this.#reading = serving.memory.read(settings, { fromDisk }).then(() => this.#readReserve(serving));
   }
 
-  /** A model that is slow here gets the embedded one beside it, once it is known how slow it is. */
-  async #readReserve(serving: Serving): Promise<void> {
+  /** Beside a model that is slow here the embedded one stays, once it is known how slow it is. */
+  async #readReserve(serving: Reading): Promise<void> {
     const { log } = this.#options;
     const { tokensPerSecond } = serving.model;
     const isSlow = serving.place.path !== EMBEDDED.path && tokensPerSecond < QUICK_TOKENS_PER_SECOND;
-    if (serving !== this.#serving || (!isSlow && !this.#reserve)) return;
-    try {
-      const reserve = this.#reserve ?? (await this.#createReading(EMBEDDED, {}));
-      if (serving !== this.#serving) return disposeReading(reserve);
-      if (!this.#reserve) {
-        const speed = `${Math.round(tokensPerSecond)} tokens a second`;
-        log.info(`${modelName(serving)} reads ${speed} here: the embedded model answers first.`);
-      }
-      this.#reserve = reserve;
-      await reserve.memory.read(this.#memorySettings(reserve), { fromDisk: true });
-    } catch (cause) {
-      log.warn(`The embedded model cannot answer beside the other one: ${reasonOf(cause)}`);
-    }
+    if (serving !== this.#serving) return;
+    if (!isSlow) return this.#dropReserve();
+    await this.#standBy();
+    const reserve = this.#reserve;
+    if (!reserve) return;
+    const speed = `${Math.round(tokensPerSecond)} tokens a second`;
+    log.info(`${modelName(serving)} reads ${speed} here: the embedded model answers first.`);
+    await reserve.memory.read(this.#memorySettings(reserve), { fromDisk: true });
   }
 
   #dropReserve(): void {
     if (this.#reserve) disposeReading(this.#reserve);
     this.#reserve = undefined;
+  }
+
+  #dropAll(): void {
+    this.#dropReserve();
+    this.#completer.giveUp();
+    if (this.#serving) disposeReading(this.#serving);
   }
 
   #ratioSet(before: number | undefined): void {
@@ -527,13 +597,8 @@ export class Stateline {
   }
 }
 
-function modelName({ model: { info }, place: { path, name = basename(path, ".gguf") } }: Serving): string {
+function modelName({ model: { info }, place: { path, name = basename(path, ".gguf") } }: Reading): string {
   return `${name} ${(info.parameters / 1e6).toFixed(1)}M ${info.quantization}`;
-}
-
-function disposeServing(serving: Serving): void {
-  serving.completer.dispose();
-  disposeReading(serving);
 }
 
 function disposeReading({ writer, memory, model }: Reading): void {

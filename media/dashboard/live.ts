@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** The present: memory, reading, throughput and latency. */
 import type { DashboardData } from "../../protocol/dashboard.ts";
-import { bytes, count, milliseconds } from "../../protocol/words.ts";
+import { bytes, count, milliseconds, slowReadingInWords } from "../../protocol/words.ts";
 import { memoryChart, throughputChart } from "./charts.ts";
 import { element, section, setText, show, table } from "./dom.ts";
 import { Frame } from "./frame.ts";
@@ -74,8 +74,8 @@ export class Live {
     );
   }
 
-  #drawReading({ status, slowReading }: DashboardData): void {
-    const { state, tokensRead, tokensTotal, stateTokens, tokensPerSecond } = status;
+  #drawReading({ status }: DashboardData): void {
+    const { state, tokensRead, tokensTotal, stateTokens, tokensPerSecond, slowReading } = status;
     const isReading = state === "reading";
     show(this.#readingBar, isReading);
     this.#readingBar.value = tokensTotal > 0 ? tokensRead / tokensTotal : 0;
@@ -84,7 +84,7 @@ export class Live {
       ? `${count(tokensRead)} of ${count(tokensTotal)} tokens in the index`
       : `${count(tokensRead)} tokens in the index, ${count(stateTokens)} read into the state`;
     const slow = slowReading
-      ? ` This model is slow here: the state begins with ${count(slowReading.tokens)} tokens, which it reads in ${slowReading.seconds} s.`
+      ? ` This model is slow here: the state begins with the ${slowReadingInWords(slowReading)} of reading.`
       : "";
     setText(this.#readingText, `${read}${speed}.${slow} ${status.message ?? ""}`.trimEnd());
   }

@@ -61,6 +61,9 @@ engine::GenerateOptions generate_options(const Napi::Object& options) {
   const Napi::Value least = options.Get("leastLogProb");
   if (!least.IsUndefined())
     out.least_log_prob = static_cast<float>(number(least, "options.leastLogProb"));
+  const Napi::Value most = options.Get("mostMs");
+  if (!most.IsUndefined())
+    out.most_time = std::chrono::duration<double, std::milli>(number(most, "options.mostMs"));
   const Napi::Value beam = options.Get("beam");
   if (!beam.IsUndefined())
     out.beam = static_cast<std::size_t>(natural(beam, "options.beam", engine::kMostHypotheses));

@@ -28,7 +28,8 @@ engine::JobOptions job_options(const Napi::Object& options);
 // { checkpoints? }; without them the one at the end.
 std::vector<std::size_t> checkpoints(const Napi::Object& options, std::size_t token_count);
 
-// { maxTokens, temperature, topP, seed, stopTokens, firstTokens?, recall?, leastLogProb? }
+// { maxTokens, temperature, topP, seed, stopTokens, firstTokens?, recall?, leastLogProb?,
+// mostMs?, beam? }
 engine::GenerateOptions generate_options(const Napi::Object& options);
 
 }  // namespace stateline::binding

@@ -39,7 +39,7 @@ bool BeamJob::run_chunk() {
   if (open_.empty()) begin();
   grow(best_steps());
   const bool decided = open_.empty() || is_hopeless(open_.front().log_prob);
-  if (!decided && open_.front().tokens.size() < generate_.max_tokens) return false;
+  if (!decided && !generate_.is_full(open_.front().tokens.size(), made_)) return false;
   finish();
   return true;
 }

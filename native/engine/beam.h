@@ -2,6 +2,7 @@
 // token each time and cannot come back (Lowerre, The Harpy speech recognition system, 1976).
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -13,8 +14,8 @@
 namespace stateline::engine {
 
 // One token of each hypothesis a chunk. The result is the likeliest hypothesis, whether it was
-// found to end or is still open after max_tokens; what else was found to end are its alternatives.
-// Drafts are not read: hypotheses are few and short.
+// found to end or is still open after max_tokens or most_time; what else was found to end are its
+// alternatives. Drafts are not read: hypotheses are few and short.
 class BeamJob : public Job {
  public:
   BeamJob(Workbench& workbench, StatePtr state, GenerateOptions generate, const JobOptions& options,
@@ -54,6 +55,7 @@ class BeamJob : public Job {
   void finish();
 
   Workbench& workbench_;
+  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   StatePtr state_;
   GenerateOptions generate_;
   Reply<GenerateResult> reply_;

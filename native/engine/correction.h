@@ -33,7 +33,7 @@ struct Outlook {
 };
 
 // The network: log(factor) = b + o . relu(c + T outlook + C candidate), fitted with the gates by
-// `node scripts/eval/fit.ts`.
+// `./dev eval fit`.
 class Correction {
  public:
   // Borrows the weights.

@@ -31,6 +31,10 @@ void check_sampling(const SamplingOptions& sampling) {
     refuse("generate: topP must lie above 0 and be at most 1.");
 }
 
+void check_time(const GenerateOptions& generate) {
+  if (!(generate.most_time.count() >= 0)) refuse("generate: mostMs must be a number from 0 up.");
+}
+
 void check_beam(const GenerateOptions& generate) {
   if (generate.beam < 1 || generate.beam > kMostHypotheses)
     refuse("generate: beam must be from 1 to " + std::to_string(kMostHypotheses) + ".");
@@ -74,6 +78,7 @@ void Engine::generate(StatePtr state, GenerateOptions generate, const JobOptions
   check_state(*state, "generate");
   check_sampling(generate.sampling);
   check_beam(generate);
+  check_time(generate);
   check_tokens(generate.stop_tokens, "generate: stopTokens");
   check_tokens(generate.first_tokens, "generate: firstTokens");
   check_recall(generate.recall, "generate");

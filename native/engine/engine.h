@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -48,12 +49,18 @@ struct ScoreResult {
 };
 
 struct GenerateOptions {
+  static constexpr std::chrono::duration<double, std::milli> kNoLimit{
+      std::numeric_limits<double>::infinity()};
+
   std::size_t max_tokens = 0;
   SamplingOptions sampling;
   Tokens stop_tokens;
   Tokens first_tokens;  // the only ids allowed as first token; empty = all
   // Generation ends where the log-probabilities of the tokens so far sum to less, nats.
   float least_log_prob = -std::numeric_limits<float>::infinity();
+  // Generation ends as at max_tokens with the first token later than so long after it was asked
+  // for.
+  std::chrono::duration<double, std::milli> most_time = kNoLimit;
   std::optional<RecallOptions> recall = std::nullopt;
   // Hypotheses held at once, in search of the likeliest text to a stop token; 1 = greedy. More want
   // temperature 0 and no least_log_prob.
@@ -61,6 +68,11 @@ struct GenerateOptions {
 
   bool stops_at(std::int32_t token) const {
     return std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
+  }
+
+  // Whether nothing may follow so many tokens, since a job that was made then.
+  bool is_full(std::size_t tokens, std::chrono::steady_clock::time_point made) const {
+    return tokens >= max_tokens || std::chrono::steady_clock::now() - made > most_time;
   }
 };
 

@@ -177,7 +177,7 @@ bool GenerateJob::run_chunk() {
     return false;
   }
   workbench_.executor->advance(*branch_, std::span(&sample.token, 1));
-  if (result_.tokens.size() == generate_.max_tokens) return finish(GenerateEnd::kLength);
+  if (generate_.is_full(result_.tokens.size(), made_)) return finish(GenerateEnd::kLength);
   predict();
   return false;
 }

@@ -1,6 +1,7 @@
 // The kinds of work, cut into chunks for the scheduler. Each works on a branch of its own.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "engine/branch.h"
@@ -91,6 +92,7 @@ class GenerateJob : public Job {
   bool finish(GenerateEnd end);
 
   Workbench& workbench_;
+  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   StatePtr state_;
   GenerateOptions generate_;
   Reply<GenerateResult> reply_;

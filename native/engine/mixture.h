@@ -34,7 +34,7 @@ struct Recalled {
 //
 // The likeliest tokens are then corrected by a network that sees of each how and where it followed
 // (engine/correction.h), and all are normalised. Where nothing matches, the model speaks alone.
-// Gates and network are fitted by `node scripts/eval/fit.ts`. logits [vocab] are the model's and
+// Gates and network are fitted by `./dev eval fit`. logits [vocab] are the model's and
 // `log_norm` their log-sum-exp.
 Recalled recalled(const RecallWeights& weights, std::span<const Match> repository,
                   std::span<const Match> context, std::span<const float> logits, float log_norm);

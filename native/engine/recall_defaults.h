@@ -1,5 +1,5 @@
 // The embedded model's RecallWeights, a row a level or a feature in the order in which mixture.cc
-// and correction.cc have them; `node scripts/eval/fit.ts` writes this file.
+// and correction.cc have them; `./dev eval fit` writes this file.
 #pragma once
 
 #include <array>

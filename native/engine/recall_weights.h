@@ -26,7 +26,7 @@ struct RecallWeights {
 extern const RecallWeights kDefaultRecallWeights;
 
 // Of the model in this folder or GGUF file: in its recall.json, or in NAME.recall.json beside
-// NAME.gguf, as `node scripts/eval/fit.ts` writes it; else the default. Throws Error(kInvalidModel)
+// NAME.gguf, as `./dev eval fit` writes it; else the default. Throws Error(kInvalidModel)
 // with one sentence if there is a file that says something else.
 RecallWeights read_recall_weights(const std::filesystem::path& model);
 

@@ -50,6 +50,18 @@ function repositoriesIn(part: "train" | "valid"): CorpusRepository[] {
     }));
 }
 
+/** Repositories with so many bytes, each in a folder of its own. */
+export function heldOutFiles(bytes: number): CorpusFile[] {
+  const files: CorpusFile[] = [];
+  let left = bytes;
+  for (const { name, files: texts } of heldOutRepositories()) {
+    for (const { path, text } of texts) files.push({ path: `${name}/${path}`, text });
+    left -= texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    if (left <= 0) return files;
+  }
+  return files;
+}
+
 /** A folder that is gone when it is disposed of; its last part is the repository's name, which the model reads. */
 export class WrittenRepository implements Disposable {
   readonly folder: string;

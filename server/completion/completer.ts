@@ -118,7 +118,8 @@ export class Completer {
     this.#latest = undefined;
   }
 
-  dispose(): void {
+  /** Nobody wants an answer any more of what was asked so far. */
+  giveUp(): void {
     for (const controller of this.#current.values()) controller.abort();
     this.#relay.giveUp();
   }

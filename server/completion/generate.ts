@@ -13,6 +13,8 @@ const LINE_TOKENS = 48;
 const MOST_LINE_TOKENS = 4 * LINE_TOKENS;
 /** No further piece is begun after this time, since the person waits for all of them. */
 const MOST_PIECES_MS = 600;
+/** Of a slow model: what it has of a line by then is all of it. */
+const MOST_LINE_MS = 3000;
 /** Of the further pieces of a line that may end anywhere: each is kept as far as it is right with this probability. */
 const LEAST_PIECE_PROBABILITY = 0.4;
 /** Whole lines are searched for with so many hypotheses; model/EXPERIMENTS.md has what fewer find. */
@@ -168,6 +170,7 @@ class LineDecoder {
       ...(isFirst && healing.firstTokens ? { firstTokens: healing.firstTokens } : {}),
       ...(leastLogProb === undefined && isBeginning ? { beam: BEAM } : { leastLogProb: bound }),
       maxTokens: LINE_TOKENS,
+      mostMs: Math.max(0, MOST_LINE_MS - (performance.now() - this.#begunMs)),
       temperature: 0,
       topP: 1,
       seed: 0,

@@ -127,8 +127,12 @@ export class LocalWriter implements ReadingWriter {
   }
 
   #layOut({ document, others }: CompletionRequest, around: Surroundings): Context {
-    const share = this.#share.at(this.#context.model.tokensPerSecond);
-    return this.#contexts.build(document, around, others, share);
+    const { model, tokenizer, root } = this.#context;
+    const share = this.#share.at(model.tokensPerSecond);
+    const context = this.#contexts.build(document, around, others, share);
+    // What was read before has its beginning.
+    if (root().state.tokenCount > 0) return context;
+    return { ...context, tokens: [...tokenizer.beginning, ...context.tokens] };
   }
 
   /** To the cursor, or before the tokens that are healed. */

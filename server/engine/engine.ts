@@ -69,6 +69,8 @@ export interface GenerateOptions extends JobOptions {
   readonly firstTokens?: Int32Array;
   /** Generation ends where the log probabilities of the tokens so far sum to less, nats; by default never. */
   readonly leastLogProb?: number;
+  /** Generation ends, for the reason "length", with the first token later than so long after it was asked for. */
+  readonly mostMs?: number;
   /**
    * Hypotheses held at once, 1 to 32, in search of the likeliest text to a stop token; by default 1, greedy. More want
    * temperature 0 and no `leastLogProb`, and read no drafts.

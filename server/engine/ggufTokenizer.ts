@@ -34,7 +34,9 @@ export function ggufTokenizer(metadata: Metadata): TokenizerParts {
   const model = metadata["tokenizer.ggml.model"];
   if (model !== "gpt2")
     throw new Error(`its tokenizer is ${JSON.stringify(model)}, not a byte-level BPE ("gpt2").`);
-  const { preTokenizer, wholeWords } = preTokenizerOf(String(metadata["tokenizer.ggml.pre"] ?? "default"));
+  const { preTokenizer, wholeWords, hasBeginning } = preTokenizerOf(
+    String(metadata["tokenizer.ggml.pre"] ?? "default"),
+  );
   const tokens = texts(metadata, "tokenizer.ggml.tokens");
   const kinds = kindsOf(metadata, tokens.length);
   // Object.fromEntries makes a property of any name, even of __proto__.
@@ -52,7 +54,25 @@ export function ggufTokenizer(metadata: Metadata): TokenizerParts {
     pre_tokenizer: preTokenizer,
     model: { type: "BPE", vocab, merges, ignore_merges: wholeWords },
   };
-  return { file, known: knownIds(metadata, added) };
+  return { file, known: knownIds(metadata, added), beginning: beginningOf(metadata, added, hasBeginning) };
+}
+
+/** Where the file does not say whether texts begin with a token, the way of cutting them does. */
+function beginningOf(
+  metadata: Metadata,
+  added: readonly AddedToken[],
+  byDefault: boolean,
+): number | undefined {
+  const key = "tokenizer.ggml.bos_token_id";
+  if (!(metadata["tokenizer.ggml.add_bos_token"] ?? byDefault) || metadata[key] === undefined)
+    return undefined;
+  return specialId(metadata, key, added);
+}
+
+function specialId(metadata: Metadata, key: string, added: readonly AddedToken[]): number {
+  const token = added.find(({ id }) => id === metadata[key]);
+  if (!token) throw new Error(`its ${key} is not one of the special tokens.`);
+  return token.id;
 }
 
 function texts(metadata: Metadata, key: string): readonly string[] {
@@ -74,11 +94,7 @@ function kindsOf(metadata: Metadata, count: number): readonly unknown[] {
 function knownIds(metadata: Metadata, added: readonly AddedToken[]): KnownIds {
   const roles = Object.entries(ROLE_KEYS).flatMap(([role, names]) => {
     const key = names.map((name) => `tokenizer.ggml.${name}`).find((name) => name in metadata);
-    if (key === undefined) return [];
-    const id = metadata[key];
-    if (!added.some((token) => token.id === id))
-      throw new Error(`its ${key} is not one of the special tokens.`);
-    return [[role, id] as const];
+    return key === undefined ? [] : [[role, specialId(metadata, key, added)] as const];
   });
   return Object.fromEntries(roles);
 }

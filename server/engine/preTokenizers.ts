@@ -5,6 +5,8 @@ interface PreTokenizer {
   readonly patterns: readonly string[];
   /** A piece that is a token of the vocabulary is that token, whatever the merges would make of it. */
   readonly wholeWords?: boolean;
+  /** Texts begin with a token of their own, unless the file says that they do not. */
+  readonly hasBeginning?: boolean;
 }
 
 const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
@@ -23,7 +25,7 @@ const gpt2SingleDigits: PreTokenizer = { patterns: ["\\p{N}", GPT2] };
 const qwen2: PreTokenizer = { patterns: [cl100k("\\p{N}")] };
 const qwen35: PreTokenizer = { patterns: [QWEN35] };
 const dbrx: PreTokenizer = { patterns: [cl100k("\\p{N}{1,3}")] };
-const llama3: PreTokenizer = { ...dbrx, wholeWords: true };
+const llama3: PreTokenizer = { ...dbrx, wholeWords: true, hasBeginning: true };
 /** What files without a name, or with the name "default", were converted for. */
 const anonymous: PreTokenizer = {
   patterns: ["[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"],
@@ -47,6 +49,7 @@ const BY_NAME: ReadonlyMap<string, PreTokenizer> = new Map([
 export function preTokenizerOf(name: string): {
   readonly preTokenizer: unknown;
   readonly wholeWords: boolean;
+  readonly hasBeginning: boolean;
 } {
   const found = BY_NAME.get(name);
   if (!found)
@@ -61,5 +64,6 @@ export function preTokenizerOf(name: string): {
   return {
     preTokenizer: { type: "Sequence", pretokenizers: [...splits, bytes] },
     wholeWords: found.wholeWords ?? false,
+    hasBeginning: found.hasBeginning ?? false,
   };
 }

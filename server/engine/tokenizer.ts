@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Tokenizer as BytePairEncoder } from "@huggingface/tokenizers";
 import { reasonOf } from "../../protocol/reason.ts";
+import { beginOfText } from "./beginOfText.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
 import { readGgufTokenizer } from "./ggufTokenizer.ts";
 import { findSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
 import {
   type AddedToken,
   parseTokenizerFile,
+  readTokenizerConfig,
   readTokenizerFile,
   type TokenizerFile,
   type TokenizerParts,
@@ -28,9 +30,20 @@ export interface WordHabits {
   readonly indentation: boolean;
 }
 
+interface TokenizerMake {
+  readonly encoder: BytePairEncoder;
+  /** By id; special tokens have none. */
+  readonly bytes: readonly Uint8Array[];
+  readonly special: SpecialTokens;
+  readonly beginning: readonly number[];
+  readonly hash: string;
+}
+
 export class Tokenizer {
   readonly special: SpecialTokens;
   readonly habits: WordHabits;
+  /** What the model wants before any text: nothing, or one token. */
+  readonly beginning: readonly number[];
   readonly vocabSize: number;
   /** Of the tokenizer.json, hex. */
   readonly hash: string;
@@ -43,7 +56,8 @@ export class Tokenizer {
   readonly #sortedKeys: readonly string[];
   readonly #sortedIds: Int32Array;
 
-  constructor(encoder: BytePairEncoder, bytes: readonly Uint8Array[], special: SpecialTokens, hash: string) {
+  constructor({ encoder, bytes, special, beginning, hash }: TokenizerMake) {
+    this.beginning = beginning;
     this.#encoder = encoder;
     this.#bytes = bytes;
     this.special = special;
@@ -107,13 +121,16 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 export async function loadTokenizer(modelPath: string, vocabSize: number): Promise<Tokenizer> {
   if (modelPath.endsWith(".gguf")) return await loadGgufTokenizer(modelPath, vocabSize);
   const path = join(modelPath, "tokenizer.json");
-  return parseTokenizer(await readTokenizerFile(path).catch(failure(path, "read")), vocabSize, path);
+  const text = await readTokenizerFile(path).catch(failure(path, "read"));
+  const config = await readTokenizerConfig(modelPath).catch(failure(modelPath, "read"));
+  return parseTokenizer(text, vocabSize, path, config);
 }
 
-/** `text` is that of the tokenizer.json at `path`; throws TokenizerError. */
-export function parseTokenizer(text: string, vocabSize: number, path: string): Tokenizer {
+/** `text` is that of the tokenizer.json at `path`, `config` what the tokenizer_config.json beside it says; throws TokenizerError. */
+export function parseTokenizer(text: string, vocabSize: number, path: string, config?: unknown): Tokenizer {
   try {
-    return tokenizerOf({ file: parseTokenizerFile(text), known: {} }, vocabSize, text);
+    const file = parseTokenizerFile(text);
+    return tokenizerOf({ file, known: {}, beginning: beginOfText(file, config) }, vocabSize, text);
   } catch (cause) {
     return failure(path, "used")(cause);
   }
@@ -135,7 +152,12 @@ const failure =
   };
 
 /** `text` is hashed: it tells this tokenizer from all others. */
-export function tokenizerOf({ file, known }: TokenizerParts, vocabSize: number, text: string): Tokenizer {
+export function tokenizerOf(
+  { file, known, beginning: token }: TokenizerParts,
+  vocabSize: number,
+  text: string,
+): Tokenizer {
+  const beginning = token === undefined ? [] : [token];
   const special = findSpecialTokens(file.added_tokens, known);
   const bytes = tableOfBytes(file, vocabSize);
   for (const character of BYTE_CHARACTERS) {
@@ -150,7 +172,9 @@ export function tokenizerOf({ file, known }: TokenizerParts, vocabSize: number, 
     added_tokens: addedText(file),
     post_processor: null,
   };
-  const tokenizer = new Tokenizer(new BytePairEncoder(plain, {}), bytes, special, sha256(text));
+  const encoder = new BytePairEncoder(plain, {});
+  const hash = sha256(text + beginning.join());
+  const tokenizer = new Tokenizer({ encoder, bytes, special, beginning, hash });
   verify(tokenizer, file);
   return tokenizer;
 }

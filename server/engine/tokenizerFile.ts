@@ -1,5 +1,7 @@
 /** A tokenizer.json, looked at before anything is built of it. */
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { hasCode, reasonOf } from "../../protocol/reason.ts";
 import type { KnownIds } from "./specialTokens.ts";
 
@@ -15,12 +17,15 @@ export interface TokenizerFile {
   readonly model: { readonly vocab: Readonly<Record<string, number>> };
   readonly added_tokens: readonly AddedToken[];
   readonly normalizer?: { readonly type?: unknown } | null;
+  readonly post_processor?: unknown;
 }
 
 /** What a tokenizer is made of: the file, and the ids of special tokens that are known otherwise than by their spelling. */
 export interface TokenizerParts {
   readonly file: TokenizerFile;
   readonly known: KnownIds;
+  /** The token that the model wants before any text. */
+  readonly beginning: number | undefined;
 }
 
 /** The text of the file; throws with one sentence for a person. */
@@ -36,6 +41,12 @@ export async function readTokenizerFile(path: string): Promise<string> {
       cause,
     });
   }
+}
+
+/** The tokenizer_config.json in that folder; undefined where there is none. */
+export async function readTokenizerConfig(folder: string): Promise<unknown> {
+  const path = join(folder, "tokenizer_config.json");
+  return existsSync(path) ? JSON.parse(await readTokenizerFile(path)) : undefined;
 }
 
 export function parseTokenizerFile(text: string): TokenizerFile {

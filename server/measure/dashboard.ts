@@ -1,7 +1,6 @@
 /** The dashboard's figures: what memory holds, what attention would need, and how this session went. */
 import type { DashboardData, RatioChange } from "../../protocol/dashboard.ts";
 import { hybridRatioOf } from "../engine/engine.ts";
-import { STATE_SECONDS, slowStateTokens } from "../repository/budget.ts";
 import type { Stateline } from "../stateline.ts";
 import type { SessionFigures } from "./sessionFigures.ts";
 
@@ -19,7 +18,6 @@ export class DashboardFigures {
     const { model, state, recall, stateHeads, attentionWindow, stateTokens, bytesPerToken } = served;
     const { stateBytes, kvBytes } = state;
     const contextTokens = Math.max(stateTokens, stateline.lastCompletion?.contextTokens ?? 0);
-    const slow = slowStateTokens(model);
     return {
       status: stateline.status,
       heads: model.info.heads,
@@ -36,7 +34,6 @@ export class DashboardFigures {
       reading: this.#session.reading,
       decoding: this.#session.decoding,
       latency: this.#session.latency,
-      ...(slow !== undefined && { slowReading: { tokens: slow, seconds: STATE_SECONDS } }),
       ...(ratioChange && { ratioChange }),
     };
   }

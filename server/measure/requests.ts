@@ -182,6 +182,7 @@ export class MeasurementRequests {
       return new ResponseError(LSPErrorCodes.RequestFailed, sentence);
     }
     this.#isRunning = true;
+    using _held = this.#context.stateline()?.hold();
     const controller = new AbortController();
     const subscription = token.onCancellationRequested(() => controller.abort());
     const progress = this.#context.connection.window.attachWorkDoneProgress(params?.workDoneToken);

@@ -1,4 +1,5 @@
 /** How much is read: all files into the index, the few that matter here into the state. */
+import type { SlowReading } from "../../protocol/messages.ts";
 import type { Model } from "../engine/engine.ts";
 import type { ReadSettings } from "./reading.ts";
 import { BYTES_PER_TOKEN, type WorkspaceFile } from "./sources.ts";
@@ -8,7 +9,7 @@ export const BUDGET_TOKENS = 1_000_000;
 /** Four files or more. What was read before them changes nothing (model/EXPERIMENTS.md). */
 export const STATE_TOKENS = 8192;
 /** Of a slow model: reading the state takes no longer. */
-export const STATE_SECONDS = 5;
+const STATE_SECONDS = 5;
 /** A slower model still reads a file's beginning. */
 const LEAST_STATE_TOKENS = 128;
 /** So many new ones are appended to the state at any time, where they fit. */
@@ -22,10 +23,10 @@ export function stateTokens({ info, tokensPerSecond }: Reading, { attentionWindo
   return Math.min(wanted, affordableTokens(tokensPerSecond));
 }
 
-/** Where the model's speed says how much that is. */
-export function slowStateTokens({ tokensPerSecond }: Pick<Model, "tokensPerSecond">): number | undefined {
-  const affordable = affordableTokens(tokensPerSecond);
-  return affordable < STATE_TOKENS ? affordable : undefined;
+/** Where the model's speed says how much that is; the time is rounded. */
+export function slowReading({ tokensPerSecond }: Pick<Model, "tokensPerSecond">): SlowReading | undefined {
+  const tokens = affordableTokens(tokensPerSecond);
+  return tokens < STATE_TOKENS ? { tokens, seconds: Math.round(tokens / tokensPerSecond) } : undefined;
 }
 
 function affordableTokens(tokensPerSecond: number): number {

@@ -3,11 +3,12 @@
  * serves until something better is there.
  */
 import { basename, join } from "node:path";
+import { slowReadingInWords } from "../../protocol/words.ts";
 import type { Model, Recall, State } from "../engine/engine.ts";
 import { throwIfCancelled } from "../engine/engine.ts";
 import type { Tokenizer } from "../engine/tokenizer.ts";
 import type { Log } from "../log.ts";
-import { areFew, BUDGET_TOKENS, isWorn, stateTokens } from "./budget.ts";
+import { areFew, BUDGET_TOKENS, isWorn, slowReading, stateTokens } from "./budget.ts";
 import { type Changes, changedFiles } from "./changedFiles.ts";
 import { compare, type KnownFiles, recordsOf } from "./comparison.ts";
 import { FileIndex, RECALL_TOKENS } from "./fileIndex.ts";
@@ -149,8 +150,10 @@ export class RepositoryReader {
     this.#context.onRead();
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     this.#context.log.info(
-      `Read ${this.known.size} files, ${index.tokens} tokens in ${seconds} s; the state has the last ${this.state.tokenCount}.`,
+      `Read ${this.known.size} files, ${index.tokens} tokens in ${seconds} s; the state has the ${this.state.tokenCount} nearest.`,
     );
+    const slow = slowReading(this.#context.model);
+    if (slow) this.#context.log.info(`At this model's speed a state reads the ${slowReadingInWords(slow)}.`);
   }
 
   /** Goes on from a saved state, which is the reader's from now on, unless files may not be read by now. */

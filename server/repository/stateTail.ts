@@ -127,13 +127,13 @@ function byFolder(tail: readonly TailFile[]): TailFile[] {
   return folders.flatMap((folder) => tail.filter(({ file }) => file.folder === folder));
 }
 
-/** Of the tail; a repository's name stands before its first file. */
+/** Of the tail, from the text's beginning; a repository's name stands before its first file. */
 export function tokensOf(
   tail: readonly TailFile[],
   tokenizer: Tokenizer,
   paths: readonly string[],
 ): Int32Array {
-  const tokens: number[] = [];
+  const tokens: number[] = tail.length > 0 ? [...tokenizer.beginning] : [];
   for (const [i, { file, tokens: text }] of tail.entries()) {
     if (tail[i - 1]?.file.folder !== file.folder)
       tokens.push(...repositoryHeader(tokenizer, folderName(paths[file.folder] ?? "")));

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Evidence, evidenceFor, GATE_FEATURES, LEVELS } from "../../scripts/eval/fit/evidence.ts";
+import {
+  type Evidence,
+  evidenceFor,
+  GATE_FEATURES,
+  LEVELS,
+  likeliestOf,
+} from "../../scripts/eval/fit/evidence.ts";
 import { fittedGates, mixedProbability } from "../../scripts/eval/fit/gates.ts";
 import { correctedLoss, fittedNetwork, mixed, type Network } from "../../scripts/eval/fit/network.ts";
 import { headerText, recallPath, weightsOf } from "../../scripts/eval/fit/weights.ts";
@@ -46,6 +52,15 @@ function checkGradient(
     assert.ok(Math.abs(slope - (gradient[j] ?? 0)) < 1e-4, `weight ${j}: ${slope}, not ${gradient[j]}`);
   }
 }
+
+test("a model's likeliest tokens are those of a sort, also of equals", () => {
+  const random = randomSource(3);
+  for (const size of [1, 15, 16, 17, 500]) {
+    const logProbs = Float32Array.from({ length: size }, () => -Math.floor(random() * 40));
+    const sorted = Array.from(logProbs.keys()).sort((a, b) => (logProbs[b] ?? 0) - (logProbs[a] ?? 0));
+    assert.deepEqual(likeliestOf(logProbs), sorted.slice(0, 16));
+  }
+});
 
 test("the gates' gradient is that of differences", () => {
   for (const one of all.slice(0, 5)) {

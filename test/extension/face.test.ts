@@ -57,6 +57,12 @@ const cases: readonly { name: string; change: Partial<Situation>; kind: string; 
     says: /loading/,
   },
   {
+    name: "a model that rests",
+    change: { life: running({ state: "resting", model: "granite 340.3M int8" }) },
+    kind: "resting",
+    says: /^granite 340\.3M int8 .* next key/,
+  },
+  {
     name: "a read under way",
     change: { life: running({ state: "reading", tokensRead: 63, tokensTotal: 100 }) },
     kind: "reading",
@@ -176,4 +182,14 @@ test("the tooltip says who answers, and why the server does not", () => {
     row({ host: "gpu", leavesMachine: true, problem: "gpu is away." }) ?? "",
     /^gpu is away\. This/,
   );
+});
+
+test("of a slow model the tooltip says what a state reads, and in what time", () => {
+  const row = (slowReading?: Status["slowReading"]) =>
+    new Map(
+      figures({ ...status, ...(slowReading && { slowReading }) }, { counts: undefined, lastLatencyMs: 0 }),
+    ).get("State") ?? "";
+  assert.doesNotMatch(row(), /nearest/);
+  assert.match(row({ tokens: 1000, seconds: 5 }), /; a new one reads the 1,000 nearest tokens, 5 s$/);
+  assert.match(row({ tokens: 128, seconds: 128 }), /128 nearest tokens, 2 min$/);
 });

@@ -34,6 +34,7 @@ export interface GenerateOptions extends JobOptions {
   firstTokens?: Int32Array;
   beam?: number;
   leastLogProb?: number;
+  mostMs?: number;
   recall?: RecallOptions;
 }
 

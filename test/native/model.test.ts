@@ -130,6 +130,8 @@ test("stop tokens, allowed first tokens and seeds steer generation", async () =>
   assert.equal(unlikely.reason, "unlikely");
   assert.deepEqual(unlikely.tokens, free.tokens.slice(0, 2));
   assert.equal(unlikely.state.tokenCount, start.tokenCount + 1);
+  const late = await model.generate(start, { ...greedy, mostMs: 0 });
+  assert.deepEqual([late.reason, late.tokens.length], ["length", 1]);
   const healed = await model.generate(start, { ...greedy, firstTokens: Int32Array.of(7, 8) });
   assert.ok(healed.tokens[0] === 7 || healed.tokens[0] === 8);
   const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);

@@ -413,7 +413,7 @@ test("no state is left over", async () => {
   await completer.complete(ask("if (x) {|"));
   await completer.complete(ask("if (x) {\n  a();|"));
   const living = model.living;
-  completer.dispose();
+  completer.giveUp();
   writer.dispose();
   await new Promise((resolve) => setImmediate(resolve));
   assert.ok(living < 60);

@@ -69,6 +69,11 @@ for (const [how, { options, asOffered }] of [
     assert.equal(isCut, false);
     assert.ok(model.beams.length > 2);
     assert.equal(model.living, 1);
+    for (const [i, ms] of model.mostMs.entries())
+      assert.ok(
+        ms >= 0 && ms <= (model.mostMs[i - 1] ?? 3000),
+        `piece ${i}: ${ms} ms of the line's three seconds`,
+      );
   });
 
   test(`it ends at a word's end where it gets unlikely: ${how}`, async () => {

@@ -87,6 +87,26 @@ for (const [from, to, role] of spellings) {
   });
 }
 
+const pad = tokens.indexOf("<|fim_pad|>");
+const beginnings: readonly [string, Record<string, unknown>, readonly number[]][] = [
+  ["a file that says nothing", { bos_token_id: pad }, []],
+  ["a file that wants it", { bos_token_id: pad, add_bos_token: true }, [pad]],
+  ["a file of Llama 3's way that says nothing", { bos_token_id: pad, pre: "llama-bpe" }, [pad]],
+  ["one that does not want it", { bos_token_id: pad, pre: "falcon-h1", add_bos_token: false }, []],
+  ["one that does not name it", { bos_token_id: undefined, pre: "llama-bpe" }, []],
+];
+for (const [name, fields, expected] of beginnings) {
+  test(`the token before any text: ${name}`, () => {
+    const named = Object.entries(fields).map(([field, value]) => [`tokenizer.ggml.${field}`, value]);
+    assert.deepEqual(tokenizerFrom(Object.fromEntries(named)).beginning, expected);
+  });
+}
+
+test("a token before any text that is none of the special ones is refused", () => {
+  const changes = { "tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.add_bos_token": true };
+  assert.throws(() => tokenizerFrom(changes), /bos_token_id is not one of the special tokens/);
+});
+
 test("a model that was not taught to fill in the middle has none of its tokens", () => {
   const tokenizer = tokenizerFrom({ "tokenizer.ggml.tokens": renamed("<|fim_middle|>", "x") });
   assert.equal(tokenizer.special.fim, undefined);

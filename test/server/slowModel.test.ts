@@ -5,7 +5,7 @@ import { ContextShare } from "../../server/completion/contextShare.ts";
 import { PrefixCache } from "../../server/completion/prefixCache.ts";
 import { SnippetChoice } from "../../server/completion/snippets.ts";
 import { jobTokens, ReadingSpeed } from "../../server/engine/readingSpeed.ts";
-import { areFew, isWorn, slowStateTokens, stateTokens } from "../../server/repository/budget.ts";
+import { areFew, isWorn, slowReading, stateTokens } from "../../server/repository/budget.ts";
 import { FilePolicy } from "../../server/repository/filePolicy.ts";
 import { Passages } from "../../server/repository/passages.ts";
 import { readInto } from "../../server/repository/reading.ts";
@@ -65,8 +65,9 @@ for (const [name, tokensPerSecond, heads, attentionWindow, expected] of budgets)
 }
 
 test("only of a slow model it is said how much its state reads", () => {
-  assert.equal(slowStateTokens(modelAt(200)), 1000);
-  assert.equal(slowStateTokens(modelAt(2000)), undefined);
+  assert.deepEqual(slowReading(modelAt(200)), { tokens: 1000, seconds: 5 });
+  assert.deepEqual(slowReading(modelAt(1)), { tokens: 128, seconds: 128 });
+  assert.equal(slowReading(modelAt(2000)), undefined);
 });
 
 test("what is appended and when a state is worn goes by what it began with", () => {

@@ -176,6 +176,24 @@ TEST_CASE_FIXTURE(Fixture, "generation ends with the token that makes the text t
   CHECK(until(-1e6f).tokens == free.tokens);
 }
 
+TEST_CASE_FIXTURE(Fixture, "generation ends with the first token after its time") {
+  for (const std::size_t beam : {std::size_t{1}, std::size_t{4}}) {
+    const auto within = [&](double ms) {
+      return generate({.max_tokens = 20,
+                       .sampling = {},
+                       .stop_tokens = {},
+                       .first_tokens = {},
+                       .most_time = std::chrono::duration<double, std::milli>(ms),
+                       .beam = beam});
+    };
+    const GenerateResult one = within(0);
+    CHECK(one.end == GenerateEnd::kLength);
+    CHECK(one.tokens.size() == 1);
+    CHECK(one.state->token_count() == state->token_count() + 1);
+    CHECK(within(1e9).tokens.size() == 20);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "only allowed ids come first, with the constrained probability") {
   const std::set<std::int32_t> allowed{4, 9, 17};
   std::set<std::int32_t> seen;
@@ -329,6 +347,9 @@ TEST_CASE_FIXTURE(Fixture, "nonsensical options are refused") {
   beam.least_log_prob = -3;
   refuses(beam);
   beam.least_log_prob = -INFINITY;
+  beam.most_time = std::chrono::duration<double, std::milli>(-1);
+  refuses(beam);
+  beam.most_time = GenerateOptions::kNoLimit;
   beam.sampling.temperature = 1;
   refuses(beam);
   CHECK(

@@ -133,7 +133,7 @@ export class Person implements Answerer {
   }
 
   async close(): Promise<void> {
-    this.#completer.dispose();
+    this.#completer.giveUp();
     this.#endpoint.dispose();
   }
 

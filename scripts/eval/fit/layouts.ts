@@ -22,7 +22,7 @@ export interface Tokens {
 export function tokensOf(tokenizer: Tokenizer, { path, text }: CorpusFile): Tokens {
   const lineEnds = new Set(tokenizer.lineEnds);
   return {
-    header: fileHeader(tokenizer, path),
+    header: [...tokenizer.beginning, ...fileHeader(tokenizer, path)],
     text: tokenizer.encode(text),
     endsLine: (token) => lineEnds.has(token),
     special: tokenizer.special,

@@ -53,7 +53,7 @@ export function headerText({ gates, outlook, candidate, output, outputBias }: Re
     `inline constexpr std::array<std::array<float, ${rows[0]?.length}>, ${rows.length}> ${name}{{\n` +
     `${rows.map((one) => `    ${row(one)},\n`).join("")}}};\n`;
   return `// The embedded model's RecallWeights, a row a level or a feature in the order in which mixture.cc and
-// correction.cc have them; \`node scripts/eval/fit.ts\` writes this file.
+// correction.cc have them; \`./dev eval fit\` writes this file.
 #pragma once
 
 #include <array>

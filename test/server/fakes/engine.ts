@@ -82,6 +82,8 @@ export class FakeModel implements Model {
   readonly recalls: RecallOptions[] = [];
   /** The hypotheses of each generation. */
   readonly beams: number[] = [];
+  /** The time that each of them has. */
+  readonly mostMs: number[] = [];
   /** Counts of tokens of each advance. */
   readonly advanced: number[] = [];
   readonly states: FakeState[] = [];
@@ -157,6 +159,7 @@ export class FakeModel implements Model {
     const state = this.#take(from);
     if (options.recall) this.recalls.push(options.recall);
     this.beams.push(options.beam ?? 1);
+    this.mostMs.push(options.mostMs ?? Number.POSITIVE_INFINITY);
     await this.#wait(options.signal);
     const written = state.tokens.slice(state.tokens.lastIndexOf(this.#middle) + 1);
     const future = this.#tokenizer.encode(this.script(this.#tokenizer.decode(written)));
