@@ -54,7 +54,7 @@ RecallWeights read_recall_weights(const std::filesystem::path& model) {
   if (!std::filesystem::exists(path, ignored)) return kDefaultRecallWeights;
   const formats::MappedFile mapped(path);
   const Json json = formats::parse_configuration(mapped.bytes(), mapped.name());
-  const Fields file(json, mapped.name());
+  const Fields file(json, mapped.name(), "fit it again by ./dev eval fit, or delete it");
   RecallWeights weights;
   read(file, "gates", file.field("gates"), weights.gates);
   read(file, "outlook", file.field("outlook"), weights.outlook);

@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxFileBytes = 1u << 20;
-constexpr auto kRemedy = "use a config.json exported together with the model";
 
 // JSON has no infinity; Python writes one all the same.
 std::string with_quoted_infinities(std::string_view text) {
@@ -35,7 +34,7 @@ std::string with_quoted_infinities(std::string_view text) {
 }  // namespace
 
 void Fields::fail(const std::string& field, const std::string& what) const {
-  refuse(file_, "\"" + field + "\" " + what, kRemedy);
+  refuse(file_, "\"" + field + "\" " + what, remedy_);
 }
 
 const Json& Fields::field(const std::string& name) const {
@@ -83,7 +82,7 @@ bool Fields::has(const std::string& name) const {
 Fields Fields::inside(const std::string& name) const {
   const Json& value = field(name);
   if (!value.is_object()) fail(name, "must be an object");
-  return {value, file_};
+  return {value, file_, remedy_};
 }
 
 void Fields::expect(const std::string& name, const Json& value) const {
@@ -91,7 +90,7 @@ void Fields::expect(const std::string& name, const Json& value) const {
 }
 
 Json parse_configuration(std::span<const std::byte> text, const std::string& file) {
-  if (text.size() > kMaxFileBytes) refuse(file, "is longer than 1 MB", kRemedy);
+  if (text.size() > kMaxFileBytes) refuse(file, "is longer than 1 MB", Fields::kExported);
   const std::string plain =
       with_quoted_infinities({reinterpret_cast<const char*>(text.data()), text.size()});
   return parse_object(std::as_bytes(std::span(plain)), kMaxDepth, file, "the configuration");

@@ -10,8 +10,11 @@ namespace stateline::formats {
 
 class Fields {
  public:
-  // Both are borrowed.
-  Fields(const Json& json, const std::string& file) : json_(json), file_(file) {}
+  static constexpr auto kExported = "use a config.json exported together with the model";
+
+  // All are borrowed; `remedy` is what to do about a wrong field.
+  Fields(const Json& json, const std::string& file, const char* remedy = kExported)
+      : json_(json), file_(file), remedy_(remedy) {}
 
   // Throws Error(kInvalidModel): the file, the field in quotes, what is wrong, what to do.
   [[noreturn]] void fail(const std::string& field, const std::string& what) const;
@@ -32,6 +35,7 @@ class Fields {
  private:
   const Json& json_;
   const std::string& file_;
+  const char* remedy_;
 };
 
 // The configuration in a config.json of at most 1 MB.

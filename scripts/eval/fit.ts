@@ -39,11 +39,12 @@ export interface FitOptions {
   readonly say: (text: string) => void;
 }
 
-export async function fitRecall({ modelPath = EMBEDDED_MODEL_PATH, out, say }: FitOptions): Promise<void> {
+export async function fitRecall({ modelPath: named, out, say }: FitOptions): Promise<void> {
+  const modelPath = named === undefined ? EMBEDDED_MODEL_PATH : resolve(named);
   const isBuiltIn = modelPath === EMBEDDED_MODEL_PATH && out === undefined;
   const path = resolve(isBuiltIn ? BUILT_IN : (out ?? recallPath(modelPath)));
   // Not after an hour's work.
-  accessSync(dirname(path), constants.W_OK);
+  requireFolder(dirname(path));
   const subject = await load(modelPath);
   const { gates, network } = fitted((await evidenceOf(subject, trainingRepositories(), say)).flat());
   const weights = weightsOf(gates, network);
@@ -60,6 +61,17 @@ export async function fitRecall({ modelPath = EMBEDDED_MODEL_PATH, out, say }: F
     };
     for (const [name, nats] of Object.entries(figures))
       say(`held out, ${of.length} tokens ${layout}, ${name}: ${nats.toFixed(4)} nats a token`);
+  }
+}
+
+function requireFolder(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new Error(
+      `${folder} is no folder that can be written into: make it, or name another file by --out.`,
+      { cause },
+    );
   }
 }
 

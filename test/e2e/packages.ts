@@ -10,7 +10,7 @@ import { cache, root, run } from "./workbench.ts";
 export function packageExtension(): string {
   const given = process.env.STATELINE_VSIX;
   if (given !== undefined) return given;
-  run(root, process.execPath, [join(root, "scripts", "package.ts")]);
+  run(root, process.execPath, [join(root, "scripts", "package", "main.ts")]);
   return join(root, "dist", `stateline-${process.platform}-${process.arch}.vsix`);
 }
 
