@@ -71,10 +71,10 @@ class TimeInvariantSystem {
 };
 
 // u [tokens, p] stride ldu, y the same stride ldy, apart from u; state [p, N] of the operators in
-// and out, zeros at the start. |error| <= 1e-5 * max(1, max |y|) for inputs of about 1, against a
-// recurrence in double, at all lengths up to 65,536, where all modes remember 250 tokens
-// (1 / (1 - |eigenvalue|)) or some of them 10,000; the roundings of a longer memory grow with its
-// root.
+// and out, zeros at the start. |error| <= 5e-6 * max(1, max |C| |x|), 2-norms, against
+// a recurrence in double (y is a sum of that size and may cancel), at all lengths up to 65,536,
+// where all modes remember 250 tokens (1 / (1 - |eigenvalue|)) or some of them 10,000; the
+// roundings of a longer memory grow with its root.
 using TiRun = void(ThreadPool& pool, const TimeInvariant& system, size_t tokens, const float* u,
                    size_t ldu, float* state, float* y, size_t ldy);
 
