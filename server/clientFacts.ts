@@ -1,5 +1,5 @@
 /** What the client said of itself when it initialised the server. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { InitializeParams } from "vscode-languageserver/node";
 import type { InitializationOptions } from "../protocol/messages.ts";
 import { filePathOf } from "./documents.ts";
@@ -17,6 +17,8 @@ export interface ClientFacts {
   readonly countsPath: string;
   /** Folder of fetched models. */
   readonly modelsPath: string;
+  /** Folder of packed weights, beside the fetched models: one for all windows, as they have. */
+  readonly packedPath: string;
   readonly sendsEachKey: boolean;
   readonly takesLateTexts: boolean;
 }
@@ -30,6 +32,7 @@ export const NO_CLIENT: ClientFacts = {
   storagePath: defaultCacheFolder(),
   countsPath: join(defaultCacheFolder(), "counts"),
   modelsPath: join(defaultCacheFolder(), "models"),
+  packedPath: join(defaultCacheFolder(), "packed"),
   sendsEachKey: false,
   takesLateTexts: false,
 };
@@ -37,6 +40,8 @@ export const NO_CLIENT: ClientFacts = {
 export function factsOf({ capabilities }: InitializeParams, options: InitializationOptions): ClientFacts {
   const { workspace, window } = capabilities;
   const storagePath = typeof options.storagePath === "string" ? options.storagePath : defaultCacheFolder();
+  const modelsPath =
+    typeof options.modelsPath === "string" ? options.modelsPath : join(storagePath, "models");
   return {
     answersConfiguration: workspace?.configuration === true,
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
@@ -45,7 +50,8 @@ export function factsOf({ capabilities }: InitializeParams, options: Initializat
     showsProgress: window?.workDoneProgress === true,
     storagePath,
     countsPath: typeof options.countsPath === "string" ? options.countsPath : join(storagePath, "counts"),
-    modelsPath: typeof options.modelsPath === "string" ? options.modelsPath : join(storagePath, "models"),
+    modelsPath,
+    packedPath: join(dirname(modelsPath), "packed"),
     sendsEachKey: options.sendsEachKey === true,
     takesLateTexts: options.takesLateTexts === true,
   };

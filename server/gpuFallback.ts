@@ -7,6 +7,8 @@ import type { Log } from "./log.ts";
 
 export interface GpuFallbackOptions {
   readonly log: Log;
+  /** As in LoadOptions. */
+  readonly packedFolder?: string | undefined;
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: ((sentence: string) => void) | undefined;
   /** The GPU failed while the model served: it must be loaded again, now on the processor. */
@@ -26,17 +28,20 @@ export class GpuFallback {
     this.#left = false;
   }
 
-  loadModel(engine: Engine, modelPath: string, { device, threads }: Settings): Promise<Model> {
-    const { log, onProblem } = this.#options;
-    return loadOnDevice(engine, modelPath, {
+  async loadModel(engine: Engine, modelPath: string, { device, threads }: Settings): Promise<Model> {
+    const { log, onProblem, packedFolder } = this.#options;
+    const model = await loadOnDevice(engine, modelPath, {
       setting: this.#left ? "cpu" : device,
       threads: chooseThreads(threads),
+      ...(packedFolder && { packedFolder }),
       onUnusable: ({ message }, asked) => {
         log.info(`${message} The model runs on the processor.`);
         if (asked) onProblem?.(`${message} The model runs on the processor.`);
       },
       onDeviceFailed: (error) => this.#leave(error),
     });
+    if (model.info.packingProblem) log.warn(model.info.packingProblem);
+    return model;
   }
 
   #leave({ message }: DeviceError): void {

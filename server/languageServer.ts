@@ -161,6 +161,7 @@ export class LanguageServer {
       ...{ settings, folders },
       storagePath: this.#client.storagePath,
       modelsPath: this.#client.modelsPath,
+      packedPath: this.#client.packedPath,
       log: this.#log,
       onStatusChanged: () => this.#statusChanged(),
       openDocuments: () => this.#documents.all.all().map((document) => this.#liveDocument(document)),

@@ -49,6 +49,8 @@ export interface StatelineOptions {
   readonly storagePath: string | undefined;
   /** Of fetched models, where no setting names another folder. */
   readonly modelsPath?: string;
+  /** Of packed weights, which all servers of this person share; undefined: each has its own copy in memory. */
+  readonly packedPath?: string;
   readonly log: Log;
   readonly onStatusChanged: () => void;
   /** What is open when a model begins to serve; later by noteDocument and noteClosed. */
@@ -166,7 +168,10 @@ export class Stateline {
     this.#settings = options.settings;
     this.#policy = new FilePolicy(options.folders);
     const { log, onProblem } = options;
-    this.#gpu = new GpuFallback({ log, onProblem, onLeft: () => !this.#disposed && void this.start() });
+    this.#gpu = new GpuFallback({
+      ...{ log, onProblem, packedFolder: options.packedPath },
+      onLeft: () => !this.#disposed && void this.start(),
+    });
     this.#remote = new Remote(
       {
         log,
@@ -471,7 +476,10 @@ export class Stateline {
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
       const loadMs = (performance.now() - startedMs).toFixed(0);
-      log.info(`Loaded ${modelName(serving)} from ${place.path} in ${loadMs} ms, ${describeDevice(info)}.`);
+      const shared = info.sharesWeights ? ", weights shared with other windows" : "";
+      log.info(
+        `Loaded ${modelName(serving)} from ${place.path} in ${loadMs} ms, ${describeDevice(info)}${shared}.`,
+      );
       this.#read(true);
     } catch (cause) {
       // A GPU that fails here is left already, and the next loading has begun to wait for this one.

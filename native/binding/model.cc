@@ -105,6 +105,8 @@ Napi::Object info_of(Napi::Env env, const Engine& engine) {
   info.Set("heads", count(plan.heads));
   info.Set("parameters", count(model.parameters()));
   info.Set("weightBytes", count(model.weight_bytes()));
+  info.Set("sharesWeights", Napi::Boolean::New(env, model.shares_weights()));
+  if (!model.packing_problem().empty()) info.Set("packingProblem", string(model.packing_problem()));
   info.Set("quantization", string(std::string(model.quantization())));
   info.Set("hash", string(engine::hex(model.hash())));
   info.Set("defaultHybridRatio", Napi::Number::New(env, plan.hybrid_ratio));
@@ -139,12 +141,13 @@ Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
     const unsigned threads = thread_count(options);
     const std::optional<CudaOptions> cuda = cuda_options(options);
     const engine::Rounding rounded = rounding(options);
+    const std::filesystem::path packed = packed_folder(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,
-        [model_path, threads, cuda, rounded, delivery] {
-          auto model =
-              engine::Model::load(model_path, kernels::kernels(), device_for(cuda), rounded);
+        [model_path, threads, cuda, rounded, packed, delivery] {
+          auto model = engine::Model::load(model_path, kernels::kernels(), device_for(cuda),
+                                           rounded, packed);
           auto engine = make_engine(std::move(model), threads, delivery);
           if (cuda) engine->check_device();
           return engine;

@@ -27,6 +27,11 @@ engine::Rounding rounding(const Napi::Object& options) {
   refuse("options.rounding", "left out, \"int8\" or \"int4\"");
 }
 
+std::filesystem::path packed_folder(const Napi::Object& options) {
+  const Napi::Value value = options.Get("packedFolder");
+  return value.IsUndefined() ? std::filesystem::path() : path(value, "options.packedFolder");
+}
+
 engine::JobOptions job_options(const Napi::Object& options) {
   const std::string priority = text(options.Get("priority"), "options.priority");
   if (priority != "completion" && priority != "background")

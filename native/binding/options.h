@@ -22,6 +22,9 @@ std::optional<CudaOptions> cuda_options(const Napi::Object& options);
 // { rounding?: "int8" or "int4" }: how a model's matrices may be rounded; by default not at all.
 engine::Rounding rounding(const Napi::Object& options);
 
+// { packedFolder? }: empty without it.
+std::filesystem::path packed_folder(const Napi::Object& options);
+
 // { priority, cancellation? }
 engine::JobOptions job_options(const Napi::Object& options);
 

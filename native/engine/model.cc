@@ -7,6 +7,7 @@
 
 #include "engine/cpu_device.h"
 #include "formats/checkpoint.h"
+#include "formats/error.h"
 
 namespace stateline::engine {
 namespace {
@@ -34,17 +35,42 @@ Model::Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> co
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const kernels::Kernels& kernels,
-                                         std::shared_ptr<Device> device, Rounding rounding) {
+                                         std::shared_ptr<Device> device, Rounding rounding,
+                                         const std::filesystem::path& packed) {
   const formats::Checkpoint checkpoint = formats::Checkpoint::open(path);
   const models::StoredModel stored(checkpoint);
   const auto contents = std::make_shared<Contents>();
   contents->network = models::make_network(stored.config(), stored.config_name());
-  const models::Plan& plan = contents->network->plan();
-  contents->weights = read_weights(plan, stored, rounding, all_threads());
   contents->recall = read_recall_weights(path);
   contents->hash = checkpoint.hash();
+  if (packed.empty()) {
+    contents->weights = read_weights(contents->network->plan(), stored, rounding, all_threads());
+  } else {
+    read_shared(*contents, stored, rounding, PackedStore(packed, path));
+  }
   if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
+}
+
+// Those that were just kept are mapped at once, so that their copy in this process goes.
+void Model::read_shared(Contents& contents, const models::StoredModel& stored, Rounding rounding,
+                        const PackedStore& store) {
+  const models::Plan& plan = contents.network->plan();
+  const std::uint64_t key = packed_key(contents.hash, plan, rounding);
+  auto matrices = store.find(key, plan, all_threads());
+  if (!matrices) {
+    contents.weights = read_weights(plan, stored, rounding, all_threads());
+    try {
+      store.keep(key, contents.weights.matrices);
+    } catch (const Error& error) {
+      contents.packing_problem = error.what();
+      return;
+    }
+    matrices = store.find(key, plan, all_threads());
+    if (!matrices) return;
+  }
+  contents.shared = true;
+  contents.weights = read_weights(plan, stored, std::move(*matrices));
 }
 
 std::shared_ptr<const Model> Model::on(std::shared_ptr<Device> device) const {

@@ -1,7 +1,6 @@
 // A model: a network and its immutable weights, with their name (hash), on a device.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "engine/device.h"
+#include "engine/packed_store.h"
 #include "engine/recall_weights.h"
 #include "engine/weights.h"
 #include "kernels/kernels.h"
@@ -18,17 +18,18 @@
 
 namespace stateline::engine {
 
-using ModelHash = std::array<std::uint64_t, 2>;  // of the configuration and of the weights
 std::string hex(const ModelHash& hash);
 
 class Model {
  public:
   // Reads a folder as transformers writes it, or a GGUF file. Throws Error(kInvalidModel) with one
-  // sentence. Without a device, the states lie in main memory and `kernels` compute.
+  // sentence. Without a device, the states lie in main memory and `kernels` compute. A large one is
+  // mapped from the folder `packed`, if that is given, where the first load puts it.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const kernels::Kernels& kernels = kernels::kernels(),
                                            std::shared_ptr<Device> device = nullptr,
-                                           Rounding rounding = Rounding::kNone);
+                                           Rounding rounding = Rounding::kNone,
+                                           const std::filesystem::path& packed = {});
 
   // The same weights, not copied, for states on another device.
   std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
@@ -45,6 +46,10 @@ class Model {
   }
   std::size_t parameters() const { return contents_->weights.parameters; }
   std::size_t weight_bytes() const { return contents_->weights.bytes; }
+  // The matrices are mapped, one copy for all processes.
+  bool shares_weights() const { return contents_->shared; }
+  // One sentence if they could not be kept for that; else empty.
+  const std::string& packing_problem() const { return contents_->packing_problem; }
 
   // Where the memory of a state with so many state heads, at most plan().heads, lies.
   const std::shared_ptr<const models::MemoryLayout>& layout(std::size_t state_heads) const {
@@ -62,7 +67,12 @@ class Model {
     std::unique_ptr<const models::Network> network;
     Weights weights;
     RecallWeights recall;
+    bool shared = false;
+    std::string packing_problem;
   };
+
+  static void read_shared(Contents& contents, const models::StoredModel& stored, Rounding rounding,
+                          const PackedStore& store);
 
   Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
         std::shared_ptr<Device> device);

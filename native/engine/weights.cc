@@ -120,11 +120,19 @@ PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored, Roun
 Weights read_weights(const models::Plan& plan, const StoredModel& stored, Rounding rounding,
                      unsigned threads) {
   kernels::ThreadPool pool(threads);
+  std::vector<PackedMatrix> matrices;
+  for (const MatrixSpec& spec : plan.matrices())
+    matrices.push_back(read_matrix(spec, stored, rounding, pool));
+  return read_weights(plan, stored, std::move(matrices));
+}
+
+Weights read_weights(const models::Plan& plan, const StoredModel& stored,
+                     std::vector<PackedMatrix> matrices) {
   Weights weights;
-  for (const MatrixSpec& spec : plan.matrices()) {
-    weights.matrices.push_back(read_matrix(spec, stored, rounding, pool));
-    weights.parameters += spec.rows() * spec.cols;
-    weights.bytes += weights.matrices.back().bytes();
+  weights.matrices = std::move(matrices);
+  for (const PackedMatrix& matrix : weights.matrices) {
+    weights.parameters += matrix.rows() * matrix.cols();
+    weights.bytes += matrix.bytes();
   }
   std::set<std::string> counted;  // a tensor may serve twice
   for (const models::VectorSpec& spec : plan.vectors()) {

@@ -1,7 +1,9 @@
 // The tables of a plan, read from a checkpoint and packed for the processor's kernels.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/packed_matrix.h"
@@ -25,9 +27,15 @@ struct Weights {
   std::size_t bytes = 0;
 };
 
+using ModelHash = std::array<std::uint64_t, 2>;  // of the configuration and of the weights
+
 // On `threads` threads. Throws Error(kInvalidModel) with one sentence if a tensor is missing, has
 // another shape, or is not finite.
 Weights read_weights(const models::Plan& plan, const models::StoredModel& stored, Rounding rounding,
                      unsigned threads);
+
+// The same with matrices [plan.matrices()] that were packed before.
+Weights read_weights(const models::Plan& plan, const models::StoredModel& stored,
+                     std::vector<kernels::PackedMatrix> matrices);
 
 }  // namespace stateline::engine

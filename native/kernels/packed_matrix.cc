@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "kernels/kernels.h"
 #include "tensors/half.h"
@@ -38,24 +39,27 @@ void put_units(const std::byte* from, size_t units, size_t r, uint32_t flip, std
 
 }  // namespace
 
-void PackedMatrix::Free::operator()(std::byte* memory) const {
-  ::operator delete(memory, small ? kSmallAlignment : kAlignment);
+PackedMatrix::PackedMatrix(DType type, size_t n, size_t k) : type_(type), n_(n), k_(k) {
+  lay_out();
+  const std::align_val_t alignment = memory_bytes() < kHugePage ? kSmallAlignment : kAlignment;
+  owned_ = static_cast<std::byte*>(::operator new(memory_bytes(), alignment));
+  memory_ = {owned_, [alignment](std::byte* memory) { ::operator delete(memory, alignment); }};
+#if defined(__linux__)
+  if (alignment == kAlignment) madvise(owned_, memory_bytes(), MADV_HUGEPAGE);  // advice only
+#endif
 }
 
-PackedMatrix::PackedMatrix(DType type, size_t n, size_t k) : type_(type), n_(n), k_(k) {
-  const size_t values = padded_cols() / block_of(type).values;
-  panel_bytes_ = in_blocks(type)
-                     ? scales_bytes() + blocks() * kPanelRows * unit_bytes_of_block(type)
-                     : kPanelRows * values * block_of(type).bytes;
-  const bool small = bytes() < kHugePage;
-  data_ = {static_cast<std::byte*>(::operator new(bytes(), small ? kSmallAlignment : kAlignment)),
-           Free{small}};
-#if defined(__linux__)
-  if (!small) madvise(data_.get(), bytes(), MADV_HUGEPAGE);  // advice only
-#endif
-  if (type != DType::kInt8) return;
-  scale_ = std::make_unique<float[]>(panels() * kPanelRows);
-  row_sum_ = std::make_unique<int32_t[]>(panels() * kPanelRows);
+PackedMatrix::PackedMatrix(DType type, size_t n, size_t k, std::shared_ptr<const std::byte> memory)
+    : type_(type), n_(n), k_(k), memory_(std::move(memory)) {
+  lay_out();
+  assert(reinterpret_cast<std::uintptr_t>(memory_.get()) % 64 == 0);
+}
+
+void PackedMatrix::lay_out() {
+  const size_t values = padded_cols() / block_of(type_).values;
+  panel_bytes_ = in_blocks(type_)
+                     ? scales_bytes() + blocks() * kPanelRows * unit_bytes_of_block(type_)
+                     : kPanelRows * values * block_of(type_).bytes;
 }
 
 PackedMatrix PackedMatrix::pack(DType type, const void* weights, const float* scale, size_t n,
@@ -78,7 +82,7 @@ size_t PackedMatrix::row_bytes() const {
 }
 
 void PackedMatrix::take_panel(size_t panel, const std::byte* const* rows, const float* scale) {
-  std::byte* place = data_.get() + panel * panel_bytes_;
+  std::byte* place = writable(panel);
   const size_t count = rows_of(panel);
   in_blocks(type_) ? take_blocks(place, rows, count) : take_values(place, rows, count);
   if (type_ == DType::kInt8) take_scales(panel, scale);
@@ -120,12 +124,14 @@ void PackedMatrix::take_blocks(std::byte* panel, const std::byte* const* rows, s
 
 void PackedMatrix::take_scales(size_t panel, const float* scale) {
   const size_t first = panel * kPanelRows;
-  std::memcpy(&scale_[first], scale, rows_of(panel) * sizeof(float));
+  auto* scales = reinterpret_cast<float*>(writable(panels()));
+  auto* row_sums = reinterpret_cast<int32_t*>(scales + panels() * kPanelRows);
+  for (size_t r = 0; r < kPanelRows; ++r) scales[first + r] = r < rows_of(panel) ? scale[r] : 0;
   const auto* values = reinterpret_cast<const int8_t*>(this->panel(panel));
-  for (size_t r = 0; r < kPanelRows; ++r) row_sum_[first + r] = 0;
+  for (size_t r = 0; r < kPanelRows; ++r) row_sums[first + r] = 0;
   for (size_t u = 0; u < padded_cols() / kUnit; ++u) {
     for (size_t r = 0; r < kPanelRows; ++r, values += kUnit)
-      row_sum_[first + r] += values[0] + values[1] + values[2] + values[3];
+      row_sums[first + r] += values[0] + values[1] + values[2] + values[3];
   }
 }
 
@@ -166,7 +172,8 @@ void PackedMatrix::copy_row(size_t row, float* out) const {
       std::memcpy(&value, unit(panel, col / 2) + col % 2 * 2, sizeof(value));
       out[col] = f32_from_bf16(value);
     } else if (type_ == DType::kInt8) {
-      out[col] = static_cast<float>(static_cast<int8_t>(unit(panel, col / 4)[i])) * scale_[row];
+      out[col] =
+          static_cast<float>(static_cast<int8_t>(unit(panel, col / 4)[i])) * this->scale()[row];
     } else if (type_ == DType::kQ8_0) {
       const int byte = static_cast<int>(unit(panel + scales_bytes(), col / 4)[i]);
       out[col] = static_cast<float>(byte - 128) * scale(col);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "tensors/dtype.h"
@@ -30,6 +31,10 @@ class PackedMatrix {
   // Room for any of the five types above; each panel must be packed before it is read. Threads may
   // pack different panels at once. Throws std::bad_alloc.
   PackedMatrix(DType type, size_t n, size_t k);
+
+  // One that was packed before: `memory` is a copy of its memory(), 64-byte aligned, and is only
+  // read.
+  PackedMatrix(DType type, size_t n, size_t k, std::shared_ptr<const std::byte> memory);
 
   // Panels from begin up to end, from rows that are stored in the matrix's own type: taken over
   // exactly. row(r) is where row r < n begins, const std::byte*, without need of alignment: k
@@ -71,9 +76,18 @@ class PackedMatrix {
   size_t panel_bytes() const { return panel_bytes_; }
   size_t bytes() const { return panels() * panel_bytes_; }
 
-  const std::byte* panel(size_t index) const { return data_.get() + index * panel_bytes_; }
-  const float* scale() const { return scale_.get(); }        // [16 * panels()], kInt8 only
-  const int32_t* row_sum() const { return row_sum_.get(); }  // [16 * panels()], kInt8 only
+  const std::byte* panel(size_t index) const { return memory_.get() + index * panel_bytes_; }
+  // [16 * panels()] each, kInt8 only
+  const float* scale() const { return reinterpret_cast<const float*>(panel(panels())); }
+  const int32_t* row_sum() const {
+    return reinterpret_cast<const int32_t*>(scale() + panels() * kPanelRows);
+  }
+  // The panels, and what is beside them: all that the matrix holds.
+  std::span<const std::byte> memory() const { return {memory_.get(), memory_bytes()}; }
+  size_t memory_bytes() const {
+    const size_t beside = type_ == DType::kInt8 ? sizeof(float) + sizeof(int32_t) : 0;
+    return bytes() + beside * kPanelRows * panels();
+  }
 
   // kQ8_0 and kQ4_0: a panel's blocks along k, and where their weights begin in it.
   size_t blocks() const { return (k_ + kBlockValues - 1) / kBlockValues; }
@@ -83,11 +97,6 @@ class PackedMatrix {
   void copy_row(size_t row, float* out) const;
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-    bool small;  // which alignment it was allocated with
-  };
-
   size_t rows_of(size_t panel) const {
     const size_t left = n_ - panel * kPanelRows;
     return left < kPanelRows ? left : kPanelRows;
@@ -97,15 +106,16 @@ class PackedMatrix {
   void take_values(std::byte* panel, const std::byte* const* rows, size_t count) const;
   void take_blocks(std::byte* panel, const std::byte* const* rows, size_t count) const;
   void take_scales(size_t panel, const float* scale);
+  void lay_out();
+  std::byte* writable(size_t panel) { return owned_ + panel * panel_bytes_; }
   bool round_panel(size_t panel, const float* rows);
 
   DType type_ = DType::kF32;
   size_t n_ = 0;
   size_t k_ = 0;
   size_t panel_bytes_ = 0;
-  std::unique_ptr<std::byte, Free> data_;
-  std::unique_ptr<float[]> scale_;
-  std::unique_ptr<int32_t[]> row_sum_;
+  std::shared_ptr<const std::byte> memory_;
+  std::byte* owned_ = nullptr;  // the same, if it was allocated here
 };
 
 }  // namespace stateline::kernels

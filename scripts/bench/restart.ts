@@ -43,6 +43,7 @@ async function serve(path: string, storagePath: string): Promise<void> {
     settings,
     folders: [{ path, exclude: [] }],
     storagePath,
+    packedPath: join(storagePath, "packed"),
     log: { ...SILENT, info: (line) => lines.push(`${seconds()} s: ${line}`) },
     onStatusChanged: () => undefined,
     onBetter: () => better.push(seconds()),

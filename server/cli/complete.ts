@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Stateline in a terminal: reads a repository, then completes at a place or what is typed. The same road as in an editor. */
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseArgs, styleText } from "node:util";
 import type { CompletionFigures } from "../../protocol/messages.ts";
@@ -101,6 +101,7 @@ async function start(root: string, values: Values, document?: LiveDocument): Pro
   const stateline: Stateline = new Stateline({
     settings,
     folders: [{ path: root, exclude: [] }],
+    ...(values["no-cache"] !== true && { packedPath: join(defaultCacheFolder(), "packed") }),
     storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
     log: terminalLog(values.verbose === true),
     onStatusChanged: () => bar.show(stateline.status),

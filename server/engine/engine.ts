@@ -103,6 +103,10 @@ export interface ModelInfo {
   readonly heads: number;
   readonly parameters: number;
   readonly weightBytes: number;
+  /** Mapped from `packedFolder`. */
+  readonly sharesWeights: boolean;
+  /** One sentence where that was asked for and cannot be. */
+  readonly packingProblem?: string;
   /** How the weights are stored. */
   readonly quantization: string;
   /** Of weights and configuration, hex. */
@@ -189,6 +193,8 @@ export interface LoadOptions {
   readonly device?: DeviceName;
   /** Of matrices, in blocks of 32 weights; what is stored in fewer bits stays as it is. By default nothing is rounded. */
   readonly rounding?: "int8" | "int4";
+  /** Folder from which a large model is mapped, one copy for all processes; its first loading puts it there. */
+  readonly packedFolder?: string;
   /** The GPU failed while the model was in use, as the failed call tells too. */
   readonly onDeviceFailed?: (error: DeviceError) => void;
 }

@@ -79,7 +79,7 @@ export interface NativeAddon extends Cancelling {
   cpuLevel(): string;
   loadModel(
     modelPath: string,
-    options: Pick<LoadOptions, "threads" | "rounding"> & { cuda?: CudaOptions },
+    options: Pick<LoadOptions, "threads" | "rounding" | "packedFolder"> & { cuda?: CudaOptions },
   ): Promise<NativeModel>;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }

@@ -32,6 +32,7 @@ test("a loaded model tells what it is", async () => {
       heads: 4,
       parameters: 49960,
       weightBytes: 0,
+      sharesWeights: false,
       quantization: "int8",
       defaultHybridRatio: 0.75,
       attentionWindow: 45,

@@ -40,6 +40,7 @@ async function load(machine: Machine, setting: Settings["device"]) {
   const model = await loadOnDevice(machine, "model", {
     setting,
     threads: 1,
+    packedFolder: "packed",
     onUnusable: ({ message }, asked) => told.push([message, asked]),
   });
   return { device: model.info.device, told };
@@ -53,13 +54,17 @@ test("auto is the first GPU, a GPU that is named is that one, cpu asks for none"
   assert.equal(machine.loads.length, 1);
 });
 
-test("on the processor weights are rounded to 8 bits at most, on a GPU not", async () => {
+test("on the processor weights are rounded to 8 bits at most and shared, on a GPU not", async () => {
   const machine = new Machine(new DeviceError(FULL));
   await load(machine, "auto");
   await load(machine, "cpu");
   assert.deepEqual(
-    machine.loads.map(({ rounding }) => rounding),
-    [undefined, "int8", "int8"],
+    machine.loads.map(({ rounding, packedFolder }) => [rounding, packedFolder]),
+    [
+      [undefined, undefined],
+      ["int8", "packed"],
+      ["int8", "packed"],
+    ],
   );
 });
 

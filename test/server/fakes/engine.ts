@@ -107,6 +107,7 @@ export class FakeModel implements Model {
       heads: 8,
       parameters: 1_000_000,
       weightBytes: 1_000_000,
+      sharesWeights: false,
       quantization: "f32",
       hash: "fake",
       defaultHybridRatio: 0.75,
