@@ -15,14 +15,15 @@ import { telling } from "./telling.ts";
 /** Of what was measured, by the setting's value; kept over restarts. */
 const MEASURED_KEY = "stateline.modelSpeeds";
 
-/** Neither rejects: what goes wrong is told. */
-type Button = vscode.QuickInputButton & { readonly run: () => Promise<void> };
-
-type Named = Pick<Offer, "name" | "label">;
+/** Never rejects: what goes wrong is told. */
+type Click = () => Promise<void>;
+type Button = vscode.QuickInputButton & { readonly run: Click };
 
 interface Item extends vscode.QuickPickItem {
-  readonly choose?: () => Promise<void>;
+  readonly choose?: Click;
 }
+
+type Named = Pick<Offer, "name" | "label">;
 
 function shelfOf({ extension, settings }: Context): Shelf {
   return new Shelf(settings.now["models.folder"] || usualModelsFolder(extension));
@@ -46,9 +47,12 @@ export async function chooseModel(context: Context): Promise<void> {
   });
   pick.onDidHide(() => pick.dispose());
   await telling(context, { what: "Listing the models" }, async () => {
-    pick.items = itemsOf(context, await offersFor(context));
+    try {
+      pick.items = itemsOf(context, await offersFor(context));
+    } finally {
+      pick.busy = false;
+    }
   });
-  pick.busy = false;
 }
 
 async function offersFor(context: Context): Promise<readonly Offer[]> {
@@ -103,7 +107,7 @@ function heading(label: string): Item {
 
 function buttonsOf(context: Context, offer: Offer): Button[] {
   const { repository } = catalogueModel(offer.name) ?? {};
-  const button = (icon: string, tooltip: string, run: Button["run"]): Button => ({
+  const button = (icon: string, tooltip: string, run: Click): Button => ({
     ...{ iconPath: new vscode.ThemeIcon(icon), tooltip, run },
   });
   const buttons: Button[] = [];
@@ -117,13 +121,12 @@ function buttonsOf(context: Context, offer: Offer): Button[] {
   return buttons;
 }
 
-/** The work, as a click that nobody awaits may begin it. */
 function told(
   context: Context,
   verb: string,
   offer: Named,
   work: (context: Context, offer: Named) => Promise<void>,
-): () => Promise<void> {
+): Click {
   const { repository } = catalogueModel(offer.name) ?? {};
   return () => telling(context, { what: `${verb} ${offer.label}`, repository }, () => work(context, offer));
 }

@@ -133,7 +133,7 @@ function describe(model: CatalogueModel, here: Shelved): string {
 
 function speed(name: string, modelled: number | undefined, measured: OfferFacts["measured"]): string {
   const known = measured.get(name);
-  if (known) return `${milliseconds(known.msPerLine)} a line, measured here`;
+  if (known) return `${milliseconds(known.msPerLine)} a line, measured on ${known.device}`;
   return modelled === undefined ? "" : `about ${milliseconds(modelled)} a line, modelled for the processor`;
 }
 

@@ -81,7 +81,7 @@ test("the time of a line is modelled until it is measured", () => {
       "1.12 GiB after 100,000 tokens · text and code, filling in",
   );
   const measured = new Map([[GRANITE, { msPerLine: 88, device: "cpu" }]]);
-  assert.match(named(GRANITE, { measured }).detail, /^88 ms a line, measured here · /);
+  assert.match(named(GRANITE, { measured }).detail, /^88 ms a line, measured on cpu · /);
 });
 
 test("what is to be fetched is of the whole files, those parts that the engine does not read among them", () => {
