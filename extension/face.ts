@@ -110,13 +110,7 @@ export function figures(
   { counts, lastLatencyMs }: SessionFigures,
 ): readonly (readonly [name: string, value: string])[] {
   const all: readonly (readonly [string, string])[] = [
-    ["Repository", tokensRead(status)],
-    ["State", stateInWords(status)],
-    ["Attention cache", bytes(status.kvBytes)],
-    ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
-    status.hybridRatio === null
-      ? ["Layers", layersInWords(status.layers)]
-      : ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
+    ...(status.weightBytes > 0 ? held(status) : []),
     ["Device", status.device],
     ["Model", status.model],
     ["Remote", remoteInWords(status)],
@@ -126,8 +120,26 @@ export function figures(
   return all.filter(([, value]) => value !== "");
 }
 
-function stateInWords({ stateBytes, stateTokens, slowReading }: Status): string {
-  const read = `${bytes(stateBytes)}, after ${count(stateTokens)} tokens that matter here`;
+/** Of a model that is loaded, and neither rests nor loads. */
+function held(status: Status): readonly (readonly [name: string, value: string])[] {
+  return [
+    ["Repository", tokensRead(status)],
+    ["State", stateInWords(status)],
+    ["Memory", memoryInWords(status)],
+    ["Reading speed", status.tokensPerSecond > 0 ? `${count(status.tokensPerSecond)} tokens/s` : ""],
+    status.hybridRatio === null
+      ? ["Layers", layersInWords(status.layers)]
+      : ["Hybrid ratio", `${status.hybridRatio} (share of heads that keep a state)`],
+  ];
+}
+
+function memoryInWords({ weightBytes, stateBytes, kvBytes }: Status): string {
+  const parts = `weights ${bytes(weightBytes)}, state ${bytes(stateBytes)}, cache ${bytes(kvBytes)}`;
+  return `${bytes(weightBytes + stateBytes + kvBytes)}: ${parts}`;
+}
+
+function stateInWords({ stateTokens, slowReading }: Status): string {
+  const read = `${count(stateTokens)} tokens that matter here`;
   return slowReading ? `${read}; a new one reads the ${slowReadingInWords(slowReading)}` : read;
 }
 

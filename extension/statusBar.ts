@@ -86,7 +86,7 @@ export class StatusBar implements vscode.Disposable {
     const { life } = this.#client;
     if (life.kind === "running" && life.status !== undefined && life.status.state !== "error") {
       const rows = figures(life.status, this.#meter.figures).map(([name, value]) => `| ${name} | ${value} |`);
-      tooltip.appendMarkdown(`| | |\n|:--|:--|\n${rows.join("\n")}\n\n`);
+      if (rows.length > 0) tooltip.appendMarkdown(`| | |\n|:--|:--|\n${rows.join("\n")}\n\n`);
       if (life.status.message) tooltip.appendMarkdown(`$(warning) ${life.status.message}\n\n`);
     }
     tooltip.appendMarkdown(

@@ -17,6 +17,8 @@ export interface CatalogueModel {
   readonly fillsIn: "prefix, suffix, middle" | null;
   /** Of the text model. */
   readonly parameters: number;
+  /** That the files hold besides, and the engine does not read: for images, and for guessing several tokens at once. */
+  readonly unreadParameters?: number;
   readonly memory: MemoryShape;
 }
 
@@ -82,7 +84,8 @@ export const CATALOGUE: readonly CatalogueModel[] = [
     licence: "Apache-2.0",
     trainedFor: "text and code, filling in",
     fillsIn: "prefix, suffix, middle",
-    parameters: 752_000_000,
+    parameters: 752_393_000,
+    unreadParameters: 121_046_000,
     memory: {
       recurrent: { layers: 18, heads: 16, keys: 128, values: 128, channels: 6144 },
       attention: { layers: 6, heads: 2, width: 256 },
@@ -102,6 +105,32 @@ export const CATALOGUE: readonly CatalogueModel[] = [
       attention: { layers: 4, heads: 4, width: 128 },
     },
   },
+  {
+    name: "qwen2.5-coder-1.5b",
+    title: "Qwen2.5-Coder 1.5B",
+    repository: "Qwen/Qwen2.5-Coder-1.5B",
+    revision: "main",
+    licence: "Apache-2.0",
+    trainedFor: "code, filling in; attention alone",
+    fillsIn: "prefix, suffix, middle",
+    parameters: 1_543_714_000,
+    memory: { recurrent: null, attention: { layers: 28, heads: 2, width: 128 } },
+  },
+  {
+    name: "qwen3.5-2b",
+    title: "Qwen3.5 2B Base",
+    repository: "Qwen/Qwen3.5-2B-Base",
+    revision: "main",
+    licence: "Apache-2.0",
+    trainedFor: "text and code, filling in",
+    fillsIn: "prefix, suffix, middle",
+    parameters: 1_881_825_000,
+    unreadParameters: 392_245_000,
+    memory: {
+      recurrent: { layers: 18, heads: 16, keys: 128, values: 128, channels: 6144 },
+      attention: { layers: 6, heads: 2, width: 256 },
+    },
+  },
 ];
 
 export function catalogueModel(name: string): CatalogueModel | undefined {
@@ -111,16 +140,27 @@ export function catalogueModel(name: string): CatalogueModel | undefined {
 /** In a model's folder until all of its files are there. */
 export const UNFINISHED_FETCH = "fetching.json";
 
+export const WEIGHTS = "model.safetensors";
+/** Says which part holds each tensor. */
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
+const READ: ReadonlySet<string> = new Set([
+  ...["config.json", "tokenizer.json", "tokenizer_config.json"],
+  ...[WEIGHTS, WEIGHTS_INDEX],
+]);
+
+/** "model-00001-of-00002.safetensors", or as Qwen3.5's repositories have it "model.safetensors-00001-of-00001.safetensors". */
+export function isPartOfWeights(path: string): boolean {
+  return /^model(\.safetensors)?-\d{5}-of-\d{5}\.safetensors$/.test(path);
+}
+
 /** What of a repository is fetched: the engine reads nothing else. */
 export function isFetched(path: string): boolean {
-  return /^(config\.json|tokenizer\.json|tokenizer_config\.json|model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?)$/.test(
-    path,
-  );
+  return READ.has(path) || isPartOfWeights(path);
 }
 
 /** About what the files have: two bytes a weight. */
-export function bytesToFetch({ parameters }: CatalogueModel): number {
-  return 2 * parameters;
+export function bytesToFetch({ parameters, unreadParameters = 0 }: CatalogueModel): number {
+  return 2 * (parameters + unreadParameters);
 }
 
 /** As they are held: in blocks of 32 weights of 8 bits with a scale of 16. */

@@ -82,6 +82,8 @@ export interface Status {
   readonly tokensTotal: number;
   /** Tokens that the state has read: the beginnings of the files that matter, and what changed since. */
   readonly stateTokens: number;
+  /** The model's weights, as they are held. */
+  readonly weightBytes: number;
   /** The recurrent memory: the same after a thousand tokens and after a million. */
   readonly stateBytes: number;
   /** The attention heads' cache: grows with the tokens up to the attention window. */

@@ -5,21 +5,25 @@ import { MACHINE_ROOM_REQUEST, type MachineRoom, MODEL_SPEED_REQUEST } from "../
 import { milliseconds } from "../../protocol/words.ts";
 import type { Context } from "../context.ts";
 import { writeSetting } from "../settings.ts";
-import { fetchInFront, openPage } from "./fetching.ts";
+import { fetchInFront } from "./fetching.ts";
 import { usualModelsFolder } from "./folder.ts";
-import { hubUrl } from "./hubAccess.ts";
-import { type Measured, type Offer, offersOf } from "./offers.ts";
+import { hubUrl, openPage } from "./hubAccess.ts";
+import { headingOf, type Measured, type Offer, type OfferGroup, offersOf } from "./offers.ts";
 import { Shelf } from "./shelf.ts";
+import { telling } from "./telling.ts";
 
 /** Of what was measured, by the setting's value; kept over restarts. */
 const MEASURED_KEY = "stateline.modelSpeeds";
 
-type Button = vscode.QuickInputButton & { readonly run: (item: Item) => Promise<void> };
+/** Never rejects: what goes wrong is told. */
+type Click = () => Promise<void>;
+type Button = vscode.QuickInputButton & { readonly run: Click };
 
 interface Item extends vscode.QuickPickItem {
-  readonly choose?: () => Promise<void>;
-  readonly offer?: Offer;
+  readonly choose?: Click;
 }
+
+type Named = Pick<Offer, "name" | "label">;
 
 function shelfOf({ extension, settings }: Context): Shelf {
   return new Shelf(settings.now["models.folder"] || usualModelsFolder(extension));
@@ -28,25 +32,27 @@ function shelfOf({ extension, settings }: Context): Shelf {
 export async function chooseModel(context: Context): Promise<void> {
   const pick = vscode.window.createQuickPick<Item>();
   pick.title = "Which model completes?";
-  pick.placeholder = "The largest that fits and is still quick; nothing is fetched before you agree";
+  pick.placeholder = "Larger ones complete more and take longer; nothing is fetched before you agree";
   pick.matchOnDescription = pick.matchOnDetail = true;
   pick.busy = true;
   pick.show();
-  const fill = async (): Promise<void> => {
-    pick.items = await itemsOf(context, await offersFor(context));
-    pick.busy = false;
-  };
-  pick.onDidTriggerItemButton(async ({ item, button }) => {
+  pick.onDidTriggerItemButton(({ button }) => {
     pick.hide();
-    await (button as Button).run(item);
+    void (button as Button).run();
   });
-  pick.onDidAccept(async () => {
+  pick.onDidAccept(() => {
     const [item] = pick.selectedItems;
     pick.hide();
-    await item?.choose?.();
+    void item?.choose?.();
   });
   pick.onDidHide(() => pick.dispose());
-  await fill();
+  await telling(context, { what: "Listing the models" }, async () => {
+    try {
+      pick.items = itemsOf(context, await offersFor(context));
+    } finally {
+      pick.busy = false;
+    }
+  });
 }
 
 async function offersFor(context: Context): Promise<readonly Offer[]> {
@@ -73,17 +79,18 @@ async function roomOf({ client, log }: Context): Promise<MachineRoom | undefined
   }
 }
 
-async function itemsOf(context: Context, offers: readonly Offer[]): Promise<Item[]> {
+function itemsOf(context: Context, offers: readonly Offer[]): Item[] {
+  const { host } = new URL(hubUrl());
   const items: Item[] = [];
-  let group = "";
+  let group: OfferGroup | undefined;
   for (const offer of offers) {
-    if (offer.group !== group) items.push(heading(offer.group.replace("the hub", new URL(hubUrl()).host)));
+    if (offer.group !== group) items.push(heading(headingOf(offer.group, host)));
     group = offer.group;
     const { icon, label, description, detail } = offer;
     items.push({
-      ...{ label: `$(${icon}) ${label}`, description, detail, offer },
+      ...{ label: `$(${icon}) ${label}`, description, detail },
       buttons: buttonsOf(context, offer),
-      choose: () => take(context, offer),
+      choose: told(context, "Choosing", offer, take),
     });
   }
   return [
@@ -100,22 +107,31 @@ function heading(label: string): Item {
 
 function buttonsOf(context: Context, offer: Offer): Button[] {
   const { repository } = catalogueModel(offer.name) ?? {};
-  const isHere = offer.group === "On this machine";
+  const button = (icon: string, tooltip: string, run: Click): Button => ({
+    ...{ iconPath: new vscode.ThemeIcon(icon), tooltip, run },
+  });
   const buttons: Button[] = [];
-  if (isHere) buttons.push(button("dashboard", "Measure here", () => measure(context, offer)));
-  if (repository !== undefined) {
-    buttons.push(button("link-external", "Open its page", () => openPage(repository)));
-    if (offer.icon !== "cloud-download")
-      buttons.push(button("trash", "Delete", () => remove(context, offer)));
-  }
+  if (offer.group === "here")
+    buttons.push(button("dashboard", "Measure here", told(context, "Measuring", offer, measure)));
+  if (repository === undefined) return buttons;
+  const open = () => openPage(repository);
+  buttons.push(button("link-external", "Open its page", told(context, "Opening the page of", offer, open)));
+  if (offer.icon !== "cloud-download")
+    buttons.push(button("trash", "Delete", told(context, "Deleting", offer, remove)));
   return buttons;
 }
 
-function button(icon: string, tooltip: string, run: () => Promise<void>): Button {
-  return { iconPath: new vscode.ThemeIcon(icon), tooltip, run };
+function told(
+  context: Context,
+  verb: string,
+  offer: Named,
+  work: (context: Context, offer: Named) => Promise<void>,
+): Click {
+  const { repository } = catalogueModel(offer.name) ?? {};
+  return () => telling(context, { what: `${verb} ${offer.label}`, repository }, () => work(context, offer));
 }
 
-async function take(context: Context, { name, label }: Offer): Promise<void> {
+async function take(context: Context, { name, label }: Named): Promise<void> {
   const model = catalogueModel(name);
   const shelf = shelfOf(context);
   if (model && (await shelf.look(name)).kind !== "whole" && !(await fetchInFront(context, model, shelf)))
@@ -139,11 +155,13 @@ function fromDisk(context: Context, kind: "file" | "folder", label: string, desc
     const [uri] = (await vscode.window.showOpenDialog(options)) ?? [];
     if (uri) await use(context, uri.fsPath);
   };
-  return { label, description, choose };
+  const what = `Choosing a ${kind}`;
+  return { label, description, choose: () => telling(context, { what }, choose) };
 }
 
-async function remove(context: Context, { name, label }: Offer): Promise<void> {
+async function remove(context: Context, { name, label }: Named): Promise<void> {
   const shelf = shelfOf(context);
+  using _lock = await shelf.lock(name);
   const choice = await vscode.window.showWarningMessage(
     `Delete ${label}?`,
     { modal: true, detail: `${shelf.pathOf(name)}\nIt can be fetched again.` },
@@ -154,11 +172,19 @@ async function remove(context: Context, { name, label }: Offer): Promise<void> {
   await shelf.remove(name);
 }
 
-async function measure(context: Context, { name, label }: Offer): Promise<void> {
+async function measure(context: Context, { name, label }: Named): Promise<void> {
   const speed = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: `Measuring ${label}`, cancellable: true },
-    (_, token) => context.client.request(MODEL_SPEED_REQUEST, { model: name }, token),
+    async (_, token) => {
+      try {
+        return await context.client.request(MODEL_SPEED_REQUEST, { model: name }, token);
+      } catch (error) {
+        if (token.isCancellationRequested) return undefined;
+        throw error;
+      }
+    },
   );
+  if (!speed) return;
   const { msPerLine, device } = speed;
   await context.extension.globalState.update(MEASURED_KEY, {
     ...measuredIn(context),

@@ -1,4 +1,13 @@
-export type FetchProblem = "offline" | "gated" | "space" | "damaged" | "missing" | "refused" | "stopped";
+export type FetchProblem =
+  | "offline"
+  | "gated"
+  | "space"
+  | "disk"
+  | "busy"
+  | "damaged"
+  | "missing"
+  | "refused"
+  | "stopped";
 
 /** Why a model could not be fetched, in one sentence for a person. What was fetched is kept unless it is damaged. */
 export class FetchError extends Error {

@@ -24,7 +24,7 @@ export interface FetchJob {
   /** Its fetch aborts with the signal. */
   readonly hub: Hub;
   readonly signal: AbortSignal;
-  /** Of all files together. */
+  /** Of all files together, with each piece that came. */
   readonly onProgress: (done: number, total: number) => void;
   /** Of waits, for tests. */
   readonly waitMs?: (ms: number) => number;
@@ -47,13 +47,11 @@ async function checkRoom({ name, listing, shelf }: FetchJob): Promise<void> {
   const shelved = await shelf.look(name);
   const missing = bytesOf(listing) - (shelved.kind === "part" ? shelved.bytes : 0);
   const room = await shelf.room();
-  if (missing + SPARED_BYTES > room) throw full(shelf, missing + SPARED_BYTES, room);
-}
-
-function full({ folder }: Shelf, needed: number, room: number): FetchError {
-  return new FetchError(
+  const needed = missing + SPARED_BYTES;
+  if (needed <= room) return;
+  throw new FetchError(
     "space",
-    `${folder} has ${bytes(room)} left, and ${bytes(needed)} are needed: free some room, or name another folder in stateline.models.folder.`,
+    `${shelf.folder} has ${bytes(room)} left, and ${bytes(needed)} are needed: free some room, or name another folder in stateline.models.folder.`,
   );
 }
 
@@ -69,7 +67,6 @@ async function fetchFile(job: FetchJob, file: HubFile, before: number): Promise<
       const came = ((await shelf.partSize(name, file.path, file.size)) ?? 0) > there;
       interruptions = came ? 1 : interruptions + 1;
       if (job.signal.aborted) throw new FetchError("stopped", "Fetching was stopped.");
-      if (isFull(cause)) throw full(shelf, file.size, await shelf.room());
       const mayGoOn = !(cause instanceof FetchError) || (cause.problem === "offline" && before + there > 0);
       if (!mayGoOn || interruptions === MOST_INTERRUPTIONS) throw brokenOff(job, cause);
       await wait((job.waitMs ?? Number)(INTERRUPTED_WAIT_MS * interruptions), undefined, {
@@ -92,20 +89,22 @@ function brokenOff({ hub }: FetchJob, cause: unknown): FetchError {
 }
 
 async function append(job: FetchJob, file: HubFile, there: number, before: number): Promise<void> {
-  const part = job.shelf.partOf(job.name, file.path);
-  if (there > file.size) await rm(part);
+  const { shelf } = job;
+  const part = shelf.partOf(job.name, file.path);
+  if (there > file.size) await shelf.write(() => rm(part));
   const from = there > file.size ? 0 : there;
+  job.onProgress(before + from, bytesOf(job.listing));
   const hash = startOf(file);
-  if (from > 0) for await (const chunk of createReadStream(part)) hash.update(chunk);
-  const out = await open(part, "a");
+  if (from > 0) for await (const chunk of createReadStream(part, { signal: job.signal })) hash.update(chunk);
+  const out = await shelf.write(() => open(part, "a"));
   try {
     if (from < file.size || file.size === 0) await copy(job, file, { from, before, hash, out });
-    await out.sync();
+    await shelf.write(() => out.sync());
   } finally {
     await out.close();
   }
   if (hash.digest("hex") === file.hash.hex) return;
-  await rm(part);
+  await shelf.write(() => rm(part));
   throw new FetchError(
     "damaged",
     `${file.path} of ${job.listing.repository} came with another checksum than the hub names: it was deleted; fetch it again.`,
@@ -128,7 +127,7 @@ async function copy(job: FetchJob, file: HubFile, { from, before, hash, out }: C
         "damaged",
         `${file.path} of ${job.listing.repository} is longer than the hub says.`,
       );
-    await out.write(chunk);
+    await job.shelf.write(() => out.appendFile(chunk));
     hash.update(chunk);
     at += chunk.length;
     job.onProgress(before + at, total);
@@ -175,10 +174,6 @@ async function* chunksOf(
 
 function startOf({ size, hash }: HubFile): Hash {
   return hash.kind === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
-}
-
-function isFull(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
 }
 
 async function inTime<Value>(promise: Promise<Value>): Promise<Value> {

@@ -1,6 +1,7 @@
 // Where models come from, and the person's token for it: in VS Code's secret storage, sent to the hub alone.
 import * as vscode from "vscode";
 import type { Context } from "../context.ts";
+import { FetchError } from "./fetchError.ts";
 import { hubFetch } from "./hubFetch.ts";
 import type { Hub } from "./listing.ts";
 
@@ -9,21 +10,24 @@ const TOKEN_SECRET = "stateline.hubToken";
 /** HF_ENDPOINT is the hub's own name for a mirror's address. */
 export function hubUrl(): string {
   const url = process.env.HF_ENDPOINT || "https://huggingface.co";
-  return url.replace(/\/+$/, "");
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return url.replace(/\/+$/, "");
+  throw new FetchError(
+    "refused",
+    `HF_ENDPOINT is ${JSON.stringify(url)}, which is no address of a hub: give one with https://, or unset it.`,
+  );
 }
 
 export function pageOf(repository: string): string {
   return `${hubUrl()}/${repository}`;
 }
 
-/** Its requests go as VS Code's own do: through its proxy, with its certificates. */
 export async function hubOf({ extension }: Context, repository: string, signal: AbortSignal): Promise<Hub> {
   const token = await extension.secrets.get(TOKEN_SECRET);
-  return {
-    url: hubUrl(),
-    token,
-    fetch: hubFetch({ fetch: globalThis.fetch, page: pageOf(repository), signal }),
-  };
+  return { url: hubUrl(), token, fetch: hubFetch({ page: pageOf(repository), signal }) };
+}
+
+export async function openPage(repository: string): Promise<void> {
+  await vscode.env.openExternal(vscode.Uri.parse(pageOf(repository)));
 }
 
 export async function setHubToken({ extension }: Context): Promise<void> {

@@ -1,4 +1,7 @@
-/** fetch as the hub wants it: refusals become sentences, and what may pass is tried again after the time that it asks for. */
+/**
+ * fetch as the hub wants it: refusals become sentences, and what may pass is tried again after the time that it asks for. The
+ * global one, at each request: the extension host's goes through VS Code's proxy, with its certificates.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { FetchError } from "./fetchError.ts";
 
@@ -9,7 +12,6 @@ const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 60_000;
 
 export interface HubFetchOptions {
-  readonly fetch: typeof fetch;
   /** For a person: the model, and its page. */
   readonly page: string;
   readonly signal: AbortSignal;
@@ -17,10 +19,10 @@ export interface HubFetchOptions {
   readonly waitMs?: (ms: number) => number;
 }
 
-export function hubFetch({ fetch, page, signal, waitMs = (ms) => ms }: HubFetchOptions): typeof fetch {
+export function hubFetch({ page, signal, waitMs = (ms) => ms }: HubFetchOptions): typeof fetch {
   return async (input, init) => {
     for (let attempt = 1; ; attempt++) {
-      const response = await reached(() => fetch(input, { ...init, signal }), page, signal);
+      const response = await reached(() => globalThis.fetch(input, { ...init, signal }), page, signal);
       if (response.ok) return response;
       const mayPass = response.status === 429 || response.status >= 500;
       if (!mayPass) throw refusal(response, page);

@@ -1,6 +1,12 @@
 /** What the hub has of a model: its files at one commit, with their checksums, and the licence. */
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { type CatalogueModel, isFetched } from "../../protocol/catalogue.ts";
+import {
+  type CatalogueModel,
+  isFetched,
+  isPartOfWeights,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from "../../protocol/catalogue.ts";
 import { reasonOf } from "../../protocol/reason.ts";
 import { FetchError } from "./fetchError.ts";
 
@@ -70,9 +76,11 @@ async function asked(model: CatalogueModel, { url, token, fetch }: Hub): Promise
 }
 
 function problemOf(files: readonly HubFile[]): string | undefined {
-  const missing = NEEDED.find((name) => !files.some(({ path }) => path === name));
+  const has = (name: string) => files.some(({ path }) => path === name);
+  const missing = NEEDED.find((name) => !has(name));
   if (missing !== undefined) return `has no ${missing}`;
-  if (!files.some(({ path }) => path.endsWith(".safetensors"))) return "has no weights in safetensors";
+  const isWhole = has(WEIGHTS) || (has(WEIGHTS_INDEX) && files.some(({ path }) => isPartOfWeights(path)));
+  if (!isWhole) return `has neither ${WEIGHTS} nor parts of it with ${WEIGHTS_INDEX}`;
   const isWrong = ({ size, hash }: HubFile) =>
     !Number.isSafeInteger(size) ||
     size < 0 ||

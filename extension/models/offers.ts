@@ -3,14 +3,16 @@ import {
   bytesToFetch,
   CATALOGUE,
   type CatalogueModel,
+  catalogueModel,
   memoryBytes,
   weightBytes,
 } from "../../protocol/catalogue.ts";
 import { estimatedMsPerLine, type MachineRoom } from "../../protocol/models.ts";
-import { bytes, milliseconds } from "../../protocol/words.ts";
+import { bytes, count, milliseconds } from "../../protocol/words.ts";
 import type { Shelved } from "./shelf.ts";
 
-export type OfferGroup = "On this machine" | "From the hub" | "From the hub, too large for this machine";
+/** "unknown": without a server nobody says what fits. */
+export type OfferGroup = "here" | "fits" | "unknown" | "tooLarge";
 
 export interface Offer {
   /** As the setting "model" says it; empty: the embedded one. */
@@ -42,84 +44,97 @@ const SHARE_OF_MEMORY = 0.7;
 const SHORT_TOKENS = 1000;
 const LONG_TOKENS = 100_000;
 
-/** The embedded model, what is here, then what fits, the most capable first. */
-export function offersOf(facts: OfferFacts): readonly Offer[] {
-  const offers = CATALOGUE.map((model) => ({ model, offer: offerOf(model, facts) }));
-  const byGroup = (group: OfferGroup) => offers.filter(({ offer }) => offer.group === group);
-  const larger = (a: { model: CatalogueModel }, b: { model: CatalogueModel }) =>
-    b.model.parameters - a.model.parameters;
-  return [
-    embedded(facts),
-    ...byGroup("On this machine")
-      .sort(larger)
-      .map(({ offer }) => offer),
-    ...byGroup("From the hub")
-      .sort(larger)
-      .map(({ offer }) => offer),
-    ...byGroup("From the hub, too large for this machine").map(({ offer }) => offer),
-    ...elsewhere(facts),
-  ];
+export function headingOf(group: OfferGroup, host: string): string {
+  switch (group) {
+    case "here":
+      return "On this machine";
+    case "fits":
+      return `Fit this machine, fetched from ${host}`;
+    case "unknown":
+      return `Fetched from ${host}; what fits is known while the server runs`;
+    case "tooLarge":
+      return `Too large for the memory that is free, fetched from ${host}`;
+  }
 }
 
-function embedded({ current, measured }: OfferFacts): Offer {
+/** The embedded model, what is here, then what fits, the largest first, and what does not. */
+export function offersOf(facts: OfferFacts): readonly Offer[] {
+  const smallerFirst = CATALOGUE.toSorted((a, b) => a.parameters - b.parameters);
+  const offers = smallerFirst.map((model) => offerOf(model, facts));
+  const inGroup = (group: OfferGroup) => offers.filter((offer) => offer.group === group);
+  const largerFirst = (["here", "fits", "unknown"] as const).map((group) => inGroup(group).reverse());
+  return [embedded(facts), ...own(facts), ...largerFirst.flat(), ...inGroup("tooLarge")];
+}
+
+function embedded({ current, shelved, measured }: OfferFacts): Offer {
+  // It stands for a named one that is not whole.
+  const completes =
+    current === "" || (catalogueModel(current) !== undefined && shelved.get(current)?.kind !== "whole");
   return {
-    ...{ name: "", group: "On this machine", icon: iconOf(current === "", "package") },
-    label: "Embedded model",
-    description: current === "" ? "completes now" : "always works",
-    detail: sentence([speed("", undefined, measured), "some milliseconds, some megabytes"]),
+    ...{ name: "", group: "here", icon: iconOf(completes, "package"), label: "Embedded model" },
+    description: completes ? COMPLETES : "always here",
+    detail: sentence([speed("", undefined, measured), "quick everywhere, a few megabytes of memory"]),
   };
 }
 
 /** A path that the settings name. */
-function elsewhere({ current, measured }: OfferFacts): Offer[] {
-  if (current === "" || CATALOGUE.some(({ name }) => name === current)) return [];
+function own({ current, measured }: OfferFacts): Offer[] {
+  if (current === "" || catalogueModel(current)) return [];
+  const label = current.split(/[\\/]/).findLast((part) => part !== "") ?? current;
   const detail = sentence([speed(current, undefined, measured), current]);
-  const label = current.split(/[\\/]/).at(-1) ?? current;
-  const here = { name: current, group: "On this machine", icon: "check" } as const;
-  return [{ ...here, label, description: "completes now", detail }];
+  return [{ name: current, group: "here", icon: "check", label, description: COMPLETES, detail }];
 }
 
-function offerOf(model: CatalogueModel, facts: OfferFacts): Offer {
-  const { current, shelved, measured, room } = facts;
+function offerOf(model: CatalogueModel, { current, shelved, measured, room }: OfferFacts): Offer {
   const here = shelved.get(model.name) ?? { kind: "absent" };
-  const short = memoryBytes(model, SHORT_TOKENS);
-  const fits = room === undefined || short <= SHARE_OF_MEMORY * room.freeBytes;
-  const isCurrent = current === model.name;
-  const group =
-    here.kind === "whole"
-      ? "On this machine"
-      : fits
-        ? "From the hub"
-        : "From the hub, too large for this machine";
+  const isNamed = current === model.name;
+  const completes = isNamed && here.kind === "whole";
+  const problem = completes ? undefined : room && tooLarge(model, room);
+  const fetched = room === undefined ? "unknown" : problem === undefined ? "fits" : "tooLarge";
   return {
-    ...{ name: model.name, group, label: model.title },
-    icon: iconOf(isCurrent && here.kind === "whole", ICONS[here.kind]),
-    description: describe(model, here, isCurrent),
+    ...{ name: model.name, group: here.kind === "whole" ? "here" : fetched, label: model.title },
+    icon: iconOf(completes, ICONS[here.kind]),
+    description: completes
+      ? COMPLETES
+      : sentence([isNamed ? "named in the settings" : "", describe(model, here)]),
     detail: sentence([
+      problem ?? "",
       speed(model.name, room && estimatedMsPerLine(weightBytes(model), room), measured),
-      `${bytes(short)}, ${bytes(memoryBytes(model, LONG_TOKENS))} at ${LONG_TOKENS / 1000} k tokens`,
+      problem === undefined ? memory(model) : "",
       model.trainedFor,
     ]),
   };
 }
 
+function tooLarge(model: CatalogueModel, { freeBytes }: MachineRoom): string | undefined {
+  const needed = memoryBytes(model, SHORT_TOKENS);
+  const may = SHARE_OF_MEMORY * freeBytes;
+  return needed <= may ? undefined : `takes ${bytes(needed)} of memory, ${bytes(may)} may be taken now`;
+}
+
+function memory(model: CatalogueModel): string {
+  const long = `${bytes(memoryBytes(model, LONG_TOKENS))} after ${count(LONG_TOKENS)} tokens`;
+  return `takes ${bytes(memoryBytes(model, SHORT_TOKENS))} of memory, ${long}`;
+}
+
+const COMPLETES = "completes now";
 const ICONS = { absent: "cloud-download", part: "debug-pause", whole: "database" } as const;
 
 function iconOf(isCurrent: boolean, otherwise: string): string {
   return isCurrent ? "check" : otherwise;
 }
 
-function describe(model: CatalogueModel, here: Shelved, isCurrent: boolean): string {
-  if (here.kind === "whole") return isCurrent ? "completes now" : bytes(here.bytes);
+function describe(model: CatalogueModel, here: Shelved): string {
+  if (here.kind === "whole") return `fetched, ${bytes(here.bytes)}`;
   if (here.kind === "part")
     return `paused at ${Math.floor((100 * here.bytes) / here.of)} % of ${bytes(here.of)}`;
-  return `about ${bytes(bytesToFetch(model))} · ${model.licence}`;
+  return `about ${bytes(bytesToFetch(model))} to fetch · ${model.licence}`;
 }
 
-function speed(name: string, estimate: number | undefined, measured: OfferFacts["measured"]): string {
+function speed(name: string, modelled: number | undefined, measured: OfferFacts["measured"]): string {
   const known = measured.get(name);
-  if (known) return `${milliseconds(known.msPerLine)} a line here`;
-  return estimate === undefined ? "" : `about ${milliseconds(estimate)} a line here (estimate)`;
+  if (known) return `${milliseconds(known.msPerLine)} a line, measured on ${known.device}`;
+  return modelled === undefined ? "" : `about ${milliseconds(modelled)} a line, modelled for the processor`;
 }
 
 function sentence(parts: readonly string[]): string {

@@ -1,13 +1,16 @@
 /** The folder of fetched models: NAME/ with the engine's files, and while one is being fetched what it will consist of. */
-import { rmSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isFetched, UNFINISHED_FETCH as UNFINISHED } from "../../protocol/catalogue.ts";
+import { hasCode } from "../../protocol/reason.ts";
 import { FetchError } from "./fetchError.ts";
 import { bytesOf, type Listing } from "./listing.ts";
+import { ShelfLock } from "./shelfLock.ts";
 
-const LOCK = "fetching.pid";
+const CONFIG = "config.json";
 const PART = ".part";
+/** On Windows a file stays for as long as a server has it open. */
+const PATIENCE = { maxRetries: 8, retryDelay: 200 } as const;
 
 export type Shelved =
   | { readonly kind: "absent" }
@@ -15,6 +18,7 @@ export type Shelved =
   /** Paused, or its editor ended. */
   | { readonly kind: "part"; readonly listing: Listing; readonly bytes: number; readonly of: number };
 
+/** What is written to it rejects with FetchError. */
 export class Shelf {
   readonly folder: string;
 
@@ -33,11 +37,11 @@ export class Shelf {
 
   async look(name: string): Promise<Shelved> {
     const files = await this.#filesOf(name);
-    if (files.size === 0) return { kind: "absent" };
-    const bytes = [...files.values()].reduce((sum, size) => sum + size, 0);
     const listing = await this.#listingOf(name);
+    if (files.size === 0 || listing === "unreadable") return { kind: "absent" };
+    const bytes = [...files.values()].reduce((sum, size) => sum + size, 0);
     if (listing) return { kind: "part", listing, bytes, of: bytesOf(listing) };
-    return files.has("config.json") ? { kind: "whole", bytes } : { kind: "absent" };
+    return files.has(CONFIG) ? { kind: "whole", bytes } : { kind: "absent" };
   }
 
   /** Bytes of the file that are there; undefined: it is whole. */
@@ -46,41 +50,59 @@ export class Shelf {
     return (await sizeOf(this.partOf(name, file))) ?? 0;
   }
 
-  async begin(name: string, listing: Listing): Promise<void> {
-    await mkdir(this.pathOf(name), { recursive: true });
-    await writeFile(join(this.pathOf(name), UNFINISHED), JSON.stringify(listing));
-  }
-
-  async finishFile(name: string, file: string): Promise<void> {
-    await rename(this.partOf(name, file), join(this.pathOf(name), file));
-  }
-
-  async finish(name: string): Promise<void> {
-    await rm(join(this.pathOf(name), UNFINISHED));
-  }
-
-  /** Held while a model is fetched, by one window at a time: a second one would write into the same files. */
-  async lock(name: string): Promise<Disposable> {
-    await mkdir(this.pathOf(name), { recursive: true });
-    const path = join(this.pathOf(name), LOCK);
-    const owner = Number(await readFile(path, "utf8").catch(() => "0"));
-    if (owner > 0 && owner !== process.pid && isRunning(owner)) throw locked(name);
-    if (owner > 0) await rm(path, { force: true });
-    await writeFile(path, String(process.pid), { flag: "wx" }).catch(() => {
-      throw locked(name);
+  begin(name: string, listing: Listing): Promise<void> {
+    return this.write(async () => {
+      await mkdir(this.pathOf(name), { recursive: true });
+      await writeFile(join(this.pathOf(name), UNFINISHED), JSON.stringify(listing));
     });
-    return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
   }
 
-  async remove(name: string): Promise<void> {
-    await rm(this.pathOf(name), { recursive: true, force: true });
+  finishFile(name: string, file: string): Promise<void> {
+    return this.write(() => rename(this.partOf(name, file), join(this.pathOf(name), file)));
+  }
+
+  finish(name: string): Promise<void> {
+    return this.write(() => rm(join(this.pathOf(name), UNFINISHED)));
+  }
+
+  /** Held while a model is fetched or deleted; the first that is written, so a folder that cannot be is told here. */
+  lock(name: string): Promise<Disposable> {
+    return this.write(async () => {
+      await mkdir(this.folder, { recursive: true });
+      return await ShelfLock.take(join(this.folder, `${name}.lock`), name);
+    });
+  }
+
+  /** Without its configuration it is no model, should the rest not go. */
+  remove(name: string): Promise<void> {
+    return this.write(async () => {
+      await rm(join(this.pathOf(name), CONFIG), { force: true });
+      await rm(this.pathOf(name), { recursive: true, force: true, ...PATIENCE });
+    });
   }
 
   /** Bytes that may be written here. */
-  async room(): Promise<number> {
-    await mkdir(this.folder, { recursive: true });
-    const { bavail, bsize } = await statfs(this.folder);
-    return bavail * bsize;
+  room(): Promise<number> {
+    return this.write(async () => {
+      await mkdir(this.folder, { recursive: true });
+      const { bavail, bsize } = await statfs(this.folder);
+      return bavail * bsize;
+    });
+  }
+
+  /** What the disk refuses becomes a sentence. */
+  async write<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof FetchError) throw cause;
+      const other = "name another folder in stateline.models.folder";
+      if (hasCode(cause, "ENOSPC") || hasCode(cause, "EDQUOT"))
+        throw new FetchError("space", `${this.folder} is full: free some room, or ${other}.`, { cause });
+      const code = cause instanceof Error && "code" in cause ? ` (${cause.code})` : "";
+      const sentence = `${this.folder} cannot be written${code}: allow it to be, or ${other}.`;
+      throw new FetchError("disk", sentence, { cause });
+    }
   }
 
   async #filesOf(name: string): Promise<Map<string, number>> {
@@ -93,30 +115,16 @@ export class Shelf {
     return new Map(await Promise.all(sizes));
   }
 
-  async #listingOf(name: string): Promise<Listing | undefined> {
+  /** undefined: nothing is being fetched. */
+  async #listingOf(name: string): Promise<Listing | "unreadable" | undefined> {
     const text = await readFile(join(this.pathOf(name), UNFINISHED), "utf8").catch(() => undefined);
     if (text === undefined) return undefined;
     try {
       const listing: Listing = JSON.parse(text);
-      return Array.isArray(listing.files) && listing.files.every(({ path }) => isFetched(path))
-        ? listing
-        : undefined;
+      return listing.files.every(({ path }) => isFetched(path)) ? listing : "unreadable";
     } catch {
-      return undefined;
+      return "unreadable";
     }
-  }
-}
-
-function locked(name: string): FetchError {
-  return new FetchError("refused", `Another window is fetching ${name}: wait for it, or pause it there.`);
-}
-
-function isRunning(process_: number): boolean {
-  try {
-    return process.kill(process_, 0);
-  } catch (cause) {
-    // It is somebody else's.
-    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
   }
 }
 

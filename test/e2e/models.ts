@@ -53,10 +53,13 @@ export function modelsTests(start: () => { extension: string; browser: Browser }
       assert.match(rows, /Embedded model.*completes now/);
       assert.match(
         rows,
-        /Granite 4\.0 H 350M.*about 649\.1 MiB · Apache-2\.0.*about .* a line here \(estimate\)/,
+        /Granite 4\.0 H 350M.*about 649\.1 MiB to fetch · Apache-2\.0.*about .* a line, modelled for the processor/,
       );
       assert.equal(hub.requests.length, 0);
       await editor.picture("choose-model");
+      await editor.page.setViewportSize({ width: 300, height: 700 });
+      await editor.picture("choose-model-narrow");
+      await editor.page.setViewportSize({ width: 1200, height: 750 });
     });
 
     test("nothing is fetched before size, source and licence are agreed to", async () => {
@@ -66,7 +69,7 @@ export function modelsTests(start: () => { extension: string; browser: Browser }
       const words = (await dialog.textContent()) ?? "";
       assert.match(words, /MiB from http:\/\/127\.0\.0\.1:\d+\/ibm-granite\/granite-4\.0-h-350m-base/);
       assert.match(words, /Licence: apache-2\.0/);
-      assert.ok(!existsSync(SHELF) || readdirSync(SHELF).length === 0);
+      assert.ok(!existsSync(join(SHELF, NAME)));
       await editor.picture("choose-model-consent");
       await dialog.getByRole("button", { name: "Fetch", exact: true }).click();
     });

@@ -151,7 +151,15 @@ describe("in front of a person", () => {
 
   test("the tooltip has the figures", async () => {
     const tooltip = await editor.hoverStatus();
-    for (const name of ["tokens in the index", "State", "tokens/s", "Hybrid ratio", "Device", "Model"]) {
+    for (const name of [
+      "tokens in the index",
+      "State",
+      "Memory",
+      "tokens/s",
+      "Hybrid ratio",
+      "Device",
+      "Model",
+    ]) {
       assert.ok(tooltip.includes(name), `${name} is missing in:\n${tooltip}`);
     }
     await editor.picture("status-bar-tooltip");

@@ -9,6 +9,7 @@ const status: Status = {
   tokensRead: 48_210,
   tokensTotal: 48_210,
   stateTokens: 8150,
+  weightBytes: 7_340_032,
   stateBytes: 1_572_864,
   kvBytes: 2048,
   tokensPerSecond: 5120.4,
@@ -120,7 +121,18 @@ test("figures that are not known yet are left out", () => {
   const names = figures({ ...status, tokensPerSecond: 0, device: "", model: "" }, counts).map(
     ([name]) => name,
   );
-  assert.deepEqual(names, ["Repository", "State", "Attention cache", "Hybrid ratio"]);
+  assert.deepEqual(names, ["Repository", "State", "Memory", "Hybrid ratio"]);
+});
+
+test("of a model that rests only its name is known", () => {
+  const resting: Status = { ...status, state: "resting", weightBytes: 0, device: "", tokensPerSecond: 0 };
+  assert.deepEqual(figures(resting, { counts: undefined, lastLatencyMs: 0 }), [["Model", "stateline"]]);
+});
+
+test("model, device, speed and memory are among the figures, and memory is told by its parts", () => {
+  const all = new Map(figures(status, { counts: undefined, lastLatencyMs: 0 }));
+  assert.equal(all.get("Memory"), "8.5 MiB: weights 7.0 MiB, state 1.5 MiB, cache 2 KiB");
+  for (const name of ["Model", "Device", "Reading speed"]) assert.ok(all.has(name), name);
 });
 
 const layers: readonly [number, number, string][] = [

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type MemoryShape, textBytes, UNFINISHED_FETCH } from "../../protocol/catalogue.ts";
+import {
+  isFetched,
+  type MemoryShape,
+  textBytes,
+  UNFINISHED_FETCH,
+  WEIGHTS_INDEX,
+} from "../../protocol/catalogue.ts";
 import { DEFAULT_SETTINGS, validateSettings } from "../../protocol/settings.ts";
 import { loadNativeEngine } from "../../server/engine/native.ts";
 import { ADDON_PATH, EMBEDDED_MODEL_PATH } from "../../server/installation.ts";
@@ -41,6 +47,24 @@ test("the setting with a point in its name comes as VS Code nests it, or by its 
     validateSettings({ models: { folder: 3 } }).problems[0] ?? "",
     /stateline\.models\.folder is 3/,
   );
+});
+
+test("weights in parts as Qwen3.5's repositories name them are fetched, and the engine opens them", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "stateline-parts-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const from = join(import.meta.dirname, "../../native/test/models/qwen3_5");
+  const weights = readFileSync(join(from, "model.safetensors"));
+  const header: object = JSON.parse(weights.toString("utf8", 8, 8 + Number(weights.readBigUInt64LE())));
+  const part = "model.safetensors-00001-of-00001.safetensors";
+  const tensors = Object.keys(header).filter((name) => name !== "__metadata__");
+  const index = { weight_map: Object.fromEntries(tensors.map((name) => [name, part])) };
+  cpSync(join(from, "config.json"), join(folder, "config.json"));
+  writeFileSync(join(folder, part), weights);
+  writeFileSync(join(folder, WEIGHTS_INDEX), JSON.stringify(index));
+  for (const file of [part, WEIGHTS_INDEX]) assert.ok(isFetched(file));
+  const model = await loadNativeEngine(ADDON_PATH).loadModel(folder, { threads: 1 });
+  assert.equal(model.info.family, "qwen3_5");
+  model.dispose();
 });
 
 /** Of the small random models beside the engine's tests, by their configurations. */

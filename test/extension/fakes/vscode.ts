@@ -42,6 +42,21 @@ export class Panel {
   }
 }
 
+/** A list whose person is the test. */
+export class QuickPick {
+  items: readonly unknown[] = [];
+  selectedItems: readonly unknown[] = [];
+  busy = false;
+  readonly accepted = new EventEmitter<void>();
+  readonly pressed = new EventEmitter<{ item: unknown; button: unknown }>();
+  readonly onDidAccept = this.accepted.event;
+  readonly onDidTriggerItemButton = this.pressed.event;
+  readonly onDidHide = new EventEmitter<void>().event;
+  show(): void {}
+  hide(): void {}
+  dispose(): void {}
+}
+
 /** What a test sets and reads. */
 export const fake = {
   /** The section as the user wrote it. */
@@ -57,7 +72,12 @@ export const fake = {
   executed: [] as unknown[][],
   errors: [] as string[],
   informed: [] as string[],
-  /** What the person answers to a warning. */
+  warned: [] as string[],
+  quickPicks: [] as QuickPick[],
+  /** What a notification with progress says, as it goes on. */
+  progress: [] as string[],
+  settingsWritten: [] as (readonly [name: string, value: unknown])[],
+  /** What the person answers to a warning or a question. */
   choice: undefined as string | undefined,
   files: new Set<string>(),
   shownDocuments: [] as string[],
@@ -67,8 +87,11 @@ const api = {
   EventEmitter,
   Uri: {
     joinPath: (base: string, ...names: string[]) => [base, ...names].join("/"),
+    parse: (address: string) => address,
     file: (path: string) => path,
   },
+  ThemeIcon: class {},
+  env: { openExternal: async (address: string) => fake.executed.push(["openExternal", address]) },
   ViewColumn: { Active: -1 },
   QuickPickItemKind: { Separator: -1, Default: 0 },
   ConfigurationTarget: { Global: 1, Workspace: 2 },
@@ -96,7 +119,19 @@ const api = {
       return fake.choice;
     },
     showInputBox: async () => fake.written,
-    showWarningMessage: async () => fake.choice,
+    showWarningMessage: async (sentence: string) => {
+      fake.warned.push(sentence);
+      return fake.choice;
+    },
+    createQuickPick: () => {
+      const pick = new QuickPick();
+      fake.quickPicks.push(pick);
+      return pick;
+    },
+    withProgress: (_: unknown, work: (progress: unknown, token: unknown) => unknown) => {
+      const report = ({ message }: { message: string }) => fake.progress.push(message);
+      return work({ report }, { onCancellationRequested: new EventEmitter<void>().event });
+    },
     showTextDocument: async (path: string) => {
       fake.shownDocuments.push(path);
     },
@@ -114,6 +149,8 @@ const api = {
         fake.settingsRead++;
         return fake.settings;
       },
+      inspect: () => undefined,
+      update: async (...written: [name: string, value: unknown]) => fake.settingsWritten.push(written),
     }),
     onDidChangeConfiguration: fake.configurationChanged.event,
   },
