@@ -19,6 +19,7 @@ import {
   type State,
 } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
+import { gaugeReading } from "./engine/readingSpeed.ts";
 import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
 import { type IdleClock, Idleness, SYSTEM_IDLE_CLOCK } from "./idleness.ts";
@@ -504,6 +505,10 @@ export class Stateline {
     try {
       const tokenizer = await loadTokenizer(place.path, model.info.vocabSize);
       const bytesPerToken = await attentionBytesPerToken(model);
+      const settings = this.#memorySettings({ model, bytesPerToken });
+      // With a state from disk it would read nothing before it is asked.
+      if (place.path !== EMBEDDED.path)
+        await gaugeReading(model, model.initialState(settings.stateHeads, settings.attentionWindow));
       const memory = new RepositoryMemory(
         {
           model,
@@ -516,7 +521,7 @@ export class Stateline {
           mostWaitMs: MOST_WAIT_MS,
           saveMs: SAVE_MS,
         },
-        this.#memorySettings({ model, bytesPerToken }),
+        settings,
       );
       const writer = new LocalWriter({
         model,

@@ -179,8 +179,14 @@ export class Completer {
       onLate: (late: Outcome) => this.#takeLate(attempt, late),
       onFailed: (cause: unknown) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
     };
-    const { place, offers, cuts, figures } = await this.#relay.first(job, signal);
+    const first = await this.#relay.first(job, signal).catch((cause: unknown) => {
+      // Its model made room for another one, which is asked instead.
+      if (cause instanceof Cancelled && !signal.aborted && this.#context.writer() !== quick) return undefined;
+      throw cause;
+    });
+    if (!first) return await this.#compute(attempt, settings, finish);
     throwIfCancelled(signal);
+    const { place, offers, cuts, figures } = first;
     this.#shown.add(place, textsOf(offers), cuts);
     return this.#offer(attempt, offers, figures);
   }

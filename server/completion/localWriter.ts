@@ -44,6 +44,7 @@ export class LocalWriter implements ReadingWriter {
   readonly #share = new ContextShare();
   readonly #caches: PrefixCaches;
   #readingAhead = new AbortController();
+  readonly #gone = new AbortController();
   /** Completions use the engine one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -53,9 +54,11 @@ export class LocalWriter implements ReadingWriter {
     this.#caches = new PrefixCaches(context.model);
   }
 
+  /** Rejects with Cancelled where the model goes meanwhile, too. */
   async write(question: Question): Promise<Written> {
     this.giveWay();
-    return await this.#inTurn(() => this.#write(question));
+    const signal = AbortSignal.any([question.signal, this.#gone.signal]);
+    return await this.#inTurn(() => this.#write({ ...question, signal }));
   }
 
   async readAhead(request: CompletionRequest): Promise<void> {
@@ -83,6 +86,7 @@ export class LocalWriter implements ReadingWriter {
 
   dispose(): void {
     this.giveWay();
+    this.#gone.abort();
     void this.#turn.finally(() => this.#caches.dispose());
   }
 
@@ -114,7 +118,7 @@ export class LocalWriter implements ReadingWriter {
   ): Promise<void> {
     this.giveWay();
     this.#readingAhead = new AbortController();
-    const { signal } = this.#readingAhead;
+    const signal = AbortSignal.any([this.#readingAhead.signal, this.#gone.signal]);
     try {
       await this.#inTurn(async () => {
         throwIfCancelled(signal);

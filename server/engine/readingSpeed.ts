@@ -1,7 +1,9 @@
 /** How fast a model reads on this machine, and how much of reading fits into a time. */
+import type { Model, State } from "./engine.ts";
 
 /** A shorter job says more of the machine's other work than of the model. */
 const LEAST_TOKENS = 32;
+const GAUGED_TOKENS = 64;
 /** So long a job of reading may take: a keystroke waits for the one under way. */
 const MOST_JOB_SECONDS = 0.25;
 
@@ -20,6 +22,19 @@ export class ReadingSpeed {
     const before = this.#tokensPerSecond;
     this.#tokensPerSecond =
       measured >= before || before === Number.POSITIVE_INFINITY ? measured : (measured + before) / 2;
+  }
+}
+
+/**
+ * Has a model read a little, so that its speed is known before anybody waits for it. `empty` is one of its initial states, and
+ * is disposed of.
+ */
+export async function gaugeReading(model: Model, empty: State): Promise<void> {
+  try {
+    const tokens = Int32Array.from({ length: GAUGED_TOKENS }, (_, i) => i % model.info.vocabSize);
+    for (const state of await model.advance(empty, tokens, { priority: "background" })) state.dispose();
+  } finally {
+    empty.dispose();
   }
 }
 

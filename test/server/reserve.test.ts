@@ -58,21 +58,28 @@ async function setUp(t: TestContext, tokensPerSecond: number, options: Partial<S
   await stateline.start();
   await stateline.settled();
   const uri = pathToFileURL(join(repository, "a.ts")).href;
-  const text = "const value = ";
-  const document = { uri, relativePath: "a.ts", languageId: "typescript", text };
-  const request = { document, offset: text.length, manual: false, others: [] };
-  const complete = async () => (await stateline.complete(request))[0]?.insertText;
+  const complete = async (text = "const value = ") => {
+    const document = { uri, relativePath: "a.ts", languageId: "typescript", text };
+    const request = { document, offset: text.length, manual: false, others: [] };
+    return (await stateline.complete(request))[0]?.insertText;
+  };
   return { stateline, complete, better, large, models, disposed, loading };
+}
+
+function held() {
+  let release = () => {};
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { promise, release: () => release() };
 }
 
 test("beside a slow model the embedded one answers first, and the slow one's text takes its place", async (t) => {
   const { complete, better, large, models, stateline } = await setUp(t, 50);
   assert.deepEqual([...models.keys()], [EMBEDDED_MODEL_PATH, large]);
-  let release = () => {};
+  const { promise, release } = held();
   const slow = models.get(large) ?? assert.fail();
-  slow.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  slow.gate = promise;
   assert.equal(await complete(), "small();");
   release();
   while (better.length === 0) await setImmediate();
@@ -113,16 +120,43 @@ test("a model that nobody asks gives its memory back; at the next key the embedd
   await rests;
   assert.deepEqual([stateline.status.state, disposed.at(-1)], ["resting", large]);
   assert.match(stateline.status.model, /^large/);
-  let release = () => {};
-  loading.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const { promise, release } = held();
+  loading.gate = promise;
   assert.equal(await complete(), "small();");
   assert.equal(stateline.status.state, "loading");
   release();
   await stateline.settled();
   assert.equal(stateline.status.state, "ready");
   assert.equal(await complete(), "large();");
+});
+
+test("what the embedded model was writing as a quick one came is written by that", async (t) => {
+  const clock = new FakeClock();
+  const changes = new EventEmitter();
+  const { stateline, complete, models, loading } = await setUp(t, 5000, {
+    idleClock: { clock, machine: async () => AT_EASE },
+    onStatusChanged: () => changes.emit("status"),
+  });
+  const rests = once(changes, "status");
+  clock.moveTo(minutes(31));
+  await rests;
+  const loads = held();
+  loading.gate = loads.promise;
+  assert.equal(await complete(), "small();");
+  const embedded = models.get(EMBEDDED_MODEL_PATH) ?? assert.fail();
+  const [isAsked, writes] = [held(), held()];
+  Object.defineProperty(embedded, "gate", {
+    get: () => {
+      isAsked.release();
+      return writes.promise;
+    },
+  });
+  const answer = complete("const value");
+  await isAsked.promise;
+  loads.release();
+  await stateline.settled();
+  writes.release();
+  assert.equal(await answer, " = large();");
 });
 
 test("what is held stays in memory, and so does the embedded model", async (t) => {
