@@ -3,7 +3,6 @@ import type { Model, State } from "./engine.ts";
 
 /** A shorter job says more of the machine's other work than of the model. */
 const LEAST_TOKENS = 32;
-const GAUGED_TOKENS = 64;
 /** So long a job of reading may take: a keystroke waits for the one under way. */
 const MOST_JOB_SECONDS = 0.25;
 
@@ -31,7 +30,7 @@ export class ReadingSpeed {
  */
 export async function gaugeReading(model: Model, empty: State): Promise<void> {
   try {
-    const tokens = Int32Array.from({ length: GAUGED_TOKENS }, (_, i) => i % model.info.vocabSize);
+    const tokens = Int32Array.from({ length: LEAST_TOKENS }, (_, i) => i % model.info.vocabSize);
     for (const state of await model.advance(empty, tokens, { priority: "background" })) state.dispose();
   } finally {
     empty.dispose();
