@@ -1,11 +1,10 @@
-;;; stateline-server.el --- The server of a project, and what it knows of buffers  -*- lexical-binding: t -*-
+;;; stateline-server.el --- A project's server, and its documents  -*- lexical-binding: t -*-
 
 ;; SPDX-License-Identifier: Apache-2.0
 
 ;;; Commentary:
 
-;; A part of stateline.el.  Each project has a server of its own, which is told of every command
-;; that changes one of the project's buffers.
+;; A part of stateline.el.  Each project has a server, which is told what each command changed.
 
 ;;; Code:
 
@@ -19,11 +18,12 @@
   :group 'completion)
 
 (defcustom stateline-command '("stateline" "--stdio")
-  "Program of the server, and its arguments."
+  "Program of the server, and its arguments; a file or folder cannot set it."
   :type '(repeat string))
 
 (defcustom stateline-settings nil
-  "Settings of the server, by their names without \"stateline.\": (:maxLines 4)."
+  "Settings of the server, by their names without \"stateline.\": (:maxLines 4).
+A file or folder cannot set them."
   :type 'plist)
 
 (defvar stateline--better-functions nil
@@ -37,7 +37,7 @@
 
 (defvar-local stateline--uri nil "The document's name; nil: the server does not know it.")
 (defvar-local stateline--version 0 "How often the document changed.")
-(defvar-local stateline--text "" "What the server knows of the buffer.")
+(defvar-local stateline--known nil "A buffer with the text that the server knows.")
 (defvar-local stateline--before nil "Characters before all changes since; nil: none.")
 (defvar-local stateline--behind nil "Characters behind all changes since.")
 
@@ -83,20 +83,21 @@
         :workspaceFolders ,(if root (vector `(:uri ,(stateline--uri root) :name ,root)) [])
         :capabilities (:textDocument (:inlineCompletion ,(make-hash-table)))
         :initializationOptions
-        (:settings ,stateline-settings :sendsEachKey t :takesLateTexts t))
+        (:settings ,(default-value 'stateline-settings) :sendsEachKey t :takesLateTexts t))
      :timeout nil
      :success-fn (lambda (_)
                    (jsonrpc-notify server :initialized (make-hash-table))
                    (setf (stateline--status server) '(:state "loading"))
-                   (stateline--in-buffers #'stateline--open server)))
+                   ;; What sends much must not read messages: before Emacs 30 those that come
+                   ;; meanwhile are lost (bug#60088).
+                   (run-at-time 0 nil #'stateline--in-buffers #'stateline--open server)))
     server))
 
 (defun stateline--process (name)
-  "Start the program of the server NAME.
-That is not done in the project's folder, which could bring a program of its own."
+  "Start the program of server NAME, not in the project: that could bring a program."
   (let ((default-directory (expand-file-name "~/")))
-    (make-process :name name :command stateline-command :connection-type 'pipe
-                  :coding 'utf-8-emacs-unix :noquery t
+    (make-process :name name :command (default-value 'stateline-command)
+                  :connection-type 'pipe :coding 'utf-8-emacs-unix :noquery t
                   :stderr (get-buffer-create (format "*%s stderr*" name)))))
 
 (defun stateline--ended (server root)
@@ -113,15 +114,16 @@ That is not done in the project's folder, which could bring a program of its own
      (setf (stateline--status server) params)
      (force-mode-line-update t))
     ('stateline/betterText
-     (stateline--in-buffers
-      (lambda ()
-        (let ((document (plist-get params :textDocument)))
-          (when (and (equal stateline--uri (plist-get document :uri))
-                     (eql stateline--version (plist-get document :version)))
-            (run-hook-with-args 'stateline--better-functions
-                                (stateline--point (plist-get params :position))))))
-      server))
+     (run-at-time 0 nil #'stateline--in-buffers (lambda () (stateline--better params)) server))
     ('window/showMessage (message "Stateline: %s" (plist-get params :message)))))
+
+(defun stateline--better (place)
+  "Say so if PLACE, for which there is a better text, is in the buffer as it is."
+  (let ((document (plist-get place :textDocument)))
+    (when (and (equal stateline--uri (plist-get document :uri))
+               (eql stateline--version (plist-get document :version)))
+      (run-hook-with-args 'stateline--better-functions
+                          (stateline--point (plist-get place :position))))))
 
 (defun stateline--in-buffers (function &optional server)
   "Call FUNCTION in each buffer that is to be served, or that SERVER is to serve."
@@ -161,13 +163,6 @@ That is not done in the project's folder, which could bring a program of its own
     (forward-line 0)
     (list :line (1- (line-number-at-pos))
           :character (stateline--units (buffer-substring-no-properties (point) point)))))
-
-(defun stateline--after (position text)
-  "The protocol's position after TEXT, which begins at POSITION."
-  (let ((lines (split-string text "\n")))
-    (list :line (+ (plist-get position :line) (length (cdr lines)))
-          :character (+ (if (cdr lines) 0 (plist-get position :character))
-                        (stateline--units (car (last lines)))))))
 
 (defun stateline--point (position)
   "Where the protocol's POSITION is, at its line's end at most."
@@ -209,20 +204,27 @@ That is not done in the project's folder, which could bring a program of its own
     (and server (jsonrpc-running-p server) server)))
 
 (defun stateline--tell (method &rest params)
-  "Notify the server of METHOD, with the document's name and PARAMS."
+  "Notify the server of METHOD, the document and PARAMS."
   (jsonrpc-notify (stateline--live) method `(:textDocument (:uri ,stateline--uri) ,@params)))
 
 (defun stateline--open ()
   "Have the server know the buffer, now or as soon as it can listen."
   (stateline--start)
-  (when (and (stateline--server) (stateline--status (stateline--server)))
+  (when (and buffer-file-name (stateline--server) (stateline--status (stateline--server)))
     (setq stateline--uri (stateline--uri buffer-file-name)
-          stateline--version 0
-          stateline--text (stateline--whole (buffer-substring-no-properties 1 (point-max)))
-          stateline--before nil)
+          stateline--version 0)
     (jsonrpc-notify (stateline--server) :textDocument/didOpen
-                    `(:textDocument ( :uri ,stateline--uri :languageId ,(stateline--language)
-                                      :version 0 :text ,(stateline--sendable stateline--text))))))
+                    `(:textDocument
+                      ( :uri ,stateline--uri :languageId ,(stateline--language) :version 0
+                        :text ,(stateline--sendable (stateline--remember)))))))
+
+(defun stateline--remember ()
+  "Keep a copy of the buffer's text, and answer that."
+  (let ((text (stateline--whole (buffer-substring-no-properties 1 (point-max)))))
+    (setq stateline--before nil
+          stateline--known (generate-new-buffer " *stateline*" t))
+    (with-current-buffer stateline--known (insert text))
+    text))
 
 (defun stateline--close ()
   "Have the server forget the buffer."
@@ -231,9 +233,10 @@ That is not done in the project's folder, which could bring a program of its own
     (when server (jsonrpc-notify server :textDocument/didClose `(:textDocument (:uri ,uri))))))
 
 (defun stateline--forget ()
-  "The server does not know the buffer any more."
+  "Note that the server does not know the buffer."
   (run-hooks 'stateline--forget-hook)
-  (setq stateline--uri nil))
+  (when stateline--known (kill-buffer stateline--known))
+  (setq stateline--uri nil stateline--known nil))
 
 (defun stateline--note (from to _length)
   "Note that what is between FROM and TO is new."
@@ -244,23 +247,26 @@ That is not done in the project's folder, which could bring a program of its own
 (defun stateline--send ()
   "Send what changed since the last time as one change: by it the server counts keys."
   (when stateline--before
-    (stateline--whole
-      (let* ((from (1+ stateline--before)) (to (- (point-max) stateline--behind))
-             (removed (substring stateline--text stateline--before
-                                 (- (length stateline--text) stateline--behind)))
-             (added (buffer-substring-no-properties from to))
-             (start (stateline--position from)))
-        (setq stateline--text (buffer-substring-no-properties 1 (point-max))
-              stateline--before nil)
-        (unless (string= removed added)
-          (stateline--tell-change start (stateline--after start removed) added))))))
+    (let* ((from (1+ stateline--before)) (behind stateline--behind)
+           (text (stateline--whole (buffer-substring-no-properties from (- (point-max) behind))))
+           (places (with-current-buffer stateline--known
+                     (stateline--replace from (- (point-max) behind) text))))
+      (setq stateline--before nil)
+      (when places
+        (jsonrpc-notify
+         (stateline--live) :textDocument/didChange
+         `( :textDocument (:uri ,stateline--uri :version ,(cl-incf stateline--version))
+            :contentChanges [( :range (:start ,(car places) :end ,(cdr places))
+                               :text ,(stateline--sendable text))]))))))
 
-(defun stateline--tell-change (start end text)
-  "Notify the server that TEXT stands in place of what was from START to END."
-  (jsonrpc-notify
-   (stateline--live) :textDocument/didChange
-   `( :textDocument (:uri ,stateline--uri :version ,(cl-incf stateline--version))
-      :contentChanges [(:range (:start ,start :end ,end) :text ,(stateline--sendable text))])))
+(defun stateline--replace (from to text)
+  "Put TEXT in place of what is between FROM and TO.
+Answer their positions before, or nil where it is the same text."
+  (unless (string= text (buffer-substring from to))
+    (prog1 (cons (stateline--position from) (stateline--position to))
+      (delete-region from to)
+      (goto-char from)
+      (insert text))))
 
 (defun stateline--saved ()
   "Tell that the file on disk is new."
@@ -269,18 +275,18 @@ That is not done in the project's folder, which could bring a program of its own
     (stateline--tell :textDocument/didSave)))
 
 (defun stateline--renamed ()
-  "The buffer has another name."
+  "Have the server know the buffer by its new name."
   (stateline--close)
   (stateline--open))
 
-(defconst stateline--hooks
-  '((after-change-functions . stateline--note) (after-save-hook . stateline--saved)
-    (after-set-visited-file-name-hook . stateline--renamed) (kill-buffer-hook . stateline--close)
-    (change-major-mode-hook . stateline--close)))
-
 (defun stateline--serve (wanted)
   "Have a server serve the buffer if WANTED, else no more."
-  (pcase-dolist (`(,hook . ,function) stateline--hooks)
+  (pcase-dolist (`(,hook . ,function)
+                 '((after-change-functions . stateline--note)
+                   (after-save-hook . stateline--saved)
+                   (after-set-visited-file-name-hook . stateline--renamed)
+                   (kill-buffer-hook . stateline--close)
+                   (change-major-mode-hook . stateline--close)))
     (if wanted (add-hook hook function nil t) (remove-hook hook function t)))
   (if wanted
       (let ((project (project-current)))

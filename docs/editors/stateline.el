@@ -76,7 +76,8 @@ Its keys are on while it is there.")
   (stateline--cancel)
   (stateline--send)
   (let ((buffer (current-buffer)) (point (point)) (tick (buffer-chars-modified-tick)) id)
-    (setq id (car (jsonrpc--async-request-1 ; `jsonrpc-async-request' tells no number before Emacs 31.
+    ;; `jsonrpc-async-request' keeps the number to itself in Emacs 28.
+    (setq id (car (jsonrpc--async-request-1
                    (stateline--live) :textDocument/inlineCompletion
                    `( :textDocument (:uri ,stateline--uri) :position ,(stateline--position point)
                       :context (:triggerKind ,kind) :tabSize ,tab-width)
@@ -204,7 +205,8 @@ Its keys are on while it is there.")
          (state (plist-get status :state)) (remote (plist-get status :remote)))
     (concat " Stateline"
             (cond ((null status) ":off") ((not (equal state "ready")) (concat ":" state)))
-            (when (eq t (plist-get remote :leavesMachine)) (concat "->" (plist-get remote :host))))))
+            (when (eq t (plist-get remote :leavesMachine))
+              (concat "->" (plist-get remote :host))))))
 
 ;;;###autoload
 (define-minor-mode stateline-mode
