@@ -47,7 +47,9 @@ def write_model(model: Stateline, folder: Path, int8: bool) -> None:
     config = json.loads(model.config.to_json())
     config["quantization"] = {"method": "int8", "scheme": "per_row_symmetric"} if int8 else None
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    save_file(tensors(model, int8), folder / "model.safetensors", metadata={"format": "pt"})
+    # Another file in its place rather than the same with other bytes: a running server may have it mapped.
+    save_file(tensors(model, int8), folder / "model.safetensors.new", metadata={"format": "pt"})
+    (folder / "model.safetensors.new").replace(folder / "model.safetensors")
 
 
 def read_model(folder: Path) -> Stateline:

@@ -32,12 +32,17 @@ main(process.argv.slice(2));
 function main(args: readonly string[]): void {
   if (args.includes("--help") || args.includes("-h")) process.stdout.write(HELP);
   else if (args.includes("--version")) process.stdout.write(`${packageVersion()}\n`);
-  else if (args.includes("--node-ipc")) serveIpc();
   else if (args.includes("--stdio")) serveStdio();
-  else {
-    process.stderr.write(`Say how to talk to the editor: --stdio or --node-ipc.\n\n${HELP}`);
-    process.exitCode = 2;
-  }
+  else if (!args.includes("--node-ipc")) refuse(args[0]);
+  else if (process.send) serveIpc();
+  else refuse("--node-ipc without a parent process that opened a channel");
+}
+
+/** What an editor adds beside its transport is let pass. */
+function refuse(unknown: string | undefined): void {
+  const what = unknown === undefined ? "" : `Stateline does not understand ${unknown}. `;
+  process.stderr.write(`${what}Say how to talk to the editor: --stdio or --node-ipc.\n\n${HELP}`);
+  process.exitCode = 2;
 }
 
 function serveStdio(): void {

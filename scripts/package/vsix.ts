@@ -1,6 +1,6 @@
 /** The extension's package for one platform: this repository's files with that platform's addons, which lie in one folder. */
 import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createVSIX, listFiles, PackageManager } from "@vscode/vsce";
 import { ADDONS } from "./targets.ts";
 
@@ -9,7 +9,6 @@ const REQUIRED = [
   "dist/server.cjs",
   "dist/dashboard/page.js",
   "dist/dashboard/page.css",
-  ...ADDONS.map((addon) => `dist/native/${addon}`),
   "dist/grammars/web-tree-sitter.wasm",
   "model/weights/config.json",
   "model/weights/model.safetensors",
@@ -32,15 +31,20 @@ export async function packageFor(
   root: string,
   { target, addons, cuda }: Contents,
 ): Promise<{ path: string; bytes: number }> {
-  const missing = REQUIRED.filter((path) => !existsSync(join(root, path)));
-  if (missing.length > 0) throw new Error(`The package lacks ${missing.join(", ")}; run ./dev build first.`);
+  const libraries = (cuda ? [...ADDONS, CUDA_LIBRARY] : ADDONS).map((name) => join(addons, name));
+  const missing = [...REQUIRED.map((path) => join(root, path)), ...libraries].filter(
+    (path) => !existsSync(path),
+  );
+  if (missing.length > 0) {
+    const build = missing.every((path) => path.endsWith(CUDA_LIBRARY)) ? "./dev build --cuda" : "./dev build";
+    throw new Error(`The package lacks ${missing.join(", ")}; ${build} makes that.`);
+  }
   const name = cuda ? `${target}-cuda` : target;
   const stage = join(root, ".cache", "package", name);
   rmSync(stage, { recursive: true, force: true });
   for (const file of await listFiles({ cwd: root, packageManager: PackageManager.None }))
     if (!file.startsWith("dist/native/")) copy(join(root, file), join(stage, file));
-  for (const file of cuda ? [...ADDONS, CUDA_LIBRARY] : ADDONS)
-    copy(join(addons, file), join(stage, "dist/native", file));
+  for (const path of libraries) copy(path, join(stage, "dist/native", basename(path)));
   copy(join(root, "package.json"), join(stage, "package.json"));
   const path = join(root, "dist", `stateline-${name}.vsix`);
   await createVSIX({

@@ -23,6 +23,7 @@ import type {
 } from "./engine.ts";
 import { Cancelled, DeviceError, EngineError, throwIfCancelled } from "./engine.ts";
 import { ReadingSpeed } from "./readingSpeed.ts";
+import { problemOfSharedObject } from "./sharedObject.ts";
 
 const CUDA_LIBRARY = process.platform === "win32" ? "stateline_cuda.dll" : "stateline_cuda.so";
 
@@ -98,6 +99,7 @@ export function loadNativeEngine(
   return {
     async loadModel(modelPath, { device = "cpu", onDeviceFailed, ...options }) {
       const gpu = gpuNumber(device);
+      if (gpu !== undefined) refuseDamaged(cudaLibraryPath);
       const cuda = gpu === undefined ? {} : { cuda: { library: cudaLibraryPath, gpu } };
       const model = await addon.loadModel(modelPath, { ...options, ...cuda }).catch((cause: unknown) => {
         throw deviceErrorOf(cause) ?? new EngineError(reasonOf(cause), { cause });
@@ -111,20 +113,33 @@ function gpuNumber(device: DeviceName): number | undefined {
   return device === "cpu" ? undefined : Number(device.slice("cuda:".length));
 }
 
-export function loadAddon<Addon>(addonPath: string): Addon {
-  if (!existsSync(addonPath)) {
-    throw new EngineError(
-      `The native engine is missing at ${addonPath}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
+/** Whether it is there, and of the right version, the engine says. */
+function refuseDamaged(cudaLibraryPath: string): void {
+  const problem = existsSync(cudaLibraryPath) ? problemOfSharedObject(cudaLibraryPath) : undefined;
+  if (problem !== undefined) {
+    throw new DeviceError(
+      `The CUDA library ${cudaLibraryPath} ${problem}; build it again with ./dev build --cuda.`,
     );
   }
+}
+
+export function loadAddon<Addon>(addonPath: string): Addon {
+  if (!existsSync(addonPath)) throw unusable(addonPath, "is missing");
+  const problem = problemOfSharedObject(addonPath);
+  if (problem !== undefined) throw unusable(addonPath, problem);
   try {
     return createRequire(join(dirname(addonPath), "stateline.node"))(addonPath) as Addon;
   } catch (cause) {
-    throw new EngineError(
-      `The native engine at ${addonPath} does not load on ${process.platform}-${process.arch}: ${reasonOf(cause)}`,
-      { cause },
-    );
+    const [reason = ""] = reasonOf(cause).replace(`${addonPath}: `, "").split("\n", 1);
+    throw unusable(addonPath, `does not load (${reason.trim()})`, cause);
   }
+}
+
+function unusable(addonPath: string, problem: string, cause?: unknown): EngineError {
+  return new EngineError(
+    `The native engine at ${addonPath} ${problem}; install the package for ${process.platform}-${process.arch}, or build it with ./dev build.`,
+    { cause },
+  );
 }
 
 class NativeModelAdapter implements Model {

@@ -3,26 +3,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Client } from "./client.ts";
+import { installed } from "./packed.ts";
 import { program, remove, temporaryFolder } from "./repository.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
-const QUIET = ["--ignore-scripts", "--no-audit", "--no-fund"];
-
-/** Answers the folder into which it is installed, without a network. */
-function installed(t: TestContext): string {
-  const folder = temporaryFolder({ "package.json": "{}" });
-  t.after(() => remove(folder));
-  const npm = (cwd: string, ...args: string[]) =>
-    execFileSync("npm", [...args, ...QUIET], { cwd, stdio: "pipe" });
-  npm(ROOT, "pack", "--pack-destination", folder);
-  const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-  assert.ok(tarball);
-  npm(folder, "install", "--offline", `./${tarball}`);
-  return join(folder, "node_modules");
-}
 
 test("out of an empty folder `stateline --stdio` reads a repository and completes in it", async (t) => {
   const modules = installed(t);

@@ -283,9 +283,17 @@ function run(input: string, file: string, ...args: string[]) {
 test("the command line says version, help, and what is missing", () => {
   assert.match(run("", SERVER, "--version").stdout, /^\d+\.\d+\.\d+\n$/);
   assert.match(run("", SERVER, "--help").stdout, /--stdio/);
-  const { status, stderr } = run("", SERVER);
-  assert.equal(status, 2);
-  assert.match(stderr, /^Say how to talk/);
+  const refused: readonly (readonly [string[], RegExp])[] = [
+    [[], /^Say how to talk to the editor: --stdio or --node-ipc\.\n/],
+    [["--stdin"], /^Stateline does not understand --stdin\. Say how/],
+    [["--node-ipc"], /^Stateline does not understand --node-ipc without a parent process/],
+  ];
+  for (const [args, sentence] of refused) {
+    const { status, stdout, stderr } = run("", SERVER, ...args);
+    assert.equal(status, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, sentence);
+  }
 });
 
 test("completing in a terminal: what is typed is written on, with figures for each line", (t) => {
