@@ -2,7 +2,7 @@
 import type { Request } from "./message.ts";
 
 export const MACHINE_ROOM_REQUEST = { method: "stateline/machineRoom" } as Request<null, MachineRoom>;
-/** Loads the model beside the one that serves, for some seconds. */
+/** Loads the model, or one of the same shape where it is not here, beside the one that serves, for some seconds. */
 export const MODEL_SPEED_REQUEST = { method: "stateline/modelSpeed" } as Request<
   ModelSpeedParams,
   ModelSpeed
@@ -27,6 +27,8 @@ export interface ModelSpeed {
   readonly weightBytes: number;
   /** For a person. */
   readonly device: string;
+  /** Of a model of the same shape, since its own files are not here. */
+  readonly ofShape: boolean;
 }
 
 /** Tokens of a line. */

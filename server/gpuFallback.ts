@@ -1,7 +1,7 @@
 /** The model on the GPU as long as that works: where it fails the processor takes over, until the person sets a device anew. */
 import type { Settings } from "../protocol/settings.ts";
 import { loadOnDevice } from "./engine/device.ts";
-import type { DeviceError, Engine, Model } from "./engine/engine.ts";
+import type { DeviceError, Engine, LoadOptions, Model } from "./engine/engine.ts";
 import { chooseThreads } from "./engine/threads.ts";
 import type { Log } from "./log.ts";
 
@@ -28,9 +28,15 @@ export class GpuFallback {
     this.#left = false;
   }
 
-  async loadModel(engine: Engine, modelPath: string, { device, threads }: Settings): Promise<Model> {
+  async loadModel(
+    engine: Engine,
+    modelPath: string,
+    { device, threads }: Settings,
+    options: Pick<LoadOptions, "blank"> = {},
+  ): Promise<Model> {
     const { log, onProblem, packedFolder } = this.#options;
     const model = await loadOnDevice(engine, modelPath, {
+      ...options,
       setting: this.#left ? "cpu" : device,
       threads: chooseThreads(threads),
       ...(packedFolder && { packedFolder }),

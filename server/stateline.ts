@@ -12,8 +12,8 @@ import {
   Cancelled,
   DeviceError,
   type Engine,
-  EngineError,
   hybridRatioOf,
+  type LoadOptions,
   type Model,
   type Recall,
   type State,
@@ -401,16 +401,18 @@ export class Stateline {
     this.#life = { kind: "loading" };
   }
 
+  /** Where a model would be loaded from. */
+  placeOf(name: string): ModelPlace {
+    return modelPlace({ ...this.#settings, model: name, modelPath: "" }, this.#options.modelsPath);
+  }
+
   /** Another model, as it would serve here: to be measured. The caller disposes of it. */
-  async loadBeside(name: string): Promise<Model> {
-    const settings = { ...this.#settings, model: name, modelPath: "" };
-    const { path, problem } = modelPlace(settings, this.#options.modelsPath);
-    if (problem !== undefined) throw new EngineError(problem);
-    return await this.#gpu.loadModel(
-      this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH),
-      path,
-      settings,
-    );
+  async loadBeside(path: string, options: Pick<LoadOptions, "blank"> = {}): Promise<Model> {
+    return await this.#gpu.loadModel(this.#engine, path, this.#settings, options);
+  }
+
+  get #engine(): Engine {
+    return this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
   }
 
   get #serving(): Reading | undefined {
@@ -500,8 +502,7 @@ export class Stateline {
 
   async #createReading(place: ModelPlace, { store, onSpeed }: KeptBy): Promise<Reading> {
     const { log, onStatusChanged } = this.#options;
-    const engine = this.#options.engine?.() ?? loadNativeEngine(ADDON_PATH);
-    const model = await this.#gpu.loadModel(engine, place.path, this.#settings);
+    const model = await this.#gpu.loadModel(this.#engine, place.path, this.#settings);
     try {
       const tokenizer = await loadTokenizer(place.path, model.info.vocabSize);
       const bytesPerToken = await attentionBytesPerToken(model);

@@ -111,7 +111,7 @@ function buttonsOf(context: Context, offer: Offer): Button[] {
     ...{ iconPath: new vscode.ThemeIcon(icon), tooltip, run },
   });
   const buttons: Button[] = [];
-  if (offer.group === "here")
+  if (offer.group === "here" || offer.group === "fits")
     buttons.push(button("dashboard", "Measure here", told(context, "Measuring", offer, measure)));
   if (repository === undefined) return buttons;
   const open = () => openPage(repository);
@@ -185,13 +185,13 @@ async function measure(context: Context, { name, label }: Named): Promise<void> 
     },
   );
   if (!speed) return;
-  const { msPerLine, device } = speed;
+  const { msPerLine, device, ofShape } = speed;
   await context.extension.globalState.update(MEASURED_KEY, {
     ...measuredIn(context),
-    [name]: { msPerLine, device } satisfies Measured,
+    [name]: { msPerLine, device, ofShape } satisfies Measured,
   });
   await vscode.window.showInformationMessage(
-    `${label}: ${milliseconds(msPerLine)} a line, ${Math.round(speed.readTokensPerSecond)} tokens read a second, on ${device}.`,
+    `${ofShape ? `A model of the shape of ${label}` : label}: ${milliseconds(msPerLine)} a line, ${Math.round(speed.readTokensPerSecond)} tokens read a second, on ${device}.`,
   );
 }
 

@@ -28,6 +28,8 @@ export interface Offer {
 export interface Measured {
   readonly msPerLine: number;
   readonly device: string;
+  /** On a model of its shape, before it was here. */
+  readonly ofShape?: boolean;
 }
 
 export interface OfferFacts {
@@ -133,7 +135,8 @@ function describe(model: CatalogueModel, here: Shelved): string {
 
 function speed(name: string, modelled: number | undefined, measured: OfferFacts["measured"]): string {
   const known = measured.get(name);
-  if (known) return `${milliseconds(known.msPerLine)} a line, measured on ${known.device}`;
+  const on = known && (known.ofShape ? `with its shape on ${known.device}` : `on ${known.device}`);
+  if (known) return `${milliseconds(known.msPerLine)} a line, measured ${on}`;
   return modelled === undefined ? "" : `about ${milliseconds(modelled)} a line, modelled for the processor`;
 }
 

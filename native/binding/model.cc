@@ -142,12 +142,15 @@ Napi::Value NativeModel::load(const Napi::CallbackInfo& info) {
     const std::optional<CudaOptions> cuda = cuda_options(options);
     const engine::Rounding rounded = rounding(options);
     const std::filesystem::path packed = packed_folder(options);
+    const bool is_blank = blank(options);
     const std::shared_ptr<Delivery> delivery = AddonData::of(env).delivery();
     run_in_background<std::shared_ptr<Engine>>(
         env, deferred,
-        [model_path, threads, cuda, rounded, packed, delivery] {
-          auto model = engine::Model::load(model_path, kernels::kernels(), device_for(cuda),
-                                           rounded, packed);
+        [model_path, threads, cuda, rounded, packed, is_blank, delivery] {
+          const kernels::Kernels& best = kernels::kernels();
+          auto model =
+              is_blank ? engine::Model::blank(model_path, best, device_for(cuda), rounded)
+                       : engine::Model::load(model_path, best, device_for(cuda), rounded, packed);
           auto engine = make_engine(std::move(model), threads, delivery);
           if (cuda) engine->check_device();
           return engine;

@@ -13,8 +13,8 @@ namespace stateline::binding {
 class NativeModel : public Napi::ObjectWrap<NativeModel> {
  public:
   static Napi::Function define(Napi::Env env);
-  // loadModel(path, { threads, cuda?, rounding?, packedFolder? }): reads a folder or a GGUF file
-  // and packs the weights, off the JavaScript thread. cuda: { library, gpu }, the path of the
+  // loadModel(path, { threads, cuda?, rounding?, packedFolder?, blank? }): reads a folder or a GGUF
+  // file and packs the weights, off the JavaScript thread. cuda: { library, gpu }, the path of the
   // library and the GPU's number; without it the processor.
   static Napi::Value load(const Napi::CallbackInfo& info);
 

@@ -32,6 +32,13 @@ std::filesystem::path packed_folder(const Napi::Object& options) {
   return value.IsUndefined() ? std::filesystem::path() : path(value, "options.packedFolder");
 }
 
+bool blank(const Napi::Object& options) {
+  const Napi::Value value = options.Get("blank");
+  if (value.IsUndefined()) return false;
+  if (!value.IsBoolean()) refuse("options.blank", "left out, true or false");
+  return value.As<Napi::Boolean>();
+}
+
 engine::JobOptions job_options(const Napi::Object& options) {
   const std::string priority = text(options.Get("priority"), "options.priority");
   if (priority != "completion" && priority != "background")

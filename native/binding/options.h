@@ -25,6 +25,9 @@ engine::Rounding rounding(const Napi::Object& options);
 // { packedFolder? }: empty without it.
 std::filesystem::path packed_folder(const Napi::Object& options);
 
+// { blank? }: only the shape is wanted.
+bool blank(const Napi::Object& options);
+
 // { priority, cancellation? }
 engine::JobOptions job_options(const Napi::Object& options);
 

@@ -8,6 +8,9 @@
 #include "engine/cpu_device.h"
 #include "formats/checkpoint.h"
 #include "formats/error.h"
+#include "formats/fields.h"
+#include "formats/mapped_file.h"
+#include "formats/xxh64.h"
 
 namespace stateline::engine {
 namespace {
@@ -48,6 +51,20 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   } else {
     read_shared(*contents, stored, rounding, PackedStore(packed, path));
   }
+  if (!device) device = std::make_shared<CpuDevice>();
+  return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
+}
+
+std::shared_ptr<const Model> Model::blank(const std::filesystem::path& folder,
+                                          const kernels::Kernels& kernels,
+                                          std::shared_ptr<Device> device, Rounding rounding) {
+  const formats::MappedFile file(folder / "config.json");
+  const auto contents = std::make_shared<Contents>();
+  contents->network =
+      models::make_network(formats::parse_configuration(file.bytes(), file.name()), file.name());
+  contents->weights = blank_weights(contents->network->plan(), rounding);
+  contents->recall = kDefaultRecallWeights;
+  contents->hash = {formats::xxh64(file.bytes()), 0};
   if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
 }

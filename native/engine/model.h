@@ -31,6 +31,13 @@ class Model {
                                            Rounding rounding = Rounding::kNone,
                                            const std::filesystem::path& packed = {});
 
+  // One whose weights mean nothing, of the shape that a folder's config.json says: as fast as a
+  // real one.
+  static std::shared_ptr<const Model> blank(const std::filesystem::path& folder,
+                                            const kernels::Kernels& kernels = kernels::kernels(),
+                                            std::shared_ptr<Device> device = nullptr,
+                                            Rounding rounding = Rounding::kNone);
+
   // The same weights, not copied, for states on another device.
   std::shared_ptr<const Model> on(std::shared_ptr<Device> device) const;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -115,6 +117,31 @@ PackedMatrix read_matrix(const MatrixSpec& spec, const StoredModel& stored, Roun
                                             "again or export it anew.");
 }
 
+// What is read of each part of a vector: std::vector<float>.
+template <typename Read>
+Weights with_vectors(const models::Plan& plan, std::vector<PackedMatrix> matrices,
+                     const Read& read) {
+  Weights weights;
+  weights.matrices = std::move(matrices);
+  for (const PackedMatrix& matrix : weights.matrices) {
+    weights.parameters += matrix.rows() * matrix.cols();
+    weights.bytes += matrix.bytes();
+  }
+  std::set<std::string> counted;  // a tensor may serve twice
+  for (const models::VectorSpec& spec : plan.vectors()) {
+    std::vector<float> all = spec.values;
+    for (const models::VectorSpec::Part& part : spec.parts) {
+      std::vector<float> values = read(part);
+      if (counted.insert(part.name).second) weights.parameters += values.size();
+      if (part.prepare) values = part.prepare(std::move(values));
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    weights.bytes += all.size() * sizeof(float);
+    weights.vectors.push_back(std::move(all));
+  }
+  return weights;
+}
+
 }  // namespace
 
 Weights read_weights(const models::Plan& plan, const StoredModel& stored, Rounding rounding,
@@ -128,25 +155,22 @@ Weights read_weights(const models::Plan& plan, const StoredModel& stored, Roundi
 
 Weights read_weights(const models::Plan& plan, const StoredModel& stored,
                      std::vector<PackedMatrix> matrices) {
-  Weights weights;
-  weights.matrices = std::move(matrices);
-  for (const PackedMatrix& matrix : weights.matrices) {
-    weights.parameters += matrix.rows() * matrix.cols();
-    weights.bytes += matrix.bytes();
-  }
-  std::set<std::string> counted;  // a tensor may serve twice
-  for (const models::VectorSpec& spec : plan.vectors()) {
-    std::vector<float> all = spec.values;
-    for (const models::VectorSpec::Part& part : spec.parts) {
-      std::vector<float> values = stored.vector(part.name, part.shape);
-      if (counted.insert(part.name).second) weights.parameters += values.size();
-      if (part.prepare) values = part.prepare(std::move(values));
-      all.insert(all.end(), values.begin(), values.end());
-    }
-    weights.bytes += all.size() * sizeof(float);
-    weights.vectors.push_back(std::move(all));
-  }
-  return weights;
+  return with_vectors(plan, std::move(matrices), [&](const models::VectorSpec::Part& part) {
+    return stored.vector(part.name, part.shape);
+  });
+}
+
+Weights blank_weights(const models::Plan& plan, Rounding rounding) {
+  constexpr std::byte kSmall{1};  // a normal number in every type, and each block's scale tiny
+  std::vector<PackedMatrix> matrices;
+  for (const MatrixSpec& spec : plan.matrices())
+    matrices.push_back(
+        PackedMatrix::filled(packed_type(DType::kBF16, rounding), spec.rows(), spec.cols, kSmall));
+  return with_vectors(plan, std::move(matrices), [](const models::VectorSpec::Part& part) {
+    const std::size_t size =
+        std::accumulate(part.shape.begin(), part.shape.end(), std::size_t{1}, std::multiplies<>());
+    return std::vector<float>(size, 0.5f);
+  });
 }
 
 }  // namespace stateline::engine

@@ -38,4 +38,7 @@ Weights read_weights(const models::Plan& plan, const models::StoredModel& stored
 Weights read_weights(const models::Plan& plan, const models::StoredModel& stored,
                      std::vector<kernels::PackedMatrix> matrices);
 
+// Of the plan's shapes, as a checkpoint in bf16 is packed, and of no meaning: small values, alike.
+Weights blank_weights(const models::Plan& plan, Rounding rounding);
+
 }  // namespace stateline::engine

@@ -72,6 +72,12 @@ PackedMatrix PackedMatrix::pack(DType type, const void* weights, const float* sc
   return W;
 }
 
+PackedMatrix PackedMatrix::filled(DType type, size_t n, size_t k, std::byte byte) {
+  PackedMatrix W(type, n, k);
+  std::memset(W.owned_, static_cast<int>(byte), W.memory_bytes());
+  return W;
+}
+
 size_t PackedMatrix::padded_cols() const {
   const size_t step = in_blocks(type_) ? kBlockValues : 4;
   return (k_ + step - 1) / step * step;

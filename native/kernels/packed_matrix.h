@@ -68,6 +68,9 @@ class PackedMatrix {
   // All panels of a row-major matrix in its own type, taken over on this thread.
   static PackedMatrix pack(DType type, const void* weights, const float* scale, size_t n, size_t k);
 
+  // Panels of one byte throughout: for timing alone.
+  static PackedMatrix filled(DType type, size_t n, size_t k, std::byte byte);
+
   DType type() const { return type_; }
   size_t rows() const { return n_; }  // n, outputs
   size_t cols() const { return k_; }  // k, inputs

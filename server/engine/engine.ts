@@ -195,6 +195,8 @@ export interface LoadOptions {
   readonly rounding?: "int8" | "int4";
   /** Folder from which a large model is mapped, one copy for all processes; its first loading puts it there. */
   readonly packedFolder?: string;
+  /** Of the folder config.json alone is read: weights mean nothing, and take as long as real ones. */
+  readonly blank?: boolean;
   /** The GPU failed while the model was in use, as the failed call tells too. */
   readonly onDeviceFailed?: (error: DeviceError) => void;
 }

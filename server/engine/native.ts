@@ -80,7 +80,7 @@ export interface NativeAddon extends Cancelling {
   cpuLevel(): string;
   loadModel(
     modelPath: string,
-    options: Pick<LoadOptions, "threads" | "rounding" | "packedFolder"> & { cuda?: CudaOptions },
+    options: Pick<LoadOptions, "threads" | "rounding" | "packedFolder" | "blank"> & { cuda?: CudaOptions },
   ): Promise<NativeModel>;
   Recall: new (capacityTokens: number, vocabSize: number) => Recall;
 }

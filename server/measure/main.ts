@@ -2,12 +2,15 @@
 import type { CancellationToken } from "vscode-languageserver/node";
 import type { DashboardData } from "../../protocol/dashboard.ts";
 import type { MachineRoom, ModelSpeed, ModelSpeedParams } from "../../protocol/models.ts";
+import { EngineError } from "../engine/engine.ts";
 import type { RatioSwitch } from "../stateline.ts";
+import { loadBlank } from "./blankModel.ts";
 import { DashboardFigures } from "./dashboard.ts";
 import { machineRoom, modelSpeed } from "./modelSpeed.ts";
 import { RatioChanges } from "./ratioChange.ts";
 import { MeasurementRequests, type MeasuringContext } from "./requests.ts";
 import type { SessionFigures } from "./sessionFigures.ts";
+import { SHAPES } from "./shapes.ts";
 
 export interface MeasureContext extends MeasuringContext {
   readonly session: SessionFigures;
@@ -41,11 +44,14 @@ export class Measure {
   async modelSpeed(params: ModelSpeedParams | null, token: CancellationToken): Promise<ModelSpeed> {
     const stateline = this.#context.stateline();
     if (!stateline || typeof params?.model !== "string") throw new Error("There is no model to measure.");
-    const model = await stateline.loadBeside(params.model);
     const stop = new AbortController();
     const listener = token.onCancellationRequested(() => stop.abort());
+    const { path, problem } = stateline.placeOf(params.model);
+    const shape = problem === undefined ? undefined : SHAPES[params.model];
+    if (problem !== undefined && !shape) throw new EngineError(problem);
+    const model = await (shape ? loadBlank(stateline, shape) : stateline.loadBeside(path));
     try {
-      return await modelSpeed(model, stop.signal);
+      return { ...(await modelSpeed(model, stop.signal)), ofShape: shape !== undefined };
     } finally {
       listener.dispose();
       model.dispose();

@@ -10,7 +10,7 @@ const ROUNDS = 3;
 /** Far more than caches hold. */
 const COPIED_BYTES = 64 * 2 ** 20;
 
-export async function modelSpeed(model: Model, signal: AbortSignal): Promise<ModelSpeed> {
+export async function modelSpeed(model: Model, signal: AbortSignal): Promise<Omit<ModelSpeed, "ofShape">> {
   using kept = new DisposableStack();
   const keep = (state: State | undefined): State => {
     if (!state) throw new Error("No state came of the tokens.");

@@ -82,6 +82,11 @@ test("the time of a line is modelled until it is measured", () => {
   );
   const measured = new Map([[GRANITE, { msPerLine: 88, device: "cpu" }]]);
   assert.match(named(GRANITE, { measured }).detail, /^88 ms a line, measured on cpu · /);
+  const ofShape = new Map([[GRANITE, { msPerLine: 90, device: "cpu", ofShape: true }]]);
+  assert.match(
+    named(GRANITE, { measured: ofShape }).detail,
+    /^90 ms a line, measured with its shape on cpu · /,
+  );
 });
 
 test("what is to be fetched is of the whole files, those parts that the engine does not read among them", () => {
