@@ -13,7 +13,7 @@ import { isBlank, mayContinue, type Shape, shapeOf } from "./lines.ts";
 import { type Offers, offersOf } from "./offers.ts";
 import { AdaptivePause, pause } from "./pause.ts";
 import { COSTS, type Costs, type Cut, cutsOf, type Decoded, leastLogProb, lengthToShow } from "./policy.ts";
-import { Relay } from "./relay.ts";
+import { type BetterJob, Relay } from "./relay.ts";
 import type { CompletionAnswer, CompletionRequest, Surroundings } from "./request.ts";
 import { lineAfter, lineBefore, replacedBy, surroundingsOf } from "./request.ts";
 import { type Place, ShownCompletions, sameSuffix } from "./shown.ts";
@@ -136,7 +136,10 @@ export class Completer {
     const rest = this.#shown.remainders(this.#placeOf(attempt, settings));
     const rejoined = await Promise.all(rest.map((text) => finish.rejoin(text)));
     const joins = rejoined.filter(({ text }) => !isBlank(text));
-    if (joins.length > 0) return this.#offer(attempt, { joins }, {});
+    if (joins.length > 0) {
+      this.#relay.typedOn(this.#betterJob(attempt, settings));
+      return this.#offer(attempt, { joins }, {});
+    }
     if (!manual && !settings.inComments && (await finish.isInComment()))
       return this.#offer(attempt, { joins, nothing: "the cursor is in a comment" }, {});
     if (!manual) await pause(this.#pause.lengthMs(settings.triggerDelayMs), signal);
@@ -164,20 +167,16 @@ export class Completer {
   }
 
   async #compute(attempt: Attempt, settings: Settings, finish: Finish): Promise<readonly CompletionAnswer[]> {
-    const { request, startedMs, signal } = attempt;
+    const { signal } = attempt;
     throwIfCancelled(signal);
-    const { better, log } = this.#context;
-    const [quick, second] = [this.#context.writer(), better?.()];
+    const quick = this.#context.writer();
     const job = {
+      ...this.#betterJob(attempt, settings),
       quick: async (ends: AbortSignal) => {
         const outcome = await this.#ask(quick, attempt, settings, finish, ends);
         this.#pause.noteLatency(performance.now() - outcome.begunAtMs);
         return outcome;
       },
-      better: second && ((ends: AbortSignal) => this.#askBetter(second, attempt, settings, ends)),
-      ...{ place: attempt, startedMs, byKey: request.manual },
-      onLate: (late: Outcome) => this.#takeLate(attempt, late),
-      onFailed: (cause: unknown) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
     };
     const first = await this.#relay.first(job, signal).catch((cause: unknown) => {
       // Its model made room for another one, which is asked instead.
@@ -189,6 +188,17 @@ export class Completer {
     const { place, offers, cuts, figures } = first;
     this.#shown.add(place, textsOf(offers), cuts);
     return this.#offer(attempt, offers, figures);
+  }
+
+  #betterJob(attempt: Attempt, settings: Settings): BetterJob<Outcome, Attempt> {
+    const { better, log } = this.#context;
+    const writer = better?.();
+    return {
+      ...{ place: attempt, startedMs: attempt.startedMs, byKey: attempt.request.manual },
+      better: writer && ((ends) => this.#askBetter(writer, attempt, settings, ends)),
+      onLate: (late) => this.#takeLate(attempt, late),
+      onFailed: (cause) => log.debug(`The better text does not come: ${reasonOf(cause)}`),
+    };
   }
 
   async #ask(

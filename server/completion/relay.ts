@@ -14,9 +14,9 @@ const PATIENCE_MS = 200;
 /** Whoever asks by key waits longer for the better text. */
 const PATIENCE_BY_KEY_MS = 1000;
 
-export interface Job<Answer, Place> {
+/** What is asked of the better writer. */
+export interface BetterJob<Answer, Place> {
   readonly place: Place;
-  readonly quick: (signal: AbortSignal) => Promise<Answer>;
   /** undefined as answer: nothing to offer. Absent: there is no better writer now. */
   readonly better: ((signal: AbortSignal) => Promise<Answer | undefined>) | undefined;
   /** Of performance.now(): when the key was pressed. */
@@ -25,6 +25,10 @@ export interface Job<Answer, Place> {
   /** The better answer, after the quick one was given: whether it fits what was typed since. */
   readonly onLate: (answer: Answer) => boolean;
   readonly onFailed: (cause: unknown) => void;
+}
+
+export interface Job<Answer, Place> extends BetterJob<Answer, Place> {
+  readonly quick: (signal: AbortSignal) => Promise<Answer>;
 }
 
 /** Which of the two a text is of. */
@@ -39,7 +43,7 @@ interface UnderWay<Place> {
 }
 
 interface Waiting<Answer, Place> {
-  readonly job: Job<Answer, Place>;
+  readonly job: BetterJob<Answer, Place>;
   /** Settles when the quick answer was given. */
   readonly answered: Promise<unknown>;
 }
@@ -74,6 +78,12 @@ export class Relay<Answer, Place> {
     }
     this.giveUp();
     return job.better ? await this.#race(job, job.better, signal) : await job.quick(signal);
+  }
+
+  /** A key that was answered by what is shown: the place is asked about next where what is under way does not fit it. */
+  typedOn(job: BetterJob<Answer, Place>): void {
+    if (this.#underWay && job.better && this.#goesOn(job.place, this.#underWay.place))
+      this.#next = { job, answered: Promise.resolve() };
   }
 
   /** Nobody wants the late answer any more. */
@@ -117,7 +127,7 @@ export class Relay<Answer, Place> {
 
   /** Never rejects. */
   async #ask(
-    job: Job<Answer, Place>,
+    job: BetterJob<Answer, Place>,
     better: NonNullable<Job<Answer, Place>["better"]>,
     ended: AbortController,
   ): Promise<Answer | undefined> {
@@ -144,7 +154,7 @@ export class Relay<Answer, Place> {
 
   /** What becomes of the better answer after the quick one was given; then of the newest job that waited for it. */
   async #follow(
-    job: Job<Answer, Place>,
+    job: BetterJob<Answer, Place>,
     better: Promise<Answer | undefined>,
     ended: AbortSignal,
   ): Promise<void> {

@@ -132,6 +132,19 @@ test("while the shown text is typed along, a better one does not take its place,
   assert.equal(await typed(completer, "const value = compa"), "re(2);");
 });
 
+test("where the shown text was typed along and a better one does not fit that, the newest place is asked about", async () => {
+  const { completer, better, told } = await setUp("const value = compute(1);\n");
+  assert.equal(await typed(completer, "const value = "), "compute(1);");
+  const { write } = await better.question(1);
+  assert.equal(await typed(completer, "const value = comp"), "ute(1);");
+  write("add(2);");
+  const second = await better.question(2);
+  assert.equal(second.question.around.before, "const value = comp");
+  second.write("are(3);");
+  while (told.length === 0) await nextTurn();
+  assert.equal(await typed(completer, "const value = comp"), "are(3);");
+});
+
 test("where nothing is shown, a better text that fits what was typed since is told", async () => {
   const { completer, better, told } = await setUp("nothing that fits");
   assert.equal(await typed(completer, "const value = "), undefined);
