@@ -8,7 +8,7 @@ import { writeSetting } from "../settings.ts";
 import { fetchInFront } from "./fetching.ts";
 import { usualModelsFolder } from "./folder.ts";
 import { hubUrl, openPage } from "./hubAccess.ts";
-import { headingOf, type Measured, type Offer, type OfferGroup, offersOf } from "./offers.ts";
+import { HEADINGS, type Measured, type Offer, type OfferGroup, offersOf } from "./offers.ts";
 import { Shelf } from "./shelf.ts";
 import { telling } from "./telling.ts";
 
@@ -32,7 +32,6 @@ function shelfOf({ extension, settings }: Context): Shelf {
 export async function chooseModel(context: Context): Promise<void> {
   const pick = vscode.window.createQuickPick<Item>();
   pick.title = "Which model completes?";
-  pick.placeholder = "Larger ones complete more and take longer; nothing is fetched before you agree";
   pick.matchOnDescription = pick.matchOnDetail = true;
   pick.busy = true;
   pick.show();
@@ -48,6 +47,8 @@ export async function chooseModel(context: Context): Promise<void> {
   pick.onDidHide(() => pick.dispose());
   await telling(context, { what: "Listing the models" }, async () => {
     try {
+      const { host } = new URL(hubUrl());
+      pick.placeholder = `Larger ones complete more and take longer; nothing is fetched from ${host} before you agree`;
       pick.items = itemsOf(context, await offersFor(context));
     } finally {
       pick.busy = false;
@@ -80,11 +81,10 @@ async function roomOf({ client, log }: Context): Promise<MachineRoom | undefined
 }
 
 function itemsOf(context: Context, offers: readonly Offer[]): Item[] {
-  const { host } = new URL(hubUrl());
   const items: Item[] = [];
   let group: OfferGroup | undefined;
   for (const offer of offers) {
-    if (offer.group !== group) items.push(heading(headingOf(offer.group, host)));
+    if (offer.group !== group) items.push(heading(HEADINGS[offer.group]));
     group = offer.group;
     const { icon, label, description, detail } = offer;
     items.push({
@@ -95,7 +95,7 @@ function itemsOf(context: Context, offers: readonly Offer[]): Item[] {
   }
   return [
     ...items,
-    heading("From elsewhere"),
+    heading("elsewhere"),
     fromDisk(context, "file", "$(file-binary) A .gguf file…", "of a family that the engine runs"),
     fromDisk(context, "folder", "$(folder-opened) A folder…", "config.json, safetensors and tokenizer.json"),
   ];

@@ -46,18 +46,13 @@ const SHARE_OF_MEMORY = 0.7;
 const SHORT_TOKENS = 1000;
 const LONG_TOKENS = 100_000;
 
-export function headingOf(group: OfferGroup, host: string): string {
-  switch (group) {
-    case "here":
-      return "On this machine";
-    case "fits":
-      return `Fit this machine, fetched from ${host}`;
-    case "unknown":
-      return `Fetched from ${host}; what fits is known while the server runs`;
-    case "tooLarge":
-      return `Too large for the memory that is free, fetched from ${host}`;
-  }
-}
+/** Short, for VS Code writes it into the group's first row. */
+export const HEADINGS: Readonly<Record<OfferGroup, string>> = {
+  here: "here",
+  fits: "fits",
+  unknown: "to fetch",
+  tooLarge: "too large now",
+};
 
 /** The embedded model, what is here, then what fits, the largest first, and what does not. */
 export function offersOf(facts: OfferFacts): readonly Offer[] {
