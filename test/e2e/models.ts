@@ -1,25 +1,17 @@
 /** Choosing a model, as a person does it: the list, consent, fetching from a stand-in of the hub, completing, deleting. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { HubStandIn } from "../extension/models/hubStandIn.ts";
+import type { HubStandIn } from "../extension/models/hubStandIn.ts";
 import { Editor } from "./editor.ts";
+import { DIALOG, NAME, startHub, TITLE } from "./modelHub.ts";
 import { fixtureRepository, removeRepository } from "./packages.ts";
-import { cache, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
+import { cache, PERSON_SETTINGS, Workbench } from "./workbench.ts";
 
-const TITLE = "Granite 4.0 H 350M";
-const NAME = "granite-4.0-h-350m";
-const DIALOG = ".monaco-dialog-box";
 const PROFILE = join(cache, "profile-models");
 const SHELF = join(PROFILE, "data/User/globalStorage/stateline.stateline/models");
-
-/** The embedded model's own files stand for those of the hub. */
-function filesOfTheHub(): Record<string, Buffer> {
-  const folder = join(root, "model/weights");
-  return Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file))]));
-}
 
 export function modelsTests(start: () => { extension: string; browser: Browser }): void {
   describe("choosing a model", () => {
@@ -30,7 +22,7 @@ export function modelsTests(start: () => { extension: string; browser: Browser }
 
     before(async () => {
       const { extension, browser } = start();
-      hub = await HubStandIn.start(filesOfTheHub());
+      hub = await startHub();
       repository = fixtureRepository();
       workbench = await Workbench.start({
         ...{ profile: PROFILE, extensions: [extension], settings: PERSON_SETTINGS, trust: "everything" },
