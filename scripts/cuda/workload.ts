@@ -135,7 +135,7 @@ const PREFILL: readonly Launch[] = [
   },
   attentionPrefill(),
   {
-    kernel: "silu_mul_kernel",
+    kernel: "gate_kernel",
     label: "SwiGLU",
     threads: 128,
     blocks: (READ * F) / 8 / 128,
@@ -144,7 +144,7 @@ const PREFILL: readonly Launch[] = [
     bytesInFlight: 32,
   },
   {
-    kernel: "gate_norm_kernel",
+    kernel: "head_end_kernel<32>",
     label: "skip, norm and gate",
     threads: 128,
     blocks: (READ * H) / 4,

@@ -15,14 +15,16 @@ constexpr int kThreads = kWarps * kWarp;
 constexpr float kLog2E = 1.4426950408889634f;
 
 // kWarpRows queries a warp: twice as many read half as much shared memory, and leave half the
-// blocks.
+// blocks. Of the greatest heads each block has kValueDim values.
 template <int kKeyDim, int kValueDim, int kWarpRows>
 struct AttentionTraits {
   static constexpr int kK = kKeyDim, kV = kValueDim, kRows = kWarpRows;
   static constexpr int kTiles = kRows / 16;
   static constexpr int kQueries = kWarps * kRows;
+  static constexpr bool kSplit = kK > 128;
+  static constexpr int kPart = kK < 128 ? kK : 128;  // of the queries' columns at once
   struct Shared {
-    Tile<kQueries, kK> q;
+    Tile<kQueries, kPart> q;
     Tile<kKeys, kK> k;
     Tile<kKeys, kV> v;
     // log2 of dt, and of what decayed from the key to the block's first query. What decayed from
@@ -72,6 +74,18 @@ __device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments
 template <class Traits>
 using PositionsOf = Positions<Traits::kQueries>;
 
+// The block's head among those that run, and its first value: y is the head's slot, z its place
+// among the slot's, for each part of the values.
+template <class Traits>
+__device__ __forceinline__ size_t head_number(const AttentionArguments& s) {
+  return blockIdx.y * s.heads_per_slot +
+         (Traits::kSplit ? blockIdx.z % s.heads_per_slot : blockIdx.z);
+}
+template <class Traits>
+__device__ __forceinline__ int first_value(const AttentionArguments& s) {
+  return Traits::kSplit ? static_cast<int>(blockIdx.z / s.heads_per_slot) * Traits::kV : 0;
+}
+
 // Keys outside begin ... end - 1 may be uninitialised: they become zeros.
 template <class Traits>
 __device__ __forceinline__ void fill_keys(typename Traits::Shared& shared,
@@ -82,7 +96,8 @@ __device__ __forceinline__ void fill_keys(typename Traits::Shared& shared,
   const uint64_t first = page * kPageTokens;
   const int keys = at.end - first < kPageTokens ? static_cast<int>(at.end - first) : kKeys;
   fill_tile<kThreads>(shared.k, slot.k, s.K, keys, static_cast<int>(s.K));
-  fill_tile<kThreads>(shared.v, slot.v, s.V, keys, static_cast<int>(s.V));
+  const int d = first_value<Traits>(s);
+  fill_tile<kThreads>(shared.v, slot.v + d, s.V, keys, static_cast<int>(s.V) - d);
   const int j = static_cast<int>(threadIdx.x);
   if (j < kKeys) {
     shared.key_bias[j] =
@@ -230,22 +245,36 @@ __device__ __forceinline__ void write(const typename Running<Traits>::Part& runn
   }
 }
 
+// The warp's queries, which come by way of shared memory, so many columns at a time.
+template <class Traits>
+__device__ __forceinline__ void take_queries(Queries<Traits>& queries,
+                                             typename Traits::Shared& shared, const bf16* q,
+                                             size_t ldq, int rows, int K) {
+#pragma unroll
+  for (int part = 0; part < Traits::kK; part += Traits::kPart) {
+    if (part > 0) __syncthreads();  // nobody reads the part before any more
+    fill_tile<kThreads>(shared.q, q + part, ldq, rows, K - part);
+    __syncthreads();  // this part is whole
+#pragma unroll
+    for (int tile = 0; tile < Traits::kTiles; ++tile) {
+#pragma unroll
+      for (int inner = 0; inner < Traits::kPart; inner += 16) {
+        queries[tile][(part + inner) / 16].load(shared.q.at,
+                                                warp_index() * Traits::kRows + tile * 16, inner);
+      }
+    }
+  }
+}
+
 template <class Traits>
 __global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionArguments s) {
   auto& shared = shared_memory<typename Traits::Shared>();
   const PositionsOf<Traits> at(s);
-  const size_t h = s.head[blockIdx.y], first = blockIdx.x * size_t{Traits::kQueries};
+  const size_t h = s.head[head_number<Traits>(s)], first = blockIdx.x * size_t{Traits::kQueries};
   const int row = warp_index() * Traits::kRows;
-  fill_tile<kThreads>(shared.q, s.q + first * s.ldq + h * s.K, s.ldq, at.queries,
-                      static_cast<int>(s.K));
-  __syncthreads();  // the queries are whole
   Queries<Traits> queries;
-#pragma unroll
-  for (int tile = 0; tile < Traits::kTiles; ++tile) {
-#pragma unroll
-    for (int inner = 0; inner < Traits::kK; inner += 16)
-      queries[tile][inner / 16].load(shared.q.at, row + tile * 16, inner);
-  }
+  take_queries<Traits>(queries, shared, s.q + first * s.ldq + h * s.K, s.ldq, at.queries,
+                       static_cast<int>(s.K));
 
   const double base =
       slot_of_page(s, at.first_query / kPageTokens).cumulative[at.first_query % kPageTokens];
@@ -268,17 +297,19 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionAr
   }
 #pragma unroll
   for (int tile = 0; tile < Traits::kTiles; ++tile) {
-    const int begin = row + tile * 16;
-    write<Traits>(running.part[tile], s.y + (first + begin) * s.ldy + h * s.V, s.ldy,
-                  at.queries - begin, static_cast<int>(s.V));
+    const int begin = row + tile * 16, d = first_value<Traits>(s);
+    write<Traits>(running.part[tile], s.y + (first + begin) * s.ldy + h * s.V + d, s.ldy,
+                  at.queries - begin, static_cast<int>(s.V) - d);
   }
 }
 
 template <class Traits>
 void run(cudaStream_t stream, const AttentionArguments& s) {
+  const size_t parts = ceil_div(s.V, Traits::kV);
   launch(attention_prefill_kernel<Traits>,
          dim3(static_cast<unsigned>(ceil_div(s.tokens, Traits::kQueries)),
-              static_cast<unsigned>(s.heads)),
+              static_cast<unsigned>(s.heads / s.heads_per_slot),
+              static_cast<unsigned>(s.heads_per_slot * parts)),
          dim3(kThreads), stream, s);
 }
 
@@ -288,6 +319,7 @@ constexpr size_t kManyBlocks = 108;
 }  // namespace
 
 void attention_prefill(cudaStream_t stream, const AttentionArguments& s, int queries) {
+  if (s.K > 128 || s.V > 128) return run<AttentionTraits<256, 128, 16>>(stream, s);
   if (s.K > 64 || s.V > 64) return run<AttentionTraits<128, 128, 16>>(stream, s);
   if (queries == 0) queries = ceil_div(s.tokens, 128) * s.heads >= kManyBlocks ? 128 : 64;
   if (queries == 128) {
