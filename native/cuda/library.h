@@ -94,7 +94,7 @@ struct Library {
   // What some of them want as workspace; of the first the delta rule wants none.
   std::size_t (*ssd_workspace_floats)(std::size_t tokens, std::size_t heads, std::size_t K,
                                       std::size_t V);
-  std::size_t (*attention_workspace_floats)(std::size_t heads);
+  std::size_t (*attention_workspace_floats)(std::size_t heads, std::size_t K, std::size_t V);
   std::size_t (*experts_workspace_bytes)(std::size_t rows, std::size_t top_k, std::size_t F);
 };
 

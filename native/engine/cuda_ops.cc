@@ -9,7 +9,6 @@ namespace {
 
 using kernels::cuda::bf16;
 using kernels::cuda::WeightMatrix;
-using models::Cache;
 using models::Rows;
 
 bool narrow(Rows rows) { return rows.type == DType::kBF16; }
@@ -26,7 +25,7 @@ kernels::cuda::Activation activation(models::Activation f) {
 
 bf16* halves(Rows rows) { return reinterpret_cast<bf16*>(rows.data); }
 
-kernels::cuda::PagedCache paged(const Cache& cache) {
+kernels::cuda::PagedCache paged(const models::Cache& cache) {
   return {cache.pages, cache.offset, cache.first_position};
 }
 
@@ -248,7 +247,7 @@ void CudaOps::append(const models::AppendOp& op) {
 void CudaOps::attend(const models::AttendOp& op) {
   const models::AttendingHeads& h = op.heads;
   attention_floats_ =
-      std::max(attention_floats_, gpu_.library->attention_workspace_floats(h.heads));
+      std::max(attention_floats_, gpu_.library->attention_workspace_floats(h.heads, h.K, h.V));
   if (!launches(fits(h.K, h.V) && narrow(h.q) && narrow(h.y))) return;
   assert(attention_floats_ == attention_workspace_.count());
   launch(gpu_.library->attend, {.tokens = op.tokens,

@@ -56,7 +56,7 @@ void attention_prefill(cudaStream_t stream, const AttentionArguments& arguments,
 
 // tokens == 1: the pages are split over blocks, whose results are merged by a second launch
 // (Flash-Decoding).
-size_t attention_workspace_floats(size_t heads);
+size_t attention_workspace_floats(size_t heads, size_t K, size_t V);
 void attention_decode(cudaStream_t stream, const AttentionArguments& arguments);
 
 // Whichever suits the number of queries.

@@ -256,18 +256,26 @@ void run(cudaStream_t stream, const AttentionArguments& s) {
   launch(attention_merge_kernel<T>, dim3(1, slots, each), dim3(kWarp), stream, s);
 }
 
+// The narrowest that hold a row.
+template <class Body>
+auto with_teams(size_t K, size_t V, const Body& body) {
+  const size_t width = K > V ? K : V;
+  if (width <= Teams<4>::kWidth) return body(Teams<4>{});
+  if (width <= Teams<8>::kWidth) return body(Teams<8>{});
+  if (width <= Teams<16>::kWidth) return body(Teams<16>{});
+  return body(Teams<32>{});
+}
+
 }  // namespace
 
-size_t attention_workspace_floats(size_t heads) {
-  return heads * kSplits * sizeof(StoredPart<kMaxValueDim>) / sizeof(float);
+size_t attention_workspace_floats(size_t heads, size_t K, size_t V) {
+  return with_teams(K, V, [&]<class T>(T) {
+    return heads * kSplits * sizeof(StoredPart<T::kWidth>) / sizeof(float);
+  });
 }
 
 void attention_decode(cudaStream_t stream, const AttentionArguments& s) {
-  const size_t width = s.K > s.V ? s.K : s.V;
-  if (width <= 32) return run<Teams<4>>(stream, s);
-  if (width <= 64) return run<Teams<8>>(stream, s);
-  if (width <= 128) return run<Teams<16>>(stream, s);
-  run<Teams<32>>(stream, s);
+  with_teams(s.K, s.V, [&]<class T>(T) { run<T>(stream, s); });
 }
 
 }  // namespace stateline::kernels::cuda

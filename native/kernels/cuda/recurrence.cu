@@ -123,9 +123,9 @@ __global__ void __launch_bounds__(kThreads) recurrence_kernel(SsdArguments s) {
 }  // namespace
 
 void recurrence(cudaStream_t stream, const SsdArguments& s) {
-  const auto kernel = !s.delta             ? recurrence_kernel<16, false>
-                      : s.K <= kMaxTileDim ? recurrence_kernel<8, true>
-                                           : recurrence_kernel<16, true>;
+  const auto kernel = !s.delta           ? recurrence_kernel<16, false>
+                      : s.K <= kDown * 8 ? recurrence_kernel<8, true>
+                                         : recurrence_kernel<16, true>;
   launch(
       kernel,
       dim3(static_cast<unsigned>(s.heads), static_cast<unsigned>(ceil_div(s.V, kWarps * kColumns))),

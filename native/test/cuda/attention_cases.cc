@@ -134,8 +134,9 @@ Outcome run(Random& random, size_t max_K, size_t max_V, size_t max_tokens,
       y("y", extent(layer.tokens, layer.ldy, H * layer.V));
   DeviceBuffer<float> a("a", tail(layer.a, layer.kv)),
       log_dt("log_dt", tail(layer.log_dt, layer.kv)), scale("query_scale", layer.scale),
-      workspace("workspace",
-                kernel == attention_decode ? attention_workspace_floats(layer.head.size()) : 0);
+      workspace("workspace", kernel == attention_decode
+                                 ? attention_workspace_floats(layer.head.size(), layer.K, layer.V)
+                                 : 0);
   // With no token left in sight the running decay begins anew.
   append_to_cache(nullptr, {.tokens = layer.tokens,
                             .slots = layer.slots(),

@@ -1,5 +1,6 @@
 // Every family on a GPU: the goldens of test/models, whose f32 weights the GPU rounds to bf16.
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "cuda_engine_testing.h"
@@ -38,14 +39,17 @@ struct Variant {
   std::vector<float> logits;  // [positions, vocab]
 };
 
-// Of the logits at the golden's positions, in chunks of the given sizes, the last again and again.
-RowErrors errors_of(const Variant& variant, const std::vector<std::size_t>& sizes) {
+// Chunks over the pages' borders, single tokens, and the rest.
+const std::vector<std::size_t> kSizes{100, 31, 1, 1, 1, 7, 64};
+
+// Of the logits at the golden's positions.
+RowErrors errors_of(const Variant& variant) {
   const auto executor = variant.model->device()->make_executor(*variant.model, 1);
   Branch branch(*variant.model, *State::initial(*variant.model, 0, 0));
   std::vector<float> out(variant.logits.size());
   std::size_t next = 0, at = 0;
   for (std::size_t i = 0; at < variant.tokens.size(); ++i) {
-    const std::size_t size = sizes[std::min(i, sizes.size() - 1)],
+    const std::size_t size = kSizes[std::min(i, kSizes.size() - 1)],
                       count = std::min(size, variant.tokens.size() - at);
     executor->advance(branch, std::span(variant.tokens).subspan(at, count), Wanted::kAll);
     for (; next < variant.positions.size(); ++next) {
@@ -66,15 +70,11 @@ const std::string kVariants[] = {
 TEST_CASE("logits of every family agree with transformers within bf16's rounding") {
   for (const std::string& name : kVariants) {
     CAPTURE(name);
-    const Variant variant(name);
-    // Chunks over the pages' borders, then token by token.
-    for (const std::vector<std::size_t>& sizes : {std::vector<std::size_t>{100, 31, 1}, {7, 64}}) {
-      const RowErrors errors = errors_of(variant, sizes);
-      CHECK(errors.median <= kTolerance);
-      CHECK(errors.worst <= 8 * kTolerance);
-      MESSAGE(name << ": relative error of a logit " << errors.median << ", at most "
-                   << errors.worst);
-    }
+    const RowErrors errors = errors_of(Variant(name));
+    CHECK(errors.median <= kTolerance);
+    CHECK(errors.worst <= 8 * kTolerance);
+    MESSAGE(name << ": relative error of a logit " << errors.median << ", at most "
+                 << errors.worst);
   }
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("logits of every family agree with transformers within bf16's rounding
 TEST_CASE("they do so with experts, but for the tokens of which another one is taken") {
   for (const std::string name : {"granite-experts", "qwen3-next", "gguf-granite-experts"}) {
     CAPTURE(name);
-    const RowErrors errors = errors_of(Variant(name), {100, 31, 1});
+    const RowErrors errors = errors_of(Variant(name));
     CHECK(errors.median <= kTolerance);
     MESSAGE(name << ": relative error of a logit " << errors.median << ", at most "
                  << errors.worst);
@@ -153,7 +153,14 @@ TEST_CASE("what a family alone asks for is seen to be missing") {
   };
   for (const auto& [name, faulty] : faults) {
     CAPTURE(name);
-    CHECK(errors_of(Variant(name, faulty), {100}).median > kTolerance);
+    const auto error = [&]() -> double {
+      try {
+        return errors_of(Variant(name, faulty)).median;
+      } catch (const Error&) {
+        return INFINITY;  // the GPU stopped at memory that is not there
+      }
+    };
+    CHECK(error() > kTolerance);
   }
 }
 

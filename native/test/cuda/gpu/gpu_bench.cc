@@ -212,7 +212,8 @@ void measure_attention(Report& report, const Sizes& s) {
   DeviceBuffer<std::byte*> page("", places);
   DeviceBuffer<uint32_t> head("", all_heads(s.H));
   auto q = filled<bf16>(s.read * s.H * s.K), y = filled<bf16>(s.read * s.H * s.V);
-  auto scale = filled<float>(s.H), workspace = filled<float>(attention_workspace_floats(s.H));
+  auto scale = filled<float>(s.H),
+       workspace = filled<float>(attention_workspace_floats(s.H, s.K, s.V));
   AttentionArguments arguments{.tokens = s.read,
                                .heads = s.H,
                                .heads_per_slot = 1,
