@@ -196,7 +196,7 @@ void CudaOps::recur(const models::RecurOp& op) {
   launch(gpu_.library->recur, {.tokens = op.tokens,
                                .heads = h.heads,
                                .head = (*weights_)[h.head],
-                               .heads_per_key = h.all / h.key_heads,
+                               .heads_per_key = static_cast<std::uint32_t>(h.all / h.key_heads),
                                .K = h.K,
                                .V = h.V,
                                .q = halves(h.q),

@@ -144,10 +144,12 @@ __device__ __forceinline__ void write(const typename Running<Traits>::Part& runn
 }
 
 template <class Traits>
-__global__ void __launch_bounds__(Traits::kThreads) attention_prefill_kernel(AttentionArguments s) {
+__global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocks)
+    attention_prefill_kernel(AttentionArguments s) {
   auto& shared = shared_memory<typename Traits::Shared>();
   const PositionsOf<Traits> at(s);
-  const size_t h = s.head[head_number<Traits>(s)], first = blockIdx.x * size_t{Traits::kQueries};
+  const uint32_t h = head_of_block<Traits>(s);
+  const size_t first = blockIdx.x * size_t{Traits::kQueries};
   const int row = warp_index() * Traits::kRows;
   Queries<Traits> queries;
   take_queries<Traits>(queries, shared, s.q + first * s.ldq + h * s.K, s.ldq, at.queries,
@@ -175,8 +177,8 @@ __global__ void __launch_bounds__(Traits::kThreads) attention_prefill_kernel(Att
 #pragma unroll
   for (int tile = 0; tile < Traits::kTiles; ++tile) {
     const int begin = row + tile * 16, d = first_value<Traits>(s);
-    write<Traits>(running.part[tile], s.y + (first + begin) * s.ldy + h * s.V + d, s.ldy,
-                  at.queries - begin, static_cast<int>(s.V) - d);
+    bf16* y = s.y + (first + begin) * s.ldy + head_of_block<Traits>(s) * s.V + d;
+    write<Traits>(running.part[tile], y, s.ldy, at.queries - begin, static_cast<int>(s.V) - d);
   }
 }
 

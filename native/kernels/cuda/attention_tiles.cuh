@@ -20,6 +20,8 @@ struct AttentionTraits {
   static constexpr int kTiles = kRows / 16;
   static constexpr int kQueries = kWarps * kRows;
   static constexpr bool kSplit = kK > 128;
+  // A multiprocessor holds at least so many blocks (0: as it comes): wide heads spill for a third.
+  static constexpr int kBlocks = kK > 64 ? 2 : 0;
   static constexpr int kPart = kK < 128 ? kK : 128;  // of the queries' columns at once
   struct Shared {
     Tile<kQueries, kPart> q;
@@ -58,12 +60,12 @@ __device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments
 template <class Traits>
 using PositionsOf = Positions<Traits::kQueries>;
 
-// The block's head among those that run, and its first value: y is the head's slot, z its place
-// among the slot's, for each part of the values.
+// The block's head and its first value: y is the head's slot, z its place among the slot's, for
+// each part of the values.
 template <class Traits>
-__device__ __forceinline__ size_t head_number(const AttentionArguments& s) {
-  return blockIdx.y * s.heads_per_slot +
-         (Traits::kSplit ? blockIdx.z % s.heads_per_slot : blockIdx.z);
+__device__ __forceinline__ uint32_t head_of_block(const AttentionArguments& s) {
+  return s.head[blockIdx.y * s.heads_per_slot +
+                (Traits::kSplit ? blockIdx.z % s.heads_per_slot : blockIdx.z)];
 }
 template <class Traits>
 __device__ __forceinline__ int first_value(const AttentionArguments& s) {

@@ -48,7 +48,8 @@ struct Group {
   }
   __device__ __forceinline__ float before_norm(const HeadEndArguments& s, int i) const {
     float value = load(y + i);
-    if (s.D) value += s.D[(first + i) / s.V] * load(v + i);
+    if (s.D)
+      value += s.D[(static_cast<uint32_t>(first) + i) / static_cast<uint32_t>(s.V)] * load(v + i);
     return s.gate_first ? value * gate(s, i) : value;
   }
 };

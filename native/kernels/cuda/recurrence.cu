@@ -32,7 +32,7 @@ struct Part {
 
   __device__ __forceinline__ explicit Part(const SsdArguments& s)
       : h(s.head[blockIdx.x]),
-        key(h / s.heads_per_key * s.K),
+        key(s.head[blockIdx.x] / s.heads_per_key * s.K),
         row(lane_index() / kAcross * kCells),
         d((static_cast<int>(blockIdx.y) * kWarps + warp_index()) * kColumns +
           lane_index() % kAcross * 4),

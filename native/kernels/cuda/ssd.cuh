@@ -12,9 +12,9 @@ constexpr size_t kMaxTileDim = 128;
 
 struct SsdArguments {
   size_t tokens, heads;
-  const uint32_t* head;  // [heads]
-  size_t heads_per_key;  // head h reads q and k of number h / heads_per_key
-  size_t K, V;           // at most 256
+  const uint32_t* head;    // [heads]
+  uint32_t heads_per_key;  // head h reads q and k of number h / heads_per_key
+  size_t K, V;             // at most 256
   const bf16* q;
   size_t ldq;
   const bf16* k;

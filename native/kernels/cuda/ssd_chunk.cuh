@@ -27,7 +27,7 @@ struct Chunk {
   int tokens;     // <= kChunk
   __device__ __forceinline__ explicit Chunk(const SsdArguments& s)
       : h(s.head[blockIdx.y]),
-        key(h / s.heads_per_key),
+        key(s.head[blockIdx.y] / s.heads_per_key),
         slot(blockIdx.y),
         number(blockIdx.x),
         first(number * kChunk) {

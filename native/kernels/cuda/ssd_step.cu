@@ -42,7 +42,8 @@ struct Cells {
       const int c = row + i * kRows;
       if (c < K) at[i] = load_four(s.state + first + c * s.V, values, whole);
     }
-    const size_t h = s.head[blockIdx.x], key = h / s.heads_per_key * s.K;
+    const uint32_t h = s.head[blockIdx.x];
+    const size_t key = h / s.heads_per_key * s.K;
     a = s.a[h];
     dt = s.dt[h];
 #pragma unroll

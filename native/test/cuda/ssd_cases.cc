@@ -29,7 +29,7 @@ void make_units(std::vector<float>& rows, size_t width) {
 Outcome run(Random& random, Kernel* kernel, size_t L, const Tolerance& tolerance, size_t max_K,
             size_t max_V, bool delta = false) {
   constexpr size_t H = 6;
-  const size_t heads_per_key = random.integer(0, 1) ? 1 : 2;
+  const uint32_t heads_per_key = random.integer(0, 1) ? 1 : 2;
   std::vector<uint32_t> head{static_cast<uint32_t>(random.integer(2, 5)),
                              static_cast<uint32_t>(random.integer(0, 1))};
   if (heads_per_key == 2) head = {4, 5, 0, 1};
