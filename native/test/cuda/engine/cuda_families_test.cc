@@ -62,10 +62,11 @@ RowErrors errors_of(const Variant& variant) {
   return row_errors(out, variant.logits, variant.vocab());
 }
 
+// What only the file's format tells apart is for families_test; one GGUF stands for them here.
 const std::string kVariants[] = {
-    "qwen2",      "granite",     "granite-rope",      "mamba2",       "mamba2-groups",
-    "falcon",     "falcon-norm", "falcon-gate-first", "qwen3_5-text", "mamba2-limit",
-    "gguf-qwen2", "gguf-qwen35", "mamba2-ssm-groups", "gguf-granite", "qwen3-next-dense"};
+    "qwen2",       "granite",           "granite-rope", "mamba2-groups",
+    "mamba2",      "mamba2-limit",      "falcon",       "gguf-qwen2",
+    "falcon-norm", "falcon-gate-first", "qwen3_5-text", "qwen3-next-dense"};
 
 TEST_CASE("logits of every family agree with transformers within bf16's rounding") {
   for (const std::string& name : kVariants) {
@@ -81,7 +82,7 @@ TEST_CASE("logits of every family agree with transformers within bf16's rounding
 // Where a router's logits are near each other, rounding takes another expert: what most rows show
 // counts.
 TEST_CASE("they do so with experts, but for the tokens of which another one is taken") {
-  for (const std::string name : {"granite-experts", "qwen3-next", "gguf-granite-experts"}) {
+  for (const std::string name : {"granite-experts", "qwen3-next"}) {
     CAPTURE(name);
     const RowErrors errors = errors_of(Variant(name));
     CHECK(errors.median <= kTolerance);
