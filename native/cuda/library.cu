@@ -143,15 +143,18 @@ constexpr Library kLibrary{
     .linear = launch<k::LinearArguments, k::linear>,
     .norm_f32 = launch<k::RmsNormArguments<float>, k::rms_norm>,
     .norm_bf16 = launch<k::RmsNormArguments<k::bf16>, k::rms_norm>,
-    .gate = launch<k::SiluMulArguments, k::silu_mul>,
-    .end_heads = launch<k::GateNormArguments, k::gate_norm>,
+    .gate = launch<k::GateArguments, k::gate>,
+    .end_heads = launch<k::HeadEndArguments, k::end_heads>,
     .convolve = launch<k::CausalConvArguments, k::causal_conv>,
     .discretise = launch<k::DiscretiseArguments, k::discretise>,
+    .rotate = launch<k::RotateArguments, k::rotate>,
     .recur = launch<k::SsdArguments, k::ssd>,
     .append = launch<k::AppendArguments, k::append_to_cache>,
     .attend = launch<k::AttentionArguments, k::attend>,
+    .experts = launch<k::ExpertsArguments, k::experts>,
     .ssd_workspace_floats = k::ssd_workspace_floats,
     .attention_workspace_floats = k::attention_workspace_floats,
+    .experts_workspace_bytes = k::experts_workspace_bytes,
 };
 
 }  // namespace

@@ -11,15 +11,18 @@
 #include "kernels/cuda/causal_conv.cuh"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/embedding.cuh"
+#include "kernels/cuda/experts.cuh"
+#include "kernels/cuda/head_end.cuh"
 #include "kernels/cuda/linear.cuh"
 #include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/rotary.cuh"
 #include "kernels/cuda/ssd.cuh"
 
 namespace stateline::cuda {
 
 // Raised with every change of what follows, and of the kernels' arguments: the engine refuses a
 // library of another version.
-inline constexpr std::uint32_t kLibraryVersion = 2;
+inline constexpr std::uint32_t kLibraryVersion = 3;
 inline constexpr char kLibraryEntry[] = "stateline_cuda_library";
 
 struct Gpu;    // a device, its stream and its memory
@@ -78,18 +81,21 @@ struct Library {
   Launch<kernels::cuda::LinearArguments>* linear;
   Launch<kernels::cuda::RmsNormArguments<float>>* norm_f32;
   Launch<kernels::cuda::RmsNormArguments<kernels::cuda::bf16>>* norm_bf16;
-  Launch<kernels::cuda::SiluMulArguments>* gate;
-  Launch<kernels::cuda::GateNormArguments>* end_heads;
+  Launch<kernels::cuda::GateArguments>* gate;
+  Launch<kernels::cuda::HeadEndArguments>* end_heads;
   Launch<kernels::cuda::CausalConvArguments>* convolve;
   Launch<kernels::cuda::DiscretiseArguments>* discretise;
+  Launch<kernels::cuda::RotateArguments>* rotate;
   Launch<kernels::cuda::SsdArguments>* recur;
   Launch<kernels::cuda::AppendArguments>* append;
   Launch<kernels::cuda::AttentionArguments>* attend;
+  Launch<kernels::cuda::ExpertsArguments>* experts;
 
-  // What two of them want as workspace.
+  // What some of them want as workspace; of the first the delta rule wants none.
   std::size_t (*ssd_workspace_floats)(std::size_t tokens, std::size_t heads, std::size_t K,
                                       std::size_t V);
-  std::size_t (*attention_workspace_floats)(std::size_t heads);
+  std::size_t (*attention_workspace_floats)(std::size_t heads, std::size_t K, std::size_t V);
+  std::size_t (*experts_workspace_bytes)(std::size_t rows, std::size_t top_k, std::size_t F);
 };
 
 // The library's only symbol, kLibraryEntry.

@@ -64,7 +64,7 @@ void CudaExecutor::advance(Branch& branch, std::span<const std::int32_t> tokens,
   std::iota(wanted_.begin(), wanted_.end(), L - wanted_.size());
   branch.open(L);
   TextMemory memory = branch.text(0).memory;
-  ops_.put_tokens(tokens);
+  ops_.put_tokens(tokens, L == 1 ? memory.first_position : 0);  // see read_one()
   put_pages({memory.pages, memory.page_count});
   memory.pages = pages_.data();
   // The kernels want the history before the tokens apart from the one after them.
@@ -95,7 +95,8 @@ void CudaExecutor::read(const StateShape& shape, std::span<const std::int32_t> t
 }
 
 // One token. A graph replays the arguments that it was captured with, so the branch's memory comes
-// to one place and goes back, and positions are counted from the first page.
+// to one place and goes back, and positions are counted from the first page (only rotation wants to
+// know where that is).
 void CudaExecutor::read_one(const StateShape& shape, std::span<const std::int32_t> token,
                             const TextMemory& memory) {
   const bool attends = shape.page_bytes() > 0;  // else the position changes nothing

@@ -1,7 +1,9 @@
 // A GPU's operations: each is a launch of a kernel, or is refused if there is none for it.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/cuda_memory.h"
@@ -19,8 +21,9 @@ class CudaOps : public models::Ops {
   // Ends the rehearsal. The weights are borrowed.
   void begin(const CudaWeights& weights);
 
-  // Brings the tokens that embed() will be given to the GPU.
-  void put_tokens(std::span<const std::int32_t> tokens) { gpu_.write(tokens_.data(), tokens); }
+  // Brings the tokens that embed() will be given to the GPU, and what rotate() counts positions
+  // from.
+  void put_tokens(std::span<const std::int32_t> tokens, std::uint64_t origin);
   // Launches the step's operations, or replays them.
   template <class Launches>
   void run_step(const cuda::Step& step, const Launches& launches);
@@ -49,8 +52,17 @@ class CudaOps : public models::Ops {
     void operator()(cuda::Queue* queue) const { gpu.library->close_queue(queue); }
   };
 
+  // A layer's experts where the GPU reads them.
+  struct ExpertTables {
+    std::span<const models::ExpertsOp::Expert> experts;
+    CudaArray<kernels::cuda::WeightMatrix> gate_up, down;
+  };
+
   // Whether to launch: throws unless there is a kernel for what is asked.
   bool launches(bool has_kernel) const;
+  const float* at(const std::optional<models::Vector>& vector) const {
+    return vector ? (*weights_)[*vector] : nullptr;
+  }
   template <class Arguments>
   void launch(cuda::Launch<Arguments>* function, const Arguments& arguments) {
     check(function(queue_.get(), &arguments));
@@ -61,8 +73,13 @@ class CudaOps : public models::Ops {
   std::unique_ptr<cuda::Queue, Close> queue_;
   const CudaWeights* weights_ = nullptr;  // null in the rehearsal
   CudaArray<std::int32_t> tokens_;
-  std::size_t ssd_floats_ = 0, attention_floats_ = 0;  // the most that was wanted
+  CudaArray<std::uint64_t> origin_;
+  std::optional<std::uint64_t> written_origin_;
+  std::size_t ssd_floats_ = 0, attention_floats_ = 0,
+              experts_bytes_ = 0;  // the most that is wanted
   CudaArray<float> ssd_workspace_, attention_workspace_;
+  CudaArray<std::byte> experts_workspace_;
+  std::map<const models::ExpertsOp::Expert*, ExpertTables> expert_tables_;  // by the first
 };
 
 template <class Launches>

@@ -12,9 +12,6 @@ constexpr size_t kSsdChunk = 64;
 // Bounds of K and V: tiles live on the stack, at most some 250 KB of it.
 constexpr size_t kMaxKeyDim = 256;
 constexpr size_t kMaxValueDim = 256;
-// The same on a GPU, where they live in registers.
-constexpr size_t kMaxDeviceKeyDim = 128;
-constexpr size_t kMaxDeviceValueDim = 128;
 
 // Rows hold all H heads of the layer; `head` names those that run in state mode, so nothing is
 // gathered. Neighbouring heads may share their q and k (groups): there are G = H / heads_per_key of

@@ -23,6 +23,9 @@ __device__ __forceinline__ float high_half(uint32_t word) {
 
 __device__ __forceinline__ float sigmoid(float x) { return 1 / (1 + __expf(-x)); }
 __device__ __forceinline__ float silu(float x) { return x / (1 + __expf(-x)); }
+__device__ __forceinline__ float activate(Activation f, float x) {
+  return f == Activation::silu ? silu(x) : sigmoid(x);
+}
 __device__ __forceinline__ float softplus(float x) {
   return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x)));
 }

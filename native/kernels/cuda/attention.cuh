@@ -1,6 +1,6 @@
 // kernels/attention.h on a GPU: q, k, v and y in bf16, scores and sums in f32, cumulative decays in
 // f64 (only differences are narrowed). |error| <= 2^-6 max |v|. key_bound is not used: every page
-// in the window is read.
+// in the window is read. Runs of heads may share a slot.
 #pragma once
 
 #include "kernels/attention.h"
@@ -8,8 +8,8 @@
 
 namespace stateline::kernels::cuda {
 
-// Where a layer's slots are: head number i of `head` has its own at pages[p] + offset + i *
-// device_slot_bytes(K, V); pages[p] holds positions first_position + 32 p ...
+// Where a layer's slots are: number i is at pages[p] + offset + i * device_slot_bytes(K, V);
+// pages[p] holds positions first_position + 32 p ...
 struct PagedCache {
   std::byte* const* pages;
   size_t offset;
@@ -17,14 +17,16 @@ struct PagedCache {
 };
 
 struct AppendArguments {
-  size_t tokens, heads;
-  const uint32_t* head;
+  size_t tokens, slots;
+  size_t heads_per_slot;
+  const uint32_t* head;  // [slots, heads_per_slot]; a slot's k, v and decays are of their number
+                         // head / heads_per_slot
   size_t K, V;
   const bf16* k;
   size_t ldk;
   const bf16* v;
   size_t ldv;
-  const float* a;       // [L, H]
+  const float* a;       // [L, H]; null: nothing decays, nor is there
   const float* log_dt;  // [L, H]
   size_t lda;
   PagedCache cache;
@@ -35,8 +37,9 @@ void append_to_cache(cudaStream_t stream, const AppendArguments& arguments);
 
 struct AttentionArguments {
   size_t tokens, heads;
-  const uint32_t* head;
-  size_t K, V;  // at most 128
+  size_t heads_per_slot;
+  const uint32_t* head;  // [slots, heads_per_slot]
+  size_t K, V;           // at most 256
   const bf16* q;
   size_t ldq;
   const float* query_scale;  // [H]
@@ -53,7 +56,7 @@ void attention_prefill(cudaStream_t stream, const AttentionArguments& arguments,
 
 // tokens == 1: the pages are split over blocks, whose results are merged by a second launch
 // (Flash-Decoding).
-size_t attention_workspace_floats(size_t heads);
+size_t attention_workspace_floats(size_t heads, size_t K, size_t V);
 void attention_decode(cudaStream_t stream, const AttentionArguments& arguments);
 
 // Whichever suits the number of queries.

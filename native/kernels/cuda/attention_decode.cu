@@ -12,11 +12,12 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int kSplits = 32;  // blocks a head
-constexpr int kLaneValues = static_cast<int>(kMaxDeviceValueDim) / kWarp;
 
 // The softmax of some keys: its greatest score, the sum of its weights, the weighted values; value
 // d = lane + 32 i is the lane's number i.
+template <int kWidth>
 struct Part {
+  static constexpr int kLaneValues = kWidth / kWarp;
   float top = -INFINITY, total = 0, y[kLaneValues] = {};
 
   __device__ __forceinline__ void scale_to(float new_top) {
@@ -37,9 +38,11 @@ struct Part {
   }
 };
 
+template <int kWidth>
 struct StoredPart {
-  float top, total, y[kMaxDeviceValueDim];
-  __device__ __forceinline__ void put(const Part& part, size_t V) {
+  static constexpr int kLaneValues = kWidth / kWarp;
+  float top, total, y[kWidth];
+  __device__ __forceinline__ void put(const Part<kWidth>& part, size_t V) {
     if (lane_index() == 0) top = part.top, total = part.total;
 #pragma unroll
     for (int i = 0; i < kLaneValues; ++i) {
@@ -47,8 +50,8 @@ struct StoredPart {
       if (d < V) y[d] = part.y[i];
     }
   }
-  __device__ __forceinline__ Part get(size_t V) const {
-    Part part;
+  __device__ __forceinline__ Part<kWidth> get(size_t V) const {
+    Part<kWidth> part;
     part.top = top;
     part.total = total;
 #pragma unroll
@@ -60,9 +63,10 @@ struct StoredPart {
   }
 };
 
-// Rows of up to 8 kLanes columns.
+// Rows of up to kWidth columns.
 template <int kLanes>
 struct Teams {
+  static constexpr int kWidth = 8 * kLanes;
   static constexpr int kTeam = kLanes;
   static constexpr int kTeams = kWarp / kTeam;
   static constexpr int kAhead = kTeam < 8 ? kTeam : 8;  // rows of a team that are read together
@@ -72,9 +76,13 @@ struct Teams {
   static __device__ __forceinline__ int col() { return lane_index() % kTeam * 8; }
 };
 
+template <class T>
 struct Shared {
-  StoredPart parts[kWarps];
+  StoredPart<T::kWidth> parts[kWarps];
 };
+
+// The block's head among those that run: y is its slot, z its place among the slot's.
+__device__ __forceinline__ size_t head_number() { return blockIdx.y * gridDim.z + blockIdx.z; }
 
 __device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments& s,
                                                         uint64_t page) {
@@ -115,7 +123,7 @@ struct Row {
 // The lane's columns of the query, times the scale; zeros from K on.
 template <class T>
 __device__ __forceinline__ Eight fetch_query(const AttentionArguments& s) {
-  const size_t h = s.head[blockIdx.y];
+  const size_t h = s.head[head_number()];
   const bf16* q = s.q + h * s.K;
   Eight eight = widen_eight(load_eight(q, T::col(), static_cast<int>(s.K), rows_of_16_bytes(q, 0)));
   const float scale = s.query_scale[h];
@@ -167,7 +175,7 @@ struct Running {
   }
 
   // Adds up the teams.
-  __device__ __forceinline__ void put(StoredPart& part, int V) {
+  __device__ __forceinline__ void put(StoredPart<T::kWidth>& part, int V) {
 #pragma unroll
     for (int bits = T::kTeam; bits < kWarp; bits *= 2) {
       total += __shfl_xor_sync(kAllLanes, total, bits);
@@ -200,13 +208,15 @@ struct Running {
 };
 
 // Parts of all splits: [heads][splits].
-__device__ __forceinline__ StoredPart* stored_part(const AttentionArguments& s, int split) {
-  return reinterpret_cast<StoredPart*>(s.workspace) + blockIdx.y * kSplits + split;
+template <class T>
+__device__ __forceinline__ StoredPart<T::kWidth>* stored_part(const AttentionArguments& s,
+                                                              int split) {
+  return reinterpret_cast<StoredPart<T::kWidth>*>(s.workspace) + head_number() * kSplits + split;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) attention_decode_kernel(AttentionArguments s) {
-  auto& shared = shared_memory<Shared>();
+  auto& shared = shared_memory<Shared<T>>();
   const Sight sight(s);
   const Eight q = fetch_query<T>(s);
   const uint64_t number = blockIdx.x * uint64_t{kWarps} + warp_index();
@@ -221,36 +231,51 @@ __global__ void __launch_bounds__(kThreads) attention_decode_kernel(AttentionArg
   running.put(shared.parts[warp_index()], static_cast<int>(s.V));
   __syncthreads();  // the parts of all warps are there before the first warp merges them
   if (warp_index() != 0) return;
-  Part part;
-  for (const StoredPart& stored : shared.parts) part.merge(stored.get(s.V));
-  stored_part(s, static_cast<int>(blockIdx.x))->put(part, s.V);
+  Part<T::kWidth> part;
+  for (const StoredPart<T::kWidth>& stored : shared.parts) part.merge(stored.get(s.V));
+  stored_part<T>(s, static_cast<int>(blockIdx.x))->put(part, s.V);
 }
 
+template <class T>
 __global__ void __launch_bounds__(kWarp) attention_merge_kernel(AttentionArguments s) {
-  Part part;
-  for (int split = 0; split < kSplits; ++split) part.merge(stored_part(s, split)->get(s.V));
-  bf16* y = s.y + s.head[blockIdx.y] * s.V;
+  Part<T::kWidth> part;
+  for (int split = 0; split < kSplits; ++split) part.merge(stored_part<T>(s, split)->get(s.V));
+  bf16* y = s.y + s.head[head_number()] * s.V;
 #pragma unroll
-  for (int i = 0; i < kLaneValues; ++i) {
+  for (int i = 0; i < part.kLaneValues; ++i) {
     const int d = lane_index() + i * kWarp;
     if (d < s.V) store(y + d, part.y[i] / part.total);
   }
 }
 
+template <class T>
+void run(cudaStream_t stream, const AttentionArguments& s) {
+  const auto slots = static_cast<unsigned>(s.heads / s.heads_per_slot),
+             each = static_cast<unsigned>(s.heads_per_slot);
+  launch(attention_decode_kernel<T>, dim3(kSplits, slots, each), dim3(kThreads), stream, s);
+  launch(attention_merge_kernel<T>, dim3(1, slots, each), dim3(kWarp), stream, s);
+}
+
+// The narrowest that hold a row.
+template <class Body>
+auto with_teams(size_t K, size_t V, const Body& body) {
+  const size_t width = K > V ? K : V;
+  if (width <= Teams<4>::kWidth) return body(Teams<4>{});
+  if (width <= Teams<8>::kWidth) return body(Teams<8>{});
+  if (width <= Teams<16>::kWidth) return body(Teams<16>{});
+  return body(Teams<32>{});
+}
+
 }  // namespace
 
-size_t attention_workspace_floats(size_t heads) {
-  return heads * kSplits * sizeof(StoredPart) / sizeof(float);
+size_t attention_workspace_floats(size_t heads, size_t K, size_t V) {
+  return with_teams(K, V, [&]<class T>(T) {
+    return heads * kSplits * sizeof(StoredPart<T::kWidth>) / sizeof(float);
+  });
 }
 
 void attention_decode(cudaStream_t stream, const AttentionArguments& s) {
-  const auto heads = static_cast<unsigned>(s.heads);
-  const size_t width = s.K > s.V ? s.K : s.V;
-  const auto kernel = width <= 32   ? attention_decode_kernel<Teams<4>>
-                      : width <= 64 ? attention_decode_kernel<Teams<8>>
-                                    : attention_decode_kernel<Teams<16>>;
-  launch(kernel, dim3(kSplits, heads), dim3(kThreads), stream, s);
-  launch(attention_merge_kernel, dim3(1, heads), dim3(kWarp), stream, s);
+  with_teams(s.K, s.V, [&]<class T>(T) { run<T>(stream, s); });
 }
 
 }  // namespace stateline::kernels::cuda

@@ -1,38 +1,11 @@
 // Flash attention with the decay mask: a warp keeps 16 or 32 queries of one head in registers, a
 // block has four warps; keys come page by page, 32 at a time, from the oldest in sight to the
 // newest.
-#include "kernels/cuda/attention.cuh"
-#include "kernels/cuda/device_slot.cuh"
-#include "kernels/cuda/tile.cuh"
-#include "kernels/cuda/warp.cuh"
+#include "kernels/cuda/attention_tiles.cuh"
 
 namespace stateline::kernels::cuda {
 namespace {
 
-constexpr int kWarps = 4;
-constexpr int kKeys = static_cast<int>(kPageTokens);
-constexpr int kThreads = kWarps * kWarp;
-constexpr float kLog2E = 1.4426950408889634f;
-
-// kWarpRows queries a warp: twice as many read half as much shared memory, and leave half the
-// blocks.
-template <int kKeyDim, int kValueDim, int kWarpRows>
-struct AttentionTraits {
-  static constexpr int kK = kKeyDim, kV = kValueDim, kRows = kWarpRows;
-  static constexpr int kTiles = kRows / 16;
-  static constexpr int kQueries = kWarps * kRows;
-  struct Shared {
-    Tile<kQueries, kK> q;
-    Tile<kKeys, kK> k;
-    Tile<kKeys, kV> v;
-    // log2 of dt, and of what decayed from the key to the block's first query. What decayed from
-    // there to the query itself is the same for all its keys, so the softmax does without it.
-    alignas(8) float key_bias[kKeys];
-  };
-};
-
-template <class Traits>
-using Queries = Left[Traits::kTiles][Traits::kK / 16];
 // Of a warp's queries with a page's keys.
 template <class Traits>
 using Scores = Sum[Traits::kTiles][kKeys / 8];
@@ -46,66 +19,6 @@ struct Running {
     float top[2] = {-INFINITY, -INFINITY};
     float total[2] = {0, 0};  // this lane's columns only; summed over lanes at the end
   } part[Traits::kTiles];
-};
-
-template <int kQueries>
-struct Positions {
-  uint64_t first_query, begin, end;  // keys begin <= j < end are in sight of some query
-  int queries;
-  __device__ __forceinline__ explicit Positions(const AttentionArguments& s) {
-    const uint64_t first = blockIdx.x * uint64_t{kQueries};
-    first_query = s.first_query + first;
-    queries = s.tokens - first < kQueries ? static_cast<int>(s.tokens - first) : kQueries;
-    end = first_query + queries;
-    const uint64_t oldest =
-        s.window == 0 || first_query + 1 < s.window ? 0 : first_query + 1 - s.window;
-    begin = oldest < s.cache.first_position ? s.cache.first_position : oldest;
-  }
-};
-
-__device__ __forceinline__ ConstDeviceSlot slot_of_page(const AttentionArguments& s,
-                                                        uint64_t page) {
-  const size_t index = page - s.cache.first_position / kPageTokens;
-  return {s.cache.pages[index] + s.cache.offset + blockIdx.y * device_slot_bytes(s.K, s.V), s.K};
-}
-
-template <class Traits>
-using PositionsOf = Positions<Traits::kQueries>;
-
-// Keys outside begin ... end - 1 may be uninitialised: they become zeros.
-template <class Traits>
-__device__ __forceinline__ void fill_keys(typename Traits::Shared& shared,
-                                          const AttentionArguments& s,
-                                          const PositionsOf<Traits>& at, uint64_t page,
-                                          double base) {
-  const ConstDeviceSlot slot = slot_of_page(s, page);
-  const uint64_t first = page * kPageTokens;
-  const int keys = at.end - first < kPageTokens ? static_cast<int>(at.end - first) : kKeys;
-  fill_tile<kThreads>(shared.k, slot.k, s.K, keys, static_cast<int>(s.K));
-  fill_tile<kThreads>(shared.v, slot.v, s.V, keys, static_cast<int>(s.V));
-  const int j = static_cast<int>(threadIdx.x);
-  if (j < kKeys) {
-    shared.key_bias[j] =
-        j < keys ? (static_cast<float>(base - slot.cumulative[j]) + slot.log_dt[j]) * kLog2E : 0;
-  }
-}
-
-// Which of a page's keys each query of the block sees. Distances fit 32 bits (two thousand million
-// tokens).
-struct Sight {
-  int first_key;  // seen from the block's first query; negative before it
-  int window;
-  bool whole;  // every key of the page is seen by every query
-  template <int kQueries>
-  __device__ __forceinline__ Sight(const AttentionArguments& s, const Positions<kQueries>& at,
-                                   uint64_t page)
-      : first_key(static_cast<int>(static_cast<int64_t>(page * kPageTokens - at.first_query))),
-        window(s.window == 0 || s.window > INT32_MAX ? INT32_MAX : static_cast<int>(s.window)),
-        whole(first_key + kKeys <= 1 && kQueries - 1 - first_key < window) {}
-  __device__ __forceinline__ bool of(int query, int key) const {
-    const int distance = query - key - first_key;
-    return distance >= 0 && distance < window;
-  }
 };
 
 // The warp's scores with the page's keys, in units of log 2.
@@ -231,21 +144,16 @@ __device__ __forceinline__ void write(const typename Running<Traits>::Part& runn
 }
 
 template <class Traits>
-__global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionArguments s) {
+__global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocks)
+    attention_prefill_kernel(AttentionArguments s) {
   auto& shared = shared_memory<typename Traits::Shared>();
   const PositionsOf<Traits> at(s);
-  const size_t h = s.head[blockIdx.y], first = blockIdx.x * size_t{Traits::kQueries};
+  const uint32_t h = head_of_block<Traits>(s);
+  const size_t first = blockIdx.x * size_t{Traits::kQueries};
   const int row = warp_index() * Traits::kRows;
-  fill_tile<kThreads>(shared.q, s.q + first * s.ldq + h * s.K, s.ldq, at.queries,
-                      static_cast<int>(s.K));
-  __syncthreads();  // the queries are whole
   Queries<Traits> queries;
-#pragma unroll
-  for (int tile = 0; tile < Traits::kTiles; ++tile) {
-#pragma unroll
-    for (int inner = 0; inner < Traits::kK; inner += 16)
-      queries[tile][inner / 16].load(shared.q.at, row + tile * 16, inner);
-  }
+  take_queries<Traits>(queries, shared, s.q + first * s.ldq + h * s.K, s.ldq, at.queries,
+                       static_cast<int>(s.K));
 
   const double base =
       slot_of_page(s, at.first_query / kPageTokens).cumulative[at.first_query % kPageTokens];
@@ -268,18 +176,20 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_kernel(AttentionAr
   }
 #pragma unroll
   for (int tile = 0; tile < Traits::kTiles; ++tile) {
-    const int begin = row + tile * 16;
-    write<Traits>(running.part[tile], s.y + (first + begin) * s.ldy + h * s.V, s.ldy,
-                  at.queries - begin, static_cast<int>(s.V));
+    const int begin = row + tile * 16, d = first_value<Traits>(s);
+    bf16* y = s.y + (first + begin) * s.ldy + head_of_block<Traits>(s) * s.V + d;
+    write<Traits>(running.part[tile], y, s.ldy, at.queries - begin, static_cast<int>(s.V) - d);
   }
 }
 
 template <class Traits>
 void run(cudaStream_t stream, const AttentionArguments& s) {
+  const size_t parts = ceil_div(s.V, Traits::kV);
   launch(attention_prefill_kernel<Traits>,
          dim3(static_cast<unsigned>(ceil_div(s.tokens, Traits::kQueries)),
-              static_cast<unsigned>(s.heads)),
-         dim3(kThreads), stream, s);
+              static_cast<unsigned>(s.heads / s.heads_per_slot),
+              static_cast<unsigned>(s.heads_per_slot * parts)),
+         dim3(Traits::kThreads), stream, s);
 }
 
 // Fewer blocks of 128 queries than this leave processors of a large GPU idle (an A100 has 108).
@@ -288,6 +198,7 @@ constexpr size_t kManyBlocks = 108;
 }  // namespace
 
 void attention_prefill(cudaStream_t stream, const AttentionArguments& s, int queries) {
+  if (s.K > 128 || s.V > 128) return run<AttentionTraits<256, 128, 16>>(stream, s);
   if (s.K > 64 || s.V > 64) return run<AttentionTraits<128, 128, 16>>(stream, s);
   if (queries == 0) queries = ceil_div(s.tokens, 128) * s.heads >= kManyBlocks ? 128 : 64;
   if (queries == 128) {

@@ -23,7 +23,8 @@ __device__ __forceinline__ void carry(const CausalConvArguments& s, size_t c) {
 
 struct Taps {
   float bias, weight[kConvWidth];
-  __device__ __forceinline__ Taps(const CausalConvArguments& s, size_t c) : bias(s.bias[c]) {
+  __device__ __forceinline__ Taps(const CausalConvArguments& s, size_t c)
+      : bias(s.bias ? s.bias[c] : 0) {
     for (size_t w = 0; w < kConvWidth; ++w) weight[w] = s.weight[w * s.channels + c];
   }
   __device__ __forceinline__ float apply(const float (&window)[kConvWidth]) const {

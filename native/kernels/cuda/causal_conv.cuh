@@ -14,7 +14,7 @@ struct CausalConvArguments {
   const bf16* x;  // [tokens, channels], stride ldx
   size_t ldx;
   const float* weight;   // [4, channels]
-  const float* bias;     // [channels]
+  const float* bias;     // [channels]; null: none
   const float* history;  // [3, channels], oldest first
   float* next_history;   // [3, channels], apart from history
   bf16* y;               // [tokens, channels], stride ldy, apart from x

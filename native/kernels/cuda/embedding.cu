@@ -12,7 +12,7 @@ template <WeightFormat kFormat>
 __global__ void __launch_bounds__(kThreads) embedding_kernel(EmbeddingArguments s) {
   using Rows = WeightRows<kFormat>;
   const auto row = static_cast<size_t>(s.token[blockIdx.x]);
-  const float scale = Rows::row_scale(s.W, row);
+  const float scale = Rows::row_scale(s.W, row) * s.scale;
   float* x = s.x + blockIdx.x * s.ldx;
   for (size_t col = threadIdx.x * size_t{8}; col < s.W.k; col += kThreads * 8) {
     const auto raw = Rows::fetch(s.W, row, col);

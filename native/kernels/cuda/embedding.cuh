@@ -1,4 +1,4 @@
-// The residual stream's first value: rows of the tied matrix, in f32. |error| <= 1e-7 |x|.
+// The residual stream's first value: x = scale * W[token], in f32. |error| <= 2e-7 |x|.
 #pragma once
 
 #include "kernels/cuda/weights.h"
@@ -11,6 +11,7 @@ struct EmbeddingArguments {
   const int32_t* token;  // [tokens], below vocab
   float* x;              // [tokens, d], stride ldx
   size_t ldx;
+  float scale = 1;
 };
 void embed(cudaStream_t stream, const EmbeddingArguments& arguments);
 

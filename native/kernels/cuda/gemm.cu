@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(Traits::kThreads) gemm_kernel(LinearArguments 
       for (int e = 0; e < 4; ++e) {
         const size_t t = first_row + row + i * 16 + Sum::row(e);
         const size_t n = first_col + col + j * 8 + Sum::col(e);
-        if (t < s.m && n < s.W.n) put_result(s.y, t, n, sums[i][j].c[e] * Rows::row_scale(s.W, n));
+        if (t < s.m && n < s.W.n) put_result<Rows>(s, t, n, sums[i][j].c[e]);
       }
     }
   }

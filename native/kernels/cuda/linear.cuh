@@ -1,6 +1,7 @@
-// kernels/linear.h on a GPU: y = x W^T with x in bf16, W in bf16, int8 or int4 (weights only: the
-// activations stay bf16), sums in f32. |error| <= 2^-8 (|y| if it is rounded to bf16) + 2e-5
-// sum |x||w| for gemv; for gemm int4 weights are rounded to bf16, which adds 2^-8 sum |x||w|.
+// kernels/linear.h on a GPU: y = [y +] scale x W^T + bias with x in bf16, W in bf16, int8 or int4
+// (weights only: the activations stay bf16), sums in f32. |error| <= 2^-8 (|y| if it is rounded to
+// bf16) + 2e-5 sum |x||w| for gemv; for gemm int4 weights are rounded to bf16, which adds 2^-8 sum
+// |x||w|.
 #pragma once
 
 #include "kernels/cuda/weights.h"
@@ -21,6 +22,8 @@ struct LinearArguments {
   const bf16* x;  // [m, k], stride ldx
   size_t ldx;
   LinearOutput y;  // [m, n]
+  float scale = 1;
+  const float* bias = nullptr;  // [n]; null: none
 };
 
 // m == 1: a warp a row of W, which is read once, in order.

@@ -1,4 +1,5 @@
-// kernels/ssd.h on a GPU: q, k, v and y in bf16, the state and its decays in f32.
+// kernels/ssd.h and kernels/delta.h on a GPU: q, k, v and y in bf16, the state and its decays in
+// f32.
 #pragma once
 
 #include "kernels/cuda/types.h"
@@ -6,10 +7,14 @@
 
 namespace stateline::kernels::cuda {
 
+// Wider keys or values do not fit the tiles of ssd_prefill and ssd_step.
+constexpr size_t kMaxTileDim = 128;
+
 struct SsdArguments {
   size_t tokens, heads;
-  const uint32_t* head;  // [heads]
-  size_t K, V;           // at most 128
+  const uint32_t* head;    // [heads]
+  uint32_t heads_per_key;  // head h reads q and k of number h / heads_per_key
+  size_t K, V;             // at most 256
   const bf16* q;
   size_t ldq;
   const bf16* k;
@@ -25,6 +30,7 @@ struct SsdArguments {
   float* workspace;    // ssd_workspace_floats(...), of the prefill road
   bf16* y;
   size_t ldy;
+  bool delta = false;  // the delta rule, of which dt is the writing strength
 };
 
 size_t ssd_workspace_floats(size_t tokens, size_t heads, size_t K, size_t V);
@@ -39,9 +45,15 @@ void ssd_prefill(cudaStream_t stream, const SsdArguments& arguments);
 // max |state|.
 void ssd_step(cudaStream_t stream, const SsdArguments& arguments);
 
-// Whichever suits the length.
-inline void ssd(cudaStream_t stream, const SsdArguments& arguments) {
-  (arguments.tokens == 1 ? ssd_step : ssd_prefill)(stream, arguments);
+// Any number of tokens, one after the other, in f32; also by the delta rule (Gated DeltaNet, arXiv
+// 2412.06464, eq. 10), and for K or V beyond the tiles. |error| <= 2^-8 |y| + 5e-5 max |y|; of the
+// state 5e-5 max |state|.
+void recurrence(cudaStream_t stream, const SsdArguments& arguments);
+
+// Whichever suits.
+inline void ssd(cudaStream_t stream, const SsdArguments& s) {
+  if (s.delta || s.K > kMaxTileDim || s.V > kMaxTileDim) return recurrence(stream, s);
+  (s.tokens == 1 ? ssd_step : ssd_prefill)(stream, s);
 }
 
 }  // namespace stateline::kernels::cuda

@@ -20,12 +20,17 @@ struct SsdTraits {
 // The block's chunk of one head.
 struct Chunk {
   size_t h;       // which of the H heads
+  size_t key;     // which of the q and k
   size_t slot;    // which of those that run
   size_t number;  // of the chunk
   size_t first;   // token
   int tokens;     // <= kChunk
   __device__ __forceinline__ explicit Chunk(const SsdArguments& s)
-      : h(s.head[blockIdx.y]), slot(blockIdx.y), number(blockIdx.x), first(number * kChunk) {
+      : h(s.head[blockIdx.y]),
+        key(s.head[blockIdx.y] / s.heads_per_key),
+        slot(blockIdx.y),
+        number(blockIdx.x),
+        first(number * kChunk) {
     const size_t left = s.tokens - first;
     tokens = left < kChunk ? static_cast<int>(left) : kChunk;
   }

@@ -30,7 +30,7 @@ template <class Traits>
 __global__ void __launch_bounds__(Traits::kThreads) ssd_chunk_state_kernel(SsdArguments s) {
   auto& shared = shared_memory<ChunkStateShared<Traits>>();
   const Chunk chunk(s);
-  fill_tile<Traits::kThreads>(shared.k, s.k + chunk.first * s.ldk + chunk.h * s.K, s.ldk,
+  fill_tile<Traits::kThreads>(shared.k, s.k + chunk.first * s.ldk + chunk.key * s.K, s.ldk,
                               chunk.tokens, static_cast<int>(s.K));
   fill_tile<Traits::kThreads>(shared.v, s.v + chunk.first * s.ldv + chunk.h * s.V, s.ldv,
                               chunk.tokens, static_cast<int>(s.V));
@@ -181,9 +181,9 @@ __global__ void __launch_bounds__(Traits::kThreads) ssd_output_kernel(SsdArgumen
   auto& shared = shared_memory<OutputShared<Traits>>();
   const Chunk chunk(s);
   const int row = warp_index() * 16, K = static_cast<int>(s.K), V = static_cast<int>(s.V);
-  fill_tile<Traits::kThreads>(shared.first, s.q + chunk.first * s.ldq + chunk.h * s.K, s.ldq,
+  fill_tile<Traits::kThreads>(shared.first, s.q + chunk.first * s.ldq + chunk.key * s.K, s.ldq,
                               chunk.tokens, K);
-  fill_tile<Traits::kThreads>(shared.second, s.k + chunk.first * s.ldk + chunk.h * s.K, s.ldk,
+  fill_tile<Traits::kThreads>(shared.second, s.k + chunk.first * s.ldk + chunk.key * s.K, s.ldk,
                               chunk.tokens, K);
   if (warp_index() == 0) fill_decays(shared.decays, s, chunk);
   __syncthreads();  // queries, keys and decays are whole
@@ -248,6 +248,7 @@ void run(cudaStream_t stream, const SsdArguments& s) {
 }  // namespace
 
 size_t ssd_workspace_floats(size_t tokens, size_t heads, size_t K, size_t V) {
+  if (K > kMaxTileDim || V > kMaxTileDim) return 0;  // recurrence() wants none
   return heads * ceil_div(tokens, kChunk) * (K * V + 1);
 }
 

@@ -13,7 +13,7 @@ constexpr int kColumns = 32;
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarp;
 constexpr int kRows = kThreads / (kColumns / 4);
-constexpr int kCells = static_cast<int>(kMaxDeviceKeyDim) / kRows;  // of a thread, four values each
+constexpr int kCells = static_cast<int>(kMaxTileDim) / kRows;  // of a thread, four values each
 
 struct Shared {
   alignas(16) float part[kWarps][kColumns];  // of y, from the rows of the state that a warp had
@@ -42,13 +42,14 @@ struct Cells {
       const int c = row + i * kRows;
       if (c < K) at[i] = load_four(s.state + first + c * s.V, values, whole);
     }
-    const size_t h = s.head[blockIdx.x];
+    const uint32_t h = s.head[blockIdx.x];
+    const size_t key = h / s.heads_per_key * s.K;
     a = s.a[h];
     dt = s.dt[h];
 #pragma unroll
     for (int i = 0; i < kCells; ++i) {
       const int c = row + i * kRows;
-      if (c < K) q[i] = s.q[h * s.K + c], k[i] = s.k[h * s.K + c];
+      if (c < K) q[i] = s.q[key + c], k[i] = s.k[key + c];
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i)

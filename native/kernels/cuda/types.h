@@ -27,4 +27,7 @@ inline bf16 narrow(float value) {
   return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
 }
 
+// What a gate makes of its number.
+enum class Activation { silu, sigmoid };
+
 }  // namespace stateline::kernels::cuda

@@ -88,8 +88,13 @@ struct WeightRows<WeightFormat::int4> {
   static __device__ __forceinline__ float row_scale(const WeightMatrix&, size_t) { return 1; }
 };
 
-__device__ __forceinline__ void put_result(const LinearOutput& y, size_t t, size_t n, float value) {
+// The sum of row t with row n of W, where it goes.
+template <class Rows>
+__device__ __forceinline__ void put_result(const LinearArguments& s, size_t t, size_t n,
+                                           float sum) {
+  const LinearOutput& y = s.y;
   const size_t at = t * y.ld + n;
+  const float value = sum * (Rows::row_scale(s.W, n) * s.scale) + (s.bias ? s.bias[n] : 0);
   if (y.narrow) {
     store(y.narrow + at, value);
   } else {

@@ -51,7 +51,16 @@ struct Row {
         up("up", std::vector<bf16>(kWidth, narrow(up_value))),
         y("y", std::vector<bf16>(kWidth, narrow(0))) {}
   void multiply(cudaStream_t stream) {
-    silu_mul(stream, {1, kWidth, gate.data(), kWidth, up.data(), kWidth, y.data(), kWidth});
+    cuda::gate(stream, {.f = Activation::silu,
+                        .rows = 1,
+                        .width = kWidth,
+                        .gate = gate.data(),
+                        .ldg = kWidth,
+                        .up = up.data(),
+                        .ldu = kWidth,
+                        .y = y.data(),
+                        .wide_y = nullptr,
+                        .ldy = kWidth});
   }
   float result() const { return widen(y.values()[0]); }
 

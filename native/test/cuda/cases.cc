@@ -8,7 +8,8 @@ std::vector<Case> all_cases() {
   std::vector<Case> all;
   for (const auto& cases :
        {norm_cases(), elementwise_cases(), causal_conv_cases(), long_conv_cases(), ssd_cases(),
-        attention_cases(), linear_cases(), embedding_cases(), sampling_cases()})
+        attention_cases(), linear_cases(), embedding_cases(), experts_cases(), head_end_cases(),
+        rotary_cases(), sampling_cases()})
     all.insert(all.end(), cases.begin(), cases.end());
   if (const char* part = std::getenv("STATELINE_CUDA_CASE"))
     std::erase_if(all, [&](const Case& test) { return test.name.find(part) == std::string::npos; });

@@ -38,6 +38,9 @@ std::vector<Case> ssd_cases();
 std::vector<Case> attention_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> embedding_cases();
+std::vector<Case> experts_cases();
+std::vector<Case> head_end_cases();
+std::vector<Case> rotary_cases();
 std::vector<Case> sampling_cases();
 // Of the kernels that STATELINE_CUDA_CASE names a part of ("gemm"), or of all.
 std::vector<Case> all_cases();

@@ -10,7 +10,7 @@ Outcome run(Random& random, void (*kernel)(cudaStream_t, const CausalConvArgumen
                ldx = stride_for(random, C), ldy = stride_for(random, C);
   const size_t cut = split ? static_cast<size_t>(random.integer(1, static_cast<int>(L))) : L;
   const auto x = bf16_normals(random, extent(L, ldx, C)), weight = random.normals(kConvWidth * C),
-             bias = random.normals(C);
+             bias = random.normals(random.integer(0, 2) ? C : 0);
   auto history = bf16_normals(random, kConvHistory * C);
   DeviceBuffer<bf16> device_x("x", narrow_all(x)), y("y", extent(L, ldy, C));
   DeviceBuffer<float> device_weight("weight", weight), device_bias("bias", bias),
@@ -21,7 +21,7 @@ Outcome run(Random& random, void (*kernel)(cudaStream_t, const CausalConvArgumen
                         device_x.data(),
                         ldx,
                         device_weight.data(),
-                        device_bias.data(),
+                        bias.empty() ? nullptr : device_bias.data(),
                         before.data(),
                         between.data(),
                         y.data(),
@@ -38,8 +38,9 @@ Outcome run(Random& random, void (*kernel)(cudaStream_t, const CausalConvArgumen
 
   std::vector<float> expected(y.size());
   ThreadPool pool(1);
-  reference::causal_conv(pool, {L, C, x.data(), ldx, weight.data(), bias.data(), history.data(),
-                                expected.data(), ldy});
+  reference::causal_conv(pool,
+                         {L, C, x.data(), ldx, weight.data(), bias.empty() ? nullptr : bias.data(),
+                          history.data(), expected.data(), ldy});
   Outcome outcome;
   const auto actual = widen_all(y.values());
   for (size_t t = 0; t < L; ++t) {

@@ -51,7 +51,8 @@ stateline_emulated_test(cuda_machine_test test/cuda/engine/cuda_machine_test.cc
   test/cuda/engine/cuda_graph_test.cc test/cuda/engine/cuda_ops_test.cc)
 
 # Knows no emulator, only a library's path: ./dev test:gpu gives it a real GPU's.
-add_executable(cuda_engine_test test/cuda/engine/cuda_engine_test.cc)
+add_executable(cuda_engine_test test/cuda/engine/cuda_engine_test.cc
+  test/cuda/engine/cuda_families_test.cc)
 add_test(NAME cuda_engine_test COMMAND cuda_engine_test)
 
 foreach(name cuda_machine_test cuda_engine_test)

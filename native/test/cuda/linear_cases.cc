@@ -16,11 +16,13 @@ Outcome run(Random& random, WeightFormat format, int tile) {
   const PackedWeights packed = pack_weights(format, random.normals(n * k).data(), n, k);
   const auto W = unpack_weights(format, packed, n, k);
   const auto start = random.normals(extent(m, ldy, n));
+  const auto bias = random.normals(random.integer(0, 1) ? n : 0);
+  const float factor = random.integer(0, 1) ? 1 : random.uniform(-2, 2);
 
   DeviceBuffer<bf16> device_x("x", narrow_all(x)), group_scale("group_scale", packed.group_scale),
       y_narrow("y", target == Target::narrow ? start.size() : 0);
   DeviceBuffer<std::byte> values("values", packed.values);
-  DeviceBuffer<float> scale("scale", packed.scale);
+  DeviceBuffer<float> scale("scale", packed.scale), device_bias("bias", bias);
   const bool wide = target != Target::narrow;
   DeviceBuffer<float> y_wide("y", wide ? start : std::vector<float>());
   const LinearArguments s{
@@ -28,17 +30,20 @@ Outcome run(Random& random, WeightFormat format, int tile) {
       m,
       device_x.data(),
       ldx,
-      {wide ? nullptr : y_narrow.data(), y_wide.data(), target == Target::added, ldy}};
+      {wide ? nullptr : y_narrow.data(), y_wide.data(), target == Target::added, ldy},
+      factor,
+      bias.empty() ? nullptr : device_bias.data()};
   tile ? gemm(nullptr, s, tile) : gemv(nullptr, s);
 
   Outcome outcome;
   const auto actual = wide ? y_wide.values() : widen_all(y_narrow.values());
   for (size_t t = 0; t < m; ++t) {
     for (size_t row = 0; row < n; ++row) {
-      double sum = target == Target::added ? static_cast<double>(start[t * ldy + row]) : 0,
+      double sum = (target == Target::added ? static_cast<double>(start[t * ldy + row]) : 0) +
+                   (bias.empty() ? 0 : static_cast<double>(bias[row])),
              size = std::fabs(sum);
       for (size_t c = 0; c < k; ++c) {
-        const double product = static_cast<double>(x[t * ldx + c]) * W[row * k + c];
+        const double product = static_cast<double>(x[t * ldx + c]) * W[row * k + c] * factor;
         sum += product;
         size += std::fabs(product);
       }

@@ -105,6 +105,12 @@ STATELINE_UNSEEN T atomicAdd(T* place, T value) {
 
 inline float __expf(float x) { return std::exp(x); }
 inline float __fdividef(float a, float b) { return a / b; }
+// nvcc has it, and C only since C23.
+inline void sincospif(float x, float* sine, float* cosine) {
+  constexpr double kPi = 3.141592653589793;
+  *sine = static_cast<float>(std::sin(kPi * x));
+  *cosine = static_cast<float>(std::cos(kPi * x));
+}
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
 inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 

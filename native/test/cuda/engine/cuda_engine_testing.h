@@ -2,8 +2,11 @@
 // them.
 #pragma once
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,34 @@ using engine::Wanted;
 
 // bf16 keeps 8 bits: an activation is off by 2^-9, and some dozen of them follow one another.
 constexpr double kTolerance = 0.03;
+
+inline const Library& library_under_test() {
+  const char* given = std::getenv("STATELINE_CUDA_LIBRARY");
+  return engine::load_cuda_library(given ? given : STATELINE_EMULATED_LIBRARY);
+}
+
+// Its functions, one of them wrong.
+template <auto Member, typename Function>
+Library with(Function function) {
+  Library faulty = library_under_test();
+  faulty.*Member = function;
+  return faulty;
+}
+
+struct RowErrors {
+  double median, worst;
+};
+
+// Of each row of logits. Where what is normalised is all but nothing, its rounding grows with it:
+// such a token's logits are off by more, and seldom.
+inline RowErrors row_errors(std::span<const float> gpu, std::span<const float> wanted,
+                            std::size_t vocab) {
+  std::vector<double> errors;
+  for (std::size_t at = 0; at < wanted.size(); at += vocab)
+    errors.push_back(relative_error(gpu.subspan(at, vocab), wanted.subspan(at, vocab)));
+  std::sort(errors.begin(), errors.end());
+  return {errors[errors.size() / 2], errors.back()};
+}
 
 inline models::StatelineConfig rounded_config() {
   models::StatelineConfig config = tiny_config();

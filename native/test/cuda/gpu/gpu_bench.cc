@@ -14,6 +14,7 @@
 #include "kernels/cuda/device_slot.cuh"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/fft_conv.cuh"
+#include "kernels/cuda/head_end.cuh"
 #include "kernels/cuda/linear.cuh"
 #include "kernels/cuda/long_conv.cuh"
 #include "kernels/cuda/norm.cuh"
@@ -109,20 +110,41 @@ void measure_linear(Report& report, const Sizes& s) {
 
 void measure_rows(Report& report, const Sizes& s) {
   auto x = filled<float>(s.read * s.d), weight = filled<float>(std::max(s.d, s.H * s.V));
-  auto h = filled<bf16>(s.read * s.d), gate = filled<bf16>(s.read * 2 * s.F),
+  auto h = filled<bf16>(s.read * s.d), both = filled<bf16>(s.read * 2 * s.F),
        v = filled<bf16>(s.read * s.H * s.V);
   report.add("RMSNorm", [&] {
     rms_norm(nullptr, RmsNormArguments<float>{s.read, 1, s.d, x.data(), s.d, weight.data(), 1e-5f,
                                               h.data(), s.d});
   });
   report.add("SwiGLU", [&] {
-    silu_mul(nullptr,
-             {s.read, s.F, gate.data(), 2 * s.F, gate.data() + s.F, 2 * s.F, gate.data(), 2 * s.F});
+    gate(nullptr, {.f = Activation::silu,
+                   .rows = s.read,
+                   .width = s.F,
+                   .gate = both.data(),
+                   .ldg = 2 * s.F,
+                   .up = both.data() + s.F,
+                   .ldu = 2 * s.F,
+                   .y = both.data(),
+                   .wide_y = nullptr,
+                   .ldy = 2 * s.F});
   });
   const size_t width = s.H * s.V;
   report.add("skip, norm and gate", [&] {
-    gate_norm(nullptr, {s.read, s.H, s.V, weight.data(), v.data(), width, weight.data(), 1e-5f,
-                        v.data(), width, v.data(), width});
+    end_heads(nullptr, {.rows = s.read,
+                        .heads = s.H,
+                        .V = s.V,
+                        .D = weight.data(),
+                        .v = v.data(),
+                        .ldv = width,
+                        .weight = weight.data(),
+                        .norm_groups = s.H,
+                        .eps = 1e-5f,
+                        .f = Activation::sigmoid,
+                        .z = v.data(),
+                        .ldz = width,
+                        .gate_first = false,
+                        .y = v.data(),
+                        .ldy = width});
   });
 }
 
@@ -143,6 +165,7 @@ void measure_states(Report& report, const Sizes& s) {
   SsdArguments arguments{.tokens = s.read,
                          .heads = s.H,
                          .head = head.data(),
+                         .heads_per_key = 1,
                          .K = s.K,
                          .V = s.V,
                          .q = q,
@@ -189,11 +212,23 @@ void measure_attention(Report& report, const Sizes& s) {
   DeviceBuffer<std::byte*> page("", places);
   DeviceBuffer<uint32_t> head("", all_heads(s.H));
   auto q = filled<bf16>(s.read * s.H * s.K), y = filled<bf16>(s.read * s.H * s.V);
-  auto scale = filled<float>(s.H), workspace = filled<float>(attention_workspace_floats(s.H));
-  AttentionArguments arguments{
-      s.read,    s.H,          head.data(),         s.K, s.V, q.data(),
-      s.H * s.K, scale.data(), {page.data(), 0, 0}, 0,   0,   workspace.data(),
-      y.data(),  s.H * s.V};
+  auto scale = filled<float>(s.H),
+       workspace = filled<float>(attention_workspace_floats(s.H, s.K, s.V));
+  AttentionArguments arguments{.tokens = s.read,
+                               .heads = s.H,
+                               .heads_per_slot = 1,
+                               .head = head.data(),
+                               .K = s.K,
+                               .V = s.V,
+                               .q = q.data(),
+                               .ldq = s.H * s.K,
+                               .query_scale = scale.data(),
+                               .cache = {page.data(), 0, 0},
+                               .first_query = 0,
+                               .window = 0,
+                               .workspace = workspace.data(),
+                               .y = y.data(),
+                               .ldy = s.H * s.V};
   report.add("attention, prefill (causal)", [&] { attention_prefill(nullptr, arguments); });
   arguments.tokens = 1;
   arguments.heads = s.attending;
