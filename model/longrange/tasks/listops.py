@@ -55,5 +55,6 @@ def apply(operator: str, values: list[int]) -> int:
     if operator == "x":
         return max(values)
     if operator == "d":
-        return int(np.median(values))
+        values = sorted(values)
+        return (values[(len(values) - 1) // 2] + values[len(values) // 2]) // 2
     return sum(values) % 10
