@@ -204,7 +204,7 @@ class Run:
         torch.save(stored, part)
         part.replace(self.folder / "checkpoint.pt")
         with self.averaged():
-            write_classifier(self.trainee.model, self.folder / "model")
+            write_classifier(self.trainee.model, self.folder / "model", half=True)
         if self.copy:
             shutil.copytree(self.folder, self.copy, dirs_exist_ok=True)
 
