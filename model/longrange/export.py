@@ -57,6 +57,7 @@ def write_classifier(model: Classifier, folder: Path, half: bool = False) -> Non
             if name.endswith(LARGE):
                 tensors[name] = tensors[name].half()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # save_file lets nobody else read it
 
 
 def read_classifier(folder: Path) -> Classifier:

@@ -53,8 +53,8 @@ WARMUP = 50  # steps, at the start of each stage
 AVERAGE = 0.998  # of the weights that are tested and exported
 REPORT, CHECKPOINT, VALIDATE = (
     30.0,
-    150.0,
-    150.0,
+    75.0,
+    75.0,
 )  # seconds of the processor, which a busy machine does not use up
 VALIDATION, VALIDATION_TOKENS = 400, 2**19  # examples, fewer where they are long
 VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
@@ -172,7 +172,7 @@ class Run:
         self.stopped = False
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
-        self.dtype = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+        self.dtype = activations()
         self.restore()
 
     def stop(self, *_: object) -> None:
@@ -317,6 +317,10 @@ class Run:
                     source = None
         self.keep()
         return False
+
+
+def activations() -> torch.dtype:
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
 def keep_memory() -> None:
