@@ -1,4 +1,4 @@
-"""Writes and reads a classifier as config.json + model.safetensors (f32), and a test set beside it.
+"""Writes and reads a classifier as config.json + model.safetensors (f32, or matrices in f16), and a test set beside it.
 
 A folder holds the network in discrete time, so that a reader needs no discretisation; tensors are listed in state().
 A test set is test.json, {"task": name, "lengths": [tokens of each sequence], "labels": [class of each]}, and test.bin, the
@@ -17,7 +17,10 @@ from torch import Tensor
 
 from longrange.layers import Fixed
 from longrange.network import Classifier, HybridBlock, LongRangeConfig
+from longrange.optimizers import MATRICES
 from longrange.systems import Diagonal, LowRank, System
+
+LARGE = ("embed.weight", *MATRICES)
 
 
 def system_tensors(system: System) -> dict[str, Tensor]:
@@ -44,16 +47,23 @@ def state(model: Classifier) -> dict[str, Tensor]:
     return {name: value.float().contiguous() for name, value in tensors.items()}
 
 
-def write_classifier(model: Classifier, folder: Path) -> None:
+def write_classifier(model: Classifier, folder: Path, half: bool = False) -> None:
+    """With half, the large matrices are stored in f16; systems never are, whose eigenvalues lie too near 1 for it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(model.config.to_json())
-    save_file(state(model), folder / "model.safetensors", metadata={"format": "pt"})
+    tensors = state(model)
+    if half:
+        for name in tensors:
+            if name.endswith(LARGE):
+                tensors[name] = tensors[name].half()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # save_file lets nobody else read it
 
 
 def read_classifier(folder: Path) -> Classifier:
     """The exported network, with its systems as they were rounded for the file."""
     model = Classifier(LongRangeConfig.from_json((folder / "config.json").read_text()))
-    stored = load_file(folder / "model.safetensors")
+    stored = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
     for index, layer in enumerate(model.layers):
         for way in ways_of(layer):
             setattr(layer, way, Fixed(read_system(stored, f"layers.{index}.{way}.")))

@@ -36,14 +36,51 @@ def make_optimizer(model: nn.Module, rate: float) -> torch.optim.AdamW:
     )
 
 
+NEWTON_SCHULZ = (
+    3.4445,
+    -4.775,
+    2.0315,
+)  # coefficients of Muon (Jordan 2024); five steps bring singular values near 1
+
+
+class Muon(torch.optim.Optimizer):
+    """torch.optim.Muon with its rates as AdamW's, in fp32: that one multiplies in bfloat16, which without an instruction for it
+    takes as long as the network.
+    """
+
+    def __init__(self, params: list[Tensor], lr: float, weight_decay: float, momentum: float = 0.95) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                mean = self.state[p].setdefault("mean", torch.zeros_like(p))
+                mean.lerp_(p.grad, 1 - group["momentum"])
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                turn = orthogonal(p.grad.lerp(mean, group["momentum"]))
+                p.add_(turn, alpha=-0.2 * math.sqrt(max(p.shape)) * group["lr"])
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """x [n, m] with its singular values near 1."""
+    a, b, c = NEWTON_SCHULZ
+    wide = x.T if len(x) > x.shape[1] else x
+    wide = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(5):
+        square = wide @ wide.T
+        wide = a * wide + (b * square + c * square @ square) @ wide
+    return wide.T if len(x) > x.shape[1] else wide
+
+
 class Optimizers:
     """For long ones: Muon for the matrices, AdamW for the others, at a share of their learning rates."""
 
     def __init__(self, model: nn.Module, rate: float) -> None:
         groups = parameter_groups(model)
-        muon = torch.optim.Muon(
-            groups["matrices"], lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-        )
+        muon = Muon(groups["matrices"], lr=rate, weight_decay=0.05)
         adam = torch.optim.AdamW(
             [
                 {"params": groups["others"], "lr": rate},

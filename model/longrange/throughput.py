@@ -1,7 +1,7 @@
 """Training steps by form and precision, the forms in turn: python model/longrange/throughput.py
 
-The network of families.py, 32 sequences of 1,024 tokens, forwards and backwards, one thread; processor seconds, medians. Writes
-docs/longrange/throughput.json.
+The network of families.py with six layers, as many sequences of 1,024 tokens as training takes at once, forwards and backwards, one
+thread; processor seconds, medians. Activations are what training takes on this processor. Writes docs/longrange/throughput.json.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from longrange.families import FAMILIES
 from longrange.forms import fft
 from longrange.network import Classifier, LongRangeConfig
 from longrange.systems import System
-from longrange.train import ROOT
+from longrange.train import MICRO_TOKENS, ROOT, activations, keep_memory
 
-ROWS, LENGTH, ROUNDS = 32, 1024, 5
+LENGTH, ROUNDS = 1024, 5
+ROWS = MICRO_TOKENS // LENGTH
 
 
 def two_convolutions(ways: list[System], u: Tensor) -> Tensor:
@@ -46,17 +47,18 @@ def seconds_of_a_step(
 
 
 def main() -> None:
+    keep_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     ssm, attention = (
         Classifier(LongRangeConfig(num_classes=2, **FAMILIES[name])) for name in ("ssm", "attention")
     )
     network.compile_elementwise()
+    dtype = activations()
     trials = {
-        "FFT, fp32": (ssm, two_convolutions, torch.float32),
-        "blocks, fp32": (ssm, blocks.two_ways, torch.float32),
-        "blocks, bf16": (ssm, blocks.two_ways, torch.bfloat16),
-        "attention, bf16": (attention, blocks.two_ways, torch.bfloat16),
+        "FFT": (ssm, two_convolutions, torch.float32),
+        "blocks": (ssm, blocks.two_ways, dtype),
+        "attention": (attention, blocks.two_ways, dtype),
     }
     times: dict[str, list[float]] = {name: [] for name in trials}
     for _ in range(ROUNDS + 1):  # the first compiles
@@ -65,7 +67,7 @@ def main() -> None:
     record = {name: round(ROWS / statistics.median(taken[1:]), 1) for name, taken in times.items()}
     print(json.dumps(record))
     (ROOT / "docs" / "longrange" / "throughput.json").write_text(
-        json.dumps({"length": LENGTH, "sequencesASecond": record}, indent=1) + "\n"
+        json.dumps({"length": LENGTH, "activations": str(dtype), "sequencesASecond": record}, indent=1) + "\n"
     )
 
 

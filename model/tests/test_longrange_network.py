@@ -165,7 +165,8 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     with torch.no_grad(), again.averaged():
         exported = read_classifier(tmp_path / "runs" / "pathfinder-ssm-0" / "model")
         tokens = torch.randint(0, 256, (1, 1024))
-        torch.testing.assert_close(exported(tokens), again.trainee.model(tokens), rtol=1e-3, atol=1e-4)
+        trained = again.trainee.model(tokens)
+        torch.testing.assert_close(exported(tokens), trained, rtol=1e-2, atol=1e-3, msg="but for f16")
 
 
 def test_rows_of_different_lengths_are_stacked_with_their_lengths_and_hints() -> None:

@@ -20,14 +20,15 @@ class Task:
     make: Callable[[int, int, bool], Example]  # seed, longest length, held out? -> an example
     class_names: list[str]
     lengths: tuple[int, ...]  # training grows through these, and is tested at the last
+    layers: int = 6
     samples: bool = False  # bytes are numbers: embeddings begin on a line
     picture: bool = False  # rows of a square, so that the steps of a layer grow with its side
     hints: int = 0  # classes of what training says about single tokens, beside the class of the whole
 
 
 TASKS = {
-    "listops": Task(listops.make, listops.CLASS_NAMES, (128, 500, 2000), hints=10),
-    "text": Task(text.make, text.CLASS_NAMES, (1024, 4096)),
+    "listops": Task(listops.make, listops.CLASS_NAMES, (256, 500, 1000, 2000), hints=10),
+    "text": Task(text.make, text.CLASS_NAMES, (1024, 4096), layers=4),
     "pathfinder": Task(
         pathfinder.make, pathfinder.CLASS_NAMES, (256, 1024), samples=True, picture=True, hints=3
     ),
@@ -39,6 +40,6 @@ TASKS = {
         picture=True,
         hints=3,
     ),
-    "protein": Task(protein.make, protein.CLASS_NAMES, (2048, 8192, 32768)),
-    "keywords": Task(keywords.make, keywords.CLASS_NAMES, (1024, 2048, 4096), samples=True),
+    "protein": Task(protein.make, protein.CLASS_NAMES, (2048, 8192, 32768), layers=4),
+    "keywords": Task(keywords.make, keywords.CLASS_NAMES, (1024, 2048, 4096), layers=4, samples=True),
 }

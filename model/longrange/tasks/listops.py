@@ -18,35 +18,44 @@ NO_HINT = 255
 
 
 def make(seed: int, length: int, held_out: bool) -> tuple[np.ndarray, int, np.ndarray]:
-    """Drawn anew until it has length / 4 .. length tokens; a held-out set has seeds of its own. Hints: a list's value at its end."""
+    """Drawn anew until it has length / 4 .. length tokens; a held-out set has seeds of its own."""
     rng = random.Random(f"listops {seed} {held_out}")
     while True:
         tokens: list[str] = []
-        hints: list[int] = []
-        value = grow(rng, tokens, hints, 1, length)
-        if value is not None and len(tokens) >= length // 4:
-            return np.frombuffer("".join(tokens).encode(), np.uint8), value, np.array(hints, np.uint8)
+        if grow(rng, tokens, 1, length) and len(tokens) >= length // 4:
+            hints = values_of(tokens)
+            return np.frombuffer("".join(tokens).encode(), np.uint8), hints[-1], np.array(hints, np.uint8)
 
 
-def grow(rng: random.Random, tokens: list[str], hints: list[int], depth: int, longest: int) -> int | None:
-    """Appends an expression to tokens and its hints, and returns its value; None as soon as it is too long."""
+def grow(rng: random.Random, tokens: list[str], depth: int, longest: int) -> bool:
+    """Appends an expression to tokens; false as soon as it is too long."""
     if depth > 1 and (depth == MAX_DEPTH or rng.random() > OPERATOR_PROBABILITY):
-        digit = rng.randrange(10)
-        tokens.append(str(digit))
-        hints.append(NO_HINT)
-        return digit
-    operator = rng.choice(OPERATORS)
-    tokens.append(operator)
-    hints.append(NO_HINT)
-    values = []
+        tokens.append(str(rng.randrange(10)))
+        return True
+    tokens.append(rng.choice(OPERATORS))
     for _ in range(rng.randint(2, MAX_ARGUMENTS)):
-        value = grow(rng, tokens, hints, depth + 1, longest)
-        if value is None or len(tokens) >= longest:
-            return None
-        values.append(value)
+        if not grow(rng, tokens, depth + 1, longest) or len(tokens) >= longest:
+            return False
     tokens.append("]")
-    hints.append(value := apply(operator, values))
-    return value
+    return True
+
+
+def values_of(tokens: list[str]) -> list[int]:
+    """Hints: at a digit the value of its list so far, at the end of a list that list's value."""
+    lists: list[tuple[str, list[int]]] = []
+    out = []
+    for token in tokens:
+        if token in OPERATORS:
+            lists.append((token, []))
+            out.append(NO_HINT)
+        elif token == "]":
+            out.append(value := apply(*lists.pop()))
+            if lists:
+                lists[-1][1].append(value)
+        else:
+            lists[-1][1].append(int(token))
+            out.append(apply(*lists[-1]))
+    return out
 
 
 def apply(operator: str, values: list[int]) -> int:
@@ -55,5 +64,6 @@ def apply(operator: str, values: list[int]) -> int:
     if operator == "x":
         return max(values)
     if operator == "d":
-        return int(np.median(values))
+        values = sorted(values)
+        return (values[(len(values) - 1) // 2] + values[len(values) // 2]) // 2
     return sum(values) % 10
