@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from architecture import ModelConfig, Stateline
 from quantise import quantise_rows
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from tensor_file import write_tensors
 from torch import Tensor
 
 HERE = Path(__file__).parent
@@ -47,9 +48,7 @@ def write_model(model: Stateline, folder: Path, int8: bool) -> None:
     config = json.loads(model.config.to_json())
     config["quantization"] = {"method": "int8", "scheme": "per_row_symmetric"} if int8 else None
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    # Another file in its place rather than the same with other bytes: a running server may have it mapped.
-    save_file(tensors(model, int8), folder / "model.safetensors.new", metadata={"format": "pt"})
-    (folder / "model.safetensors.new").replace(folder / "model.safetensors")
+    write_tensors(tensors(model, int8), folder / "model.safetensors")
 
 
 def read_model(folder: Path) -> Stateline:

@@ -8,7 +8,7 @@ import type { Log } from "./log.ts";
 export interface GpuFallbackOptions {
   readonly log: Log;
   /** As in LoadOptions. */
-  readonly packedFolder?: string | undefined;
+  readonly packedFolder: LoadOptions["packedFolder"];
   /** One sentence that the person should see though work goes on. */
   readonly onProblem?: ((sentence: string) => void) | undefined;
   /** The GPU failed while the model served: it must be loaded again, now on the processor. */
@@ -39,7 +39,7 @@ export class GpuFallback {
       ...options,
       setting: this.#left ? "cpu" : device,
       threads: chooseThreads(threads),
-      ...(packedFolder && { packedFolder }),
+      packedFolder,
       onUnusable: ({ message }, asked) => {
         log.info(`${message} The model runs on the processor.`);
         if (asked) onProblem?.(`${message} The model runs on the processor.`);

@@ -51,7 +51,7 @@ export interface StatelineOptions {
   /** Of fetched models, where no setting names another folder. */
   readonly modelsPath?: string;
   /** Of packed weights, which all servers of this person share; undefined: each has its own copy in memory. */
-  readonly packedPath?: string;
+  readonly packedPath?: string | undefined;
   readonly log: Log;
   readonly onStatusChanged: () => void;
   /** What is open when a model begins to serve; later by noteDocument and noteClosed. */

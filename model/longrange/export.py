@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from tensor_file import write_tensors
 from torch import Tensor
 
 from longrange.layers import Fixed
@@ -56,8 +57,7 @@ def write_classifier(model: Classifier, folder: Path, half: bool = False) -> Non
         for name in tensors:
             if name.endswith(LARGE):
                 tensors[name] = tensors[name].half()
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)  # save_file lets nobody else read it
+    write_tensors(tensors, folder / "model.safetensors")
 
 
 def read_classifier(folder: Path) -> Classifier:

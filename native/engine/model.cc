@@ -28,7 +28,9 @@ std::string hex(const ModelHash& hash) {
 
 Model::Model(const kernels::Kernels& kernels, std::shared_ptr<const Contents> contents,
              std::shared_ptr<Device> device)
-    : kernels_(kernels), contents_(std::move(contents)), device_(std::move(device)) {
+    : kernels_(kernels),
+      contents_(std::move(contents)),
+      device_(device ? std::move(device) : std::make_shared<CpuDevice>()) {
   const models::PageBytes page{
       [this](std::size_t K, std::size_t V) { return device_->slot_bytes(K, V); },
       [this](const models::RecurrentMemory& memory) { return device_->log_bytes(memory); }};
@@ -51,7 +53,6 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   } else {
     read_shared(*contents, stored, rounding, PackedStore(packed, path));
   }
-  if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
 }
 
@@ -65,29 +66,30 @@ std::shared_ptr<const Model> Model::blank(const std::filesystem::path& folder,
   contents->weights = blank_weights(contents->network->plan(), rounding);
   contents->recall = kDefaultRecallWeights;
   contents->hash = {formats::xxh64(file.bytes()), 0};
-  if (!device) device = std::make_shared<CpuDevice>();
   return std::shared_ptr<const Model>(new Model(kernels, contents, std::move(device)));
 }
 
-// Those that were just kept are mapped at once, so that their copy in this process goes.
 void Model::read_shared(Contents& contents, const models::StoredModel& stored, Rounding rounding,
                         const PackedStore& store) {
   const models::Plan& plan = contents.network->plan();
   const std::uint64_t key = packed_key(contents.hash, plan, rounding);
-  auto matrices = store.find(key, plan, all_threads());
-  if (!matrices) {
-    contents.weights = read_weights(plan, stored, rounding, all_threads());
-    try {
-      store.keep(key, contents.weights.matrices);
-    } catch (const Error& error) {
-      contents.packing_problem = error.what();
-      return;
-    }
-    matrices = store.find(key, plan, all_threads());
-    if (!matrices) return;
+  if (auto matrices = store.find(key, plan, all_threads())) {
+    contents.weights = read_weights(plan, stored, std::move(*matrices));
+    contents.shared = true;
+    return;
   }
-  contents.shared = true;
-  contents.weights = read_weights(plan, stored, std::move(*matrices));
+  contents.weights = read_weights(plan, stored, rounding, all_threads());
+  try {
+    if (!store.keep(key, contents.weights.matrices)) return;
+  } catch (const Error& error) {
+    contents.packing_problem = error.what();
+    return;
+  }
+  // Mapped at once, so that the copy in this process goes.
+  if (auto matrices = store.find(key, plan, all_threads())) {
+    contents.weights.matrices = std::move(*matrices);
+    contents.shared = true;
+  }
 }
 
 std::shared_ptr<const Model> Model::on(std::shared_ptr<Device> device) const {

@@ -194,9 +194,9 @@ std::optional<std::vector<PackedMatrix>> PackedStore::find(std::uint64_t key,
   }
 }
 
-void PackedStore::keep(std::uint64_t key, const std::vector<PackedMatrix>& matrices) const {
+bool PackedStore::keep(std::uint64_t key, const std::vector<PackedMatrix>& matrices) const {
   const std::size_t bytes = memory_of(matrices);
-  if (bytes < least_bytes_) return;
+  if (bytes < least_bytes_) return false;
   std::error_code failed;
   if (fs::create_directories(folder_, failed); failed) give_up(folder_, failed.message());
   fs::permissions(folder_, fs::perms::owner_all, failed);
@@ -217,6 +217,7 @@ void PackedStore::keep(std::uint64_t key, const std::vector<PackedMatrix>& matri
     fs::remove(part, failed);
     give_up(folder_, why);
   }
+  return true;
 }
 
 void PackedStore::write(const fs::path& file, std::uint64_t key,

@@ -30,9 +30,9 @@ class PackedStore {
                                                          const models::Plan& plan,
                                                          unsigned threads) const;
 
-  // Throws Error(kNoResources) with one sentence if the
-  // folder cannot be written or has no room.
-  void keep(std::uint64_t key, const std::vector<kernels::PackedMatrix>& matrices) const;
+  // Whether there is a file now; false: it is not worth one. Throws Error(kNoResources) with one
+  // sentence if the folder cannot be written or has no room.
+  bool keep(std::uint64_t key, const std::vector<kernels::PackedMatrix>& matrices) const;
 
  private:
   std::filesystem::path file_of(std::uint64_t key) const;

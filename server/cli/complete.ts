@@ -101,8 +101,8 @@ async function start(root: string, values: Values, document?: LiveDocument): Pro
   const stateline: Stateline = new Stateline({
     settings,
     folders: [{ path: root, exclude: [] }],
-    ...(values["no-cache"] !== true && { packedPath: join(defaultCacheFolder(), "packed") }),
     storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
+    packedPath: values["no-cache"] ? undefined : join(defaultCacheFolder(), "packed"),
     log: terminalLog(values.verbose === true),
     onStatusChanged: () => bar.show(stateline.status),
     openDocuments: () => (document ? [document] : []),

@@ -128,7 +128,7 @@ export class Relay<Answer, Place> {
   /** Never rejects. */
   async #ask(
     job: BetterJob<Answer, Place>,
-    better: NonNullable<Job<Answer, Place>["better"]>,
+    better: NonNullable<BetterJob<Answer, Place>["better"]>,
     ended: AbortController,
   ): Promise<Answer | undefined> {
     const { signal } = ended;

@@ -15,7 +15,7 @@ export interface DeviceChoice extends Omit<LoadOptions, "device" | "rounding"> {
 /** "auto" is the first GPU, if it can be used. Rejects only with what the processor cannot do either. */
 export async function loadOnDevice(engine: Engine, modelPath: string, choice: DeviceChoice): Promise<Model> {
   const { setting, onUnusable, packedFolder, ...options } = choice;
-  const onProcessor = { ...options, ...ON_PROCESSOR, ...(packedFolder && { packedFolder }) };
+  const onProcessor = { ...options, ...ON_PROCESSOR, packedFolder };
   if (setting === "cpu") return await engine.loadModel(modelPath, onProcessor);
   try {
     return await engine.loadModel(modelPath, { ...options, device: setting === "auto" ? "cuda:0" : setting });

@@ -194,7 +194,7 @@ export interface LoadOptions {
   /** Of matrices, in blocks of 32 weights; what is stored in fewer bits stays as it is. By default nothing is rounded. */
   readonly rounding?: "int8" | "int4";
   /** Folder from which a large model is mapped, one copy for all processes; its first loading puts it there. */
-  readonly packedFolder?: string;
+  readonly packedFolder?: string | undefined;
   /** Of the folder config.json alone is read: weights mean nothing, and take as long as real ones. */
   readonly blank?: boolean;
   /** The GPU failed while the model was in use, as the failed call tells too. */

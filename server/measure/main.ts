@@ -44,12 +44,12 @@ export class Measure {
   async modelSpeed(params: ModelSpeedParams | null, token: CancellationToken): Promise<ModelSpeed> {
     const stateline = this.#context.stateline();
     if (!stateline || typeof params?.model !== "string") throw new Error("There is no model to measure.");
-    const stop = new AbortController();
-    const listener = token.onCancellationRequested(() => stop.abort());
     const { path, problem } = stateline.placeOf(params.model);
     const shape = problem === undefined ? undefined : SHAPES[params.model];
     if (problem !== undefined && !shape) throw new EngineError(problem);
     const model = await (shape ? loadBlank(stateline, shape) : stateline.loadBeside(path));
+    const stop = new AbortController();
+    const listener = token.onCancellationRequested(() => stop.abort());
     try {
       return { ...(await modelSpeed(model, stop.signal)), ofShape: shape !== undefined };
     } finally {

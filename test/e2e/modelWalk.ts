@@ -2,45 +2,25 @@
 // Records how a model is chosen, fetched from a stand-in of the hub, completes and is deleted, docs/images/choose-model.webp, as
 // built: node test/e2e/modelWalk.ts
 import { join } from "node:path";
-import { Editor, launchBrowser } from "./editor.ts";
-import { Film, GLANCE, READ } from "./film.ts";
+import type { Editor } from "./editor.ts";
+import { type Film, GLANCE, READ } from "./film.ts";
 import { DIALOG, NAME, startHub, TITLE } from "./modelHub.ts";
-import { npmRepository, packageExtension, removeRepository } from "./packages.ts";
-import { cache, installWorkbench, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
+import { completion, record } from "./recording.ts";
+import { cache } from "./workbench.ts";
 
-const SIZE = { width: 1100, height: 700 };
-
-installWorkbench((line) => console.log(`· ${line}`));
 await using hub = await startHub();
-const repository = npmRepository("express", "5.1.0");
-const workbench = await Workbench.start({
+await record({
   profile: join(cache, "profile-model-walk"),
-  extensions: [packageExtension()],
-  settings: {
-    ...PERSON_SETTINGS,
-    "editor.minimap.enabled": false,
-    "editor.autoClosingBrackets": "never",
-    "git.enabled": false,
-  },
-  trust: "everything",
   env: { HF_ENDPOINT: hub.url },
+  image: "choose-model.webp",
+  walk: async (editor, film) => {
+    await editor.statusSays(/Ready/);
+    await editor.page.keyboard.press("Control+b");
+    await fetched(editor, film);
+    await completion(editor, film);
+    await deleted(editor, film);
+  },
 });
-const browser = await launchBrowser();
-try {
-  const editor = await Editor.open(browser, workbench.url(repository, "lib/response.js"));
-  await editor.page.setViewportSize(SIZE);
-  await editor.statusSays(/Ready/);
-  await editor.page.keyboard.press("Control+b");
-  const film = new Film(editor);
-  await fetched(editor, film);
-  await completed(editor, film);
-  await deleted(editor, film);
-  film.save(join(root, "docs", "images", "choose-model.webp"));
-} finally {
-  await browser.close();
-  await workbench.stop();
-  removeRepository(repository);
-}
 
 async function fetched(editor: Editor, film: Film): Promise<void> {
   await editor.runCommand("Stateline: Choose Model");
@@ -57,18 +37,6 @@ async function fetched(editor: Editor, film: Film): Promise<void> {
   await editor.hoverSays(new RegExp(NAME));
   await film.frame(READ);
   await editor.statusSays(/Ready/);
-}
-
-async function completed(editor: Editor, film: Film): Promise<void> {
-  await editor.openFile("lib/response.js", 251);
-  await editor.page.keyboard.type("\n\nres.text = function text(body) {\n  // content-type\n  ");
-  await film.type("if (!this.get('Content-Type')) {");
-  await editor.page.keyboard.type("\n    this.");
-  await editor.typeUntilGhost(["", "set('Content-Type', "]);
-  await film.frame(READ);
-  await editor.page.keyboard.press("Tab");
-  await editor.ghostIsGone();
-  await film.frame(GLANCE);
 }
 
 async function deleted(editor: Editor, film: Film): Promise<void> {

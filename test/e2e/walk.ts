@@ -5,62 +5,33 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchmarkRun } from "../../protocol/benchmark.ts";
 import { pageOf, saveRun } from "./dashboard.ts";
-import { Editor, launchBrowser } from "./editor.ts";
-import { Film, GLANCE, READ } from "./film.ts";
-import { npmRepository, packageExtension, removeRepository } from "./packages.ts";
-import { cache, installWorkbench, PERSON_SETTINGS, root, Workbench } from "./workbench.ts";
+import type { Editor } from "./editor.ts";
+import { type Film, GLANCE, READ } from "./film.ts";
+import { completion, record } from "./recording.ts";
+import { cache, root } from "./workbench.ts";
 
-const SIZE = { width: 1100, height: 700 };
 const LONGEST_MEASUREMENT_MS = 900_000;
 
 /** The first run that was recorded, on the same machine with the weights of that time. */
 const FIRST_RUN = "57ff354:docs/benchmarks/attention.json";
 
-installWorkbench((line) => console.log(`· ${line}`));
-const repository = npmRepository("express", "5.1.0");
 const profile = join(cache, "profile-walk");
-const workbench = await Workbench.start({
+await record({
   profile,
-  extensions: [packageExtension()],
-  settings: {
-    ...PERSON_SETTINGS,
-    "editor.minimap.enabled": false,
-    "editor.autoClosingBrackets": "never",
-    "git.enabled": false,
+  image: "walk.webp",
+  walk: async (editor, film) => {
+    await reading(editor, film);
+    await completion(editor, film);
+    await dashboard(editor, film);
+    await comparison(editor, film);
   },
-  trust: "everything",
 });
-const browser = await launchBrowser();
-try {
-  const editor = await Editor.open(browser, workbench.url(repository, "lib/response.js"));
-  await editor.page.setViewportSize(SIZE);
-  const film = new Film(editor);
-  await completion(editor, film);
-  await dashboard(editor, film);
-  await comparison(editor, film);
-  film.save(join(root, "docs", "images", "walk.webp"));
-} finally {
-  await browser.close();
-  await workbench.stop();
-  removeRepository(repository);
-}
 
-/** The repository is read; a function is begun, and its rest is taken. */
-async function completion(editor: Editor, film: Film): Promise<void> {
+async function reading(editor: Editor, film: Film): Promise<void> {
   await editor.statusSays(/Reading the repository: [3-8]\d %/);
   await film.frame(READ);
   await editor.statusSays(/Ready/);
   await editor.page.keyboard.press("Control+b");
-  await editor.openFile("lib/response.js", 251);
-  await editor.page.keyboard.type("\n\nres.text = function text(body) {\n  // content-type\n  ");
-  await film.frame(GLANCE);
-  await film.type("if (!this.get('Content-Type')) {");
-  await editor.page.keyboard.type("\n    this.");
-  await editor.typeUntilGhost(["", "set('Content-Type', "]);
-  await film.frame(READ);
-  await editor.page.keyboard.press("Tab");
-  await editor.ghostIsGone();
-  await film.frame(GLANCE);
 }
 
 /** Memory now; then all heads are given a state, and what that changes is shown. */
