@@ -27,15 +27,20 @@ class Task:
 
 
 TASKS = {
-    "listops": Task(listops.make, listops.CLASS_NAMES, (256, 500, 1000, 2000), hints=10),
+    "listops": Task(listops.make, listops.CLASS_NAMES, (64, 128, 256, 500, 1000, 2000), hints=10),
     "text": Task(text.make, text.CLASS_NAMES, (1024, 4096), layers=4),
     "pathfinder": Task(
-        pathfinder.make, pathfinder.CLASS_NAMES, (256, 1024), samples=True, picture=True, hints=3
+        pathfinder.make,
+        pathfinder.CLASS_NAMES,
+        (256, 400, 576, 784, 1024),
+        samples=True,
+        picture=True,
+        hints=3,
     ),
     "path-x": Task(
         pathfinder.make,
         pathfinder.CLASS_NAMES,
-        (256, 1024, 4096, 16384),
+        (256, 400, 576, 784, 1024, 4096, 16384),
         samples=True,
         picture=True,
         hints=3,

@@ -40,9 +40,12 @@ class Drawing:
     marker: float  # radius
 
 
-# By side: 32 and 128 as published; 16 and 64 are what training grows from.
+# By side: 32 and 128 as published; the others are what training grows through.
 DRAWINGS = {
     16: Drawing(2, (1, 1), 4, 2, 2, 4, 1.0, 0.5, 1.5),
+    20: Drawing(2, (1, 1), 6, 2, 3, 5, 1.0, 0.5, 1.5),
+    24: Drawing(2, (1, 1), 8, 3, 3, 5, 1.0, 0.5, 1.5),
+    28: Drawing(2, (1, 1), 11, 4, 4, 6, 1.0, 0.5, 1.5),
     32: Drawing(2, (1, 1), 14, 4, 5, 7, 1.0, 0.5, 1.5),
     64: Drawing(3, (1, 1.5), 14, 4, 8, 10, 1.4, 1.0, 2.0),
     128: Drawing(5, (2, 3), 14, 4, 8, 20, 1.8, 1.5, 3.0),
