@@ -45,7 +45,6 @@ RUNS = ROOT / ".cache" / "longrange"
 # What is learned soonest comes first: the task, and the share of right answers at which it is done.
 ORDER = {"protein": 0.99, "text": 0.95, "listops": 0.6, "pathfinder": 0.93, "path-x": 0.9}
 STAGE_DONE = 0.9  # right answers at a length before the last, on validation of that length
-STAGE_EXAMPLES = 150_000  # at most, at a length before the last
 MICRO_TOKENS = 2**13  # that go through the network together
 LEAST_ROWS = 8  # examples of a step
 DRAWN = 8  # steps whose examples are drawn together, and sorted by length
@@ -71,7 +70,7 @@ class Progress:
     stage_step: int = 0
     seed: int = 0  # of the next example
     tokens: int = 0
-    stage_examples: int = 0
+    stage_tokens: int = 0
     examples: int = 0
     seconds: float = 0.0  # of the processor, in training
     best: float = 0.0  # right answers in validation at the last length
@@ -253,7 +252,7 @@ class Run:
             stretch_steps(self.trainee.model, ratio)
             with self.averaged():
                 stretch_steps(self.trainee.model, ratio)
-        progress.stage, progress.stage_step, progress.stage_examples = progress.stage + 1, 0, 0
+        progress.stage, progress.stage_step, progress.stage_tokens = progress.stage + 1, 0, 0
 
     def train_step(self, batches: list[Batch]) -> tuple[float, int]:
         """One step of the optimisers; its loss and right answers."""
@@ -262,8 +261,8 @@ class Run:
             loss, good = self.trainee.loss(batch, self.dtype)
             (loss / len(batches)).backward()
             losses, right = losses + loss.item() / len(batches), right + int(good)
-            progress.tokens += int(batch[1].sum())
-            progress.stage_examples += len(batch[1])
+            tokens = int(batch[1].sum())
+            progress.tokens, progress.stage_tokens = progress.tokens + tokens, progress.stage_tokens + tokens
             progress.examples += len(batch[1])
         nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
         self.optimizers.step(min(1.0, (progress.stage_step + 1) / WARMUP))
@@ -311,7 +310,7 @@ class Run:
                     self.keep()
                     return True
                 if not self.last and (
-                    accuracy >= STAGE_DONE or self.progress.stage_examples > STAGE_EXAMPLES
+                    accuracy >= STAGE_DONE or self.progress.stage_tokens > TASKS[self.task].stage_tokens
                 ):
                     self.grow()
                     source = None

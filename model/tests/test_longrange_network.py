@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from longrange.golden import CASES, GOLDEN, TINY, random_classifier
 from longrange.network import Classifier, LongRangeConfig, attention, embed_as_numbers, rotate
 from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
 from longrange.start import spread_steps, stretch_steps
+from longrange.tasks import TASKS
 from longrange.train import NO_HINT, Busy, Run, stack
 from safetensors.torch import load_file
 from stream import Batch
@@ -139,14 +141,9 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("longrange.train.RUNS", tmp_path / "runs")
-    for name, value in {
-        "REPORT": 0,
-        "VALIDATE": 0,
-        "VALIDATION": 8,
-        "MICRO_TOKENS": 4096,
-        "STAGE_EXAMPLES": 16,
-    }.items():
+    for name, value in {"REPORT": 0, "VALIDATE": 0, "VALIDATION": 8, "MICRO_TOKENS": 4096}.items():
         monkeypatch.setattr(f"longrange.train.{name}", value)
+    monkeypatch.setitem(TASKS, "pathfinder", replace(TASKS["pathfinder"], stage_tokens=4096))
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "state_size": 8, "rank": 8}
     monkeypatch.setitem(FAMILIES, "ssm", FAMILIES["ssm"] | sizes)
     run = Run("pathfinder", "ssm", 0, tmp_path / "copy")

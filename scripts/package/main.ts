@@ -30,8 +30,11 @@ async function main(): Promise<void> {
   const named = values.all ? TARGETS.map(({ name }) => name) : positionals;
   const known = TARGETS.map(({ name }) => name);
   const unknown = named.filter((name) => name !== HERE && !known.includes(name));
-  if (unknown.length > 0)
-    throw new Error(`Packages are made for ${known.join(", ")}; not for ${unknown.join(", ")}.`);
+  if (unknown.length > 0) {
+    console.error(`Packages are made for ${known.join(", ")}; not for ${unknown.join(", ")}.`);
+    process.exitCode = 2;
+    return;
+  }
   for (const name of named.length > 0 ? named : [HERE]) await makePackage(name, values);
 }
 

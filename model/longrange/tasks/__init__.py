@@ -24,10 +24,17 @@ class Task:
     samples: bool = False  # bytes are numbers: embeddings begin on a line
     picture: bool = False  # rows of a square, so that the steps of a layer grow with its side
     hints: int = 0  # classes of what training says about single tokens, beside the class of the whole
+    stage_tokens: int = 40_000_000  # of training at most, at a length before the last
 
 
 TASKS = {
-    "listops": Task(listops.make, listops.CLASS_NAMES, (64, 128, 256, 500, 1000, 2000), hints=10),
+    "listops": Task(
+        listops.make,
+        listops.CLASS_NAMES,
+        (64, 128, 256, 500, 1000, 2000),
+        hints=10,
+        stage_tokens=4_000_000,
+    ),
     "text": Task(text.make, text.CLASS_NAMES, (1024, 4096), layers=4),
     "pathfinder": Task(
         pathfinder.make,
