@@ -10,6 +10,9 @@ class Recorder implements Racer {
   async write(context: readonly number[], count: number): Promise<void> {
     this.written.push({ context, count });
   }
+  fill(before: readonly number[], after: readonly number[], count: number): Promise<void> {
+    return this.write([...after, ...before], count);
+  }
   async forget(): Promise<void> {
     this.written.length = 0;
   }
@@ -23,6 +26,7 @@ const expected = {
   "read 32768": [0, 32_768],
   "decode 64": [1024, 1],
   "one character typed": [1024, 1],
+  "one character typed, text after it": [1280, 1],
   "ten characters deleted": [1020, 1],
   "an edit 512 tokens back": [512, 512],
 };

@@ -2,8 +2,9 @@
 import { randomTokens } from "../measure.ts";
 import type { Racer } from "./racer.ts";
 
-/** Of the context that keystrokes go into; what an editor shows of a completion; what ten characters are. */
+/** Of the context that keystrokes go into; what stands after the cursor; what an editor shows of a completion; ten characters. */
 const CONTEXT = 1024;
+const AFTER = 256;
 const SHOWN = 16;
 const TEN_CHARACTERS = 4;
 const EDITED_BACK = 512;
@@ -75,6 +76,15 @@ export const CASES: readonly Case[] = [
     (all) => [all],
     (all, token) => [...all, token],
   ),
+  {
+    name: "one character typed, text after it",
+    tokens: CONTEXT + AFTER + SHOWN,
+    rounds: 7,
+    prepare: (racer, vocabulary) =>
+      racer.fill(context(CONTEXT, vocabulary), context(AFTER, vocabulary, 2), SHOWN),
+    time: (racer, vocabulary, seed) =>
+      racer.fill([...context(CONTEXT, vocabulary), newToken(seed)], context(AFTER, vocabulary, 2), 1),
+  },
   keystroke(
     "ten characters deleted",
     (all) =>

@@ -41,6 +41,11 @@ export class Ours implements Racer {
     }
   }
 
+  /** Suffix, prefix, middle: a key appends. */
+  fill(before: readonly number[], after: readonly number[], count: number): Promise<void> {
+    return this.write([...after, ...before], count);
+  }
+
   async forget(): Promise<void> {
     this.#cache.dispose();
     this.#cache = new PrefixCache(this.#model);

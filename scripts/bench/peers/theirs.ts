@@ -52,6 +52,11 @@ export class Theirs implements Racer {
     if (written !== count) throw new Error(`llama.cpp wrote ${written} tokens of ${count}.`);
   }
 
+  /** Prefix, suffix, middle, as llama-server's /infill has it, and so llama.vscode. */
+  fill(before: readonly number[], after: readonly number[], count: number): Promise<void> {
+    return this.write([...before, ...after], count);
+  }
+
   async #readWithCheckpoints(context: readonly number[]): Promise<void> {
     for (;;) {
       const start = this.#sequence.nextTokenIndex;
