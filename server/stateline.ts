@@ -70,6 +70,8 @@ export interface StatelineOptions {
   readonly onDecoded?: CompleterContext["onDecoded"];
   /** Of texts that are wrong, in place of what the settings say. */
   readonly costs?: CompleterContext["costs"];
+  /** No embedded model beside a slow one: where that one's own text is asked for, in a terminal and in evaluations. */
+  readonly answersAlone?: boolean;
   /** The native engine when absent. */
   readonly engine?: () => Engine;
   /** The machine's when absent. */
@@ -457,6 +459,7 @@ export class Stateline {
   async #standBy(): Promise<void> {
     const { path } = modelPlace(this.#settings, this.#options.modelsPath);
     if (this.#disposed || path === EMBEDDED.path || this.#readings.length > 0) return;
+    if (this.#options.answersAlone) return;
     try {
       const reserve = await this.#createReading(EMBEDDED, {});
       if (this.#disposed) return disposeReading(reserve);

@@ -57,6 +57,7 @@ async function start(folder: string, options: LineOptions): Promise<Stateline> {
     folders: options.readsRepository ? [{ path: folder, exclude: [] }] : [],
     storagePath: undefined,
     log: SILENT,
+    answersAlone: true,
     onStatusChanged: () => undefined,
   });
   await stateline.start();

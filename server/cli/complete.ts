@@ -104,6 +104,7 @@ async function start(root: string, values: Values, document?: LiveDocument): Pro
     storagePath: values["no-cache"] ? undefined : defaultCacheFolder(),
     packedPath: values["no-cache"] ? undefined : join(defaultCacheFolder(), "packed"),
     log: terminalLog(values.verbose === true),
+    answersAlone: true,
     onStatusChanged: () => bar.show(stateline.status),
     openDocuments: () => (document ? [document] : []),
   });

@@ -93,6 +93,12 @@ test("a model that is quick answers alone", async (t) => {
   assert.equal(await complete(), "large();");
 });
 
+test("where a slow model's own text is asked for, nobody answers in its place", async (t) => {
+  const { complete, models, large } = await setUp(t, 50, { answersAlone: true });
+  assert.equal(await complete(), "large();");
+  assert.deepEqual([...models.keys()], [large]);
+});
+
 test("with another model the embedded one goes from beside the slow one", async (t) => {
   const { stateline, models, large, disposed } = await setUp(t, 50);
   const beside = models.get(EMBEDDED_MODEL_PATH) ?? assert.fail();
