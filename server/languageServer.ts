@@ -44,7 +44,8 @@ import { keysOfEnvironment, noteKey } from "./remote.ts";
 import type { PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
 import { underRealRoot } from "./repository/realPath.ts";
-import { LOADING, Stateline } from "./stateline.ts";
+import { Stateline } from "./stateline.ts";
+import { LOADING } from "./status.ts";
 import { notify, onNotification, onRequest } from "./typedMessages.ts";
 
 /** Between two status notifications. */

@@ -1,46 +1,46 @@
 /** Owns the model, the repository's state and the completer, and follows the settings. Knows text and tensors, no protocol. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { CompletionFigures, Status } from "../protocol/messages.ts";
 import type { Settings } from "../protocol/settings.ts";
 import { Completer, type CompleterContext } from "./completion/completer.ts";
 import { QUICK_TOKENS_PER_SECOND } from "./completion/contextShare.ts";
-import { LocalWriter } from "./completion/localWriter.ts";
 import type { CompletionAnswer, CompletionRequest } from "./completion/request.ts";
-import { attentionBytesPerToken } from "./engine/attentionCost.ts";
 import { describeDevice } from "./engine/device.ts";
 import {
   Cancelled,
   DeviceError,
   type Engine,
-  hybridRatioOf,
   type LoadOptions,
   type Model,
   type Recall,
   type State,
 } from "./engine/engine.ts";
 import { loadNativeEngine } from "./engine/native.ts";
-import { gaugeReading } from "./engine/readingSpeed.ts";
-import { loadTokenizer, type Tokenizer } from "./engine/tokenizer.ts";
+import type { Tokenizer } from "./engine/tokenizer.ts";
 import { GpuFallback } from "./gpuFallback.ts";
 import { type IdleClock, Idleness, SYSTEM_IDLE_CLOCK } from "./idleness.ts";
 import { ADDON_PATH, GRAMMARS_PATH } from "./installation.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { EMBEDDED, type ModelPlace, modelPlace } from "./modelPlace.ts";
+import {
+  createReading,
+  disposeReading,
+  memorySettingsFor,
+  modelName,
+  type Reading,
+  type ReadingOptions,
+  type Sized,
+} from "./reading.ts";
 import { Remote } from "./remote.ts";
-import { slowReading } from "./repository/budget.ts";
 import { FilePolicy, type PolicyFolder } from "./repository/filePolicy.ts";
 import type { LiveDocument } from "./repository/liveTexts.ts";
-import { type MemorySettings, RepositoryMemory } from "./repository/memory.ts";
-import { affordableWindow, sentenceOnWindow } from "./repository/memoryLimit.ts";
+import type { MemorySettings } from "./repository/memory.ts";
+import { sentenceOnWindow } from "./repository/memoryLimit.ts";
 import { Passages } from "./repository/passages.ts";
 import { StateStore } from "./repository/stateStore.ts";
 import { whatWasRead } from "./repository/whatWasRead.ts";
+import { LOADING, statusOf } from "./status.ts";
 import { SyntaxTrees } from "./syntax/trees.ts";
-
-/** Long enough that a person who types with automatic saving is not read again at each pause. */
-const SETTLE_MS = 4000;
-const MOST_WAIT_MS = 8000;
-const SAVE_MS = 15_000;
 
 export interface StatelineOptions {
   readonly settings: Settings;
@@ -98,26 +98,6 @@ export interface RatioSwitch {
   readonly read: Promise<void>;
 }
 
-/** A model with what it has read of the repository. */
-interface Reading {
-  readonly place: ModelPlace;
-  readonly model: Model;
-  readonly tokenizer: Tokenizer;
-  readonly memory: RepositoryMemory;
-  readonly writer: LocalWriter;
-  /** Of the cache where all heads attend. */
-  readonly bytesPerToken: number;
-}
-
-interface KeptBy {
-  /** Where its states are kept; by default nowhere. */
-  readonly store?: StateStore | undefined;
-  readonly onSpeed?: StatelineOptions["onReading"];
-}
-
-/** What settings of the memory depend on. */
-type Sized = Pick<Reading, "model" | "bytesPerToken">;
-
 type Life =
   | { readonly kind: "loading" }
   | { readonly kind: "serving"; readonly serving: Reading }
@@ -126,22 +106,6 @@ type Life =
   | { readonly kind: "error"; readonly message: string };
 
 const NO_PASSAGES = new Passages();
-
-/** Before anything else is known. */
-export const LOADING: Status = {
-  state: "loading",
-  tokensRead: 0,
-  tokensTotal: 0,
-  stateTokens: 0,
-  weightBytes: 0,
-  stateBytes: 0,
-  kvBytes: 0,
-  tokensPerSecond: 0,
-  hybridRatio: 0,
-  layers: { recurrent: 0, attention: 0 },
-  device: "",
-  model: "",
-};
 
 export class Stateline {
   readonly #options: StatelineOptions;
@@ -316,38 +280,11 @@ export class Stateline {
 
   get #ownStatus(): Status {
     const life = this.#life;
-    if (life.kind !== "serving") {
-      const message = life.kind === "error" ? { message: life.message } : {};
-      const model = life.kind === "resting" ? life.model : "";
-      const hybridRatio = this.#settings.hybridRatio ?? 0;
-      return { ...LOADING, state: life.kind, hybridRatio, model, ...message };
-    }
-    const { model, memory } = life.serving;
-    const { info } = model;
-    const slow = slowReading(model);
-    const {
-      reading,
-      tokensRead,
-      tokensTotal,
-      tokensPerSecond,
-      problem = life.serving.place.problem,
-    } = memory.progress;
-    return {
-      state: reading ? "reading" : "ready",
-      tokensRead,
-      tokensTotal,
-      stateTokens: memory.state.tokenCount,
-      weightBytes: info.weightBytes,
-      stateBytes: memory.state.stateBytes,
-      kvBytes: memory.state.kvBytes,
-      tokensPerSecond: Math.round(tokensPerSecond),
-      ...(slow && { slowReading: slow }),
-      hybridRatio: hybridRatioOf(info, memory.state.stateHeads),
-      layers: info.layerKinds,
-      device: describeDevice(info),
-      model: modelName(life.serving),
-      ...(problem ? { message: problem } : {}),
-    };
+    if (life.kind === "serving") return statusOf(life.serving);
+    const message = life.kind === "error" ? { message: life.message } : {};
+    const model = life.kind === "resting" ? life.model : "";
+    const hybridRatio = this.#settings.hybridRatio ?? 0;
+    return { ...LOADING, state: life.kind, hybridRatio, model, ...message };
   }
 
   /** Resolves when the repository is read; undefined when there is no model to measure. */
@@ -461,7 +398,7 @@ export class Stateline {
     if (this.#disposed || path === EMBEDDED.path || this.#readings.length > 0) return;
     if (this.#options.answersAlone) return;
     try {
-      const reserve = await this.#createReading(EMBEDDED, {});
+      const reserve = await this.#readingOf(EMBEDDED, {});
       if (this.#disposed) return disposeReading(reserve);
       this.#reserve = reserve;
     } catch (cause) {
@@ -479,7 +416,7 @@ export class Stateline {
     try {
       const { storagePath, onReading: onSpeed } = this.#options;
       const store = storagePath ? new StateStore(join(storagePath, "states"), log) : undefined;
-      const serving = await this.#createReading(place, { store, onSpeed });
+      const serving = await this.#readingOf(place, { store, onSpeed });
       if (this.#disposed) return disposeReading(serving);
       this.#life = { kind: "serving", serving };
       const { info } = serving.model;
@@ -503,43 +440,14 @@ export class Stateline {
     } else if (place.path === EMBEDDED.path || this.#life.kind === "error") this.#dropReserve();
   }
 
-  async #createReading(place: ModelPlace, { store, onSpeed }: KeptBy): Promise<Reading> {
-    const { log, onStatusChanged } = this.#options;
+  async #readingOf(place: ModelPlace, kept: Pick<ReadingOptions, "store" | "onSpeed">): Promise<Reading> {
+    const { log, onStatusChanged, openDocuments } = this.#options;
     const model = await this.#gpu.loadModel(this.#engine, place.path, this.#settings);
-    try {
-      const tokenizer = await loadTokenizer(place.path, model.info.vocabSize);
-      const bytesPerToken = await attentionBytesPerToken(model);
-      const settings = this.#memorySettings({ model, bytesPerToken });
-      // With a state from disk it would read nothing before it is asked.
-      if (place.path !== EMBEDDED.path)
-        await gaugeReading(model, model.initialState(settings.stateHeads, settings.attentionWindow));
-      const memory = new RepositoryMemory(
-        {
-          model,
-          tokenizer,
-          store,
-          log,
-          onProgress: onStatusChanged,
-          onSpeed: (tokensPerSecond) => onSpeed?.(tokensPerSecond),
-          settleMs: SETTLE_MS,
-          mostWaitMs: MOST_WAIT_MS,
-          saveMs: SAVE_MS,
-        },
-        settings,
-      );
-      const writer = new LocalWriter({
-        model,
-        tokenizer,
-        root: () => memory,
-        recallAt: (uri, lineStart, isBegun) => memory.live.recallAt(uri, lineStart, isBegun),
-        passages: () => memory.passages,
-      });
-      for (const document of this.#options.openDocuments?.() ?? []) memory.live.set(document);
-      return { place, model, tokenizer, memory, writer, bytesPerToken };
-    } catch (cause) {
-      model.dispose();
-      throw cause;
-    }
+    return await createReading(model, place, {
+      settingsFor: (sized) => this.#memorySettings(sized),
+      documents: () => openDocuments?.() ?? [],
+      ...{ ...kept, log, onProgress: onStatusChanged },
+    });
   }
 
   /** With what the policy says of the document, and of others only what may be quoted. Requests keep their order. */
@@ -607,23 +515,9 @@ export class Stateline {
       this.#options.onRatioSwitched?.({ from: before, to: stateHeads, read: this.#reading });
   }
 
-  #memorySettings({ model: { info }, bytesPerToken }: Sized): MemorySettings {
-    const { hybridRatio } = this.#settings;
-    const stateHeads = Math.round((hybridRatio ?? info.defaultHybridRatio) * info.heads);
-    const asked = { stateHeads, attentionWindow: this.#settings.attentionWindow ?? info.attentionWindow };
-    const attentionWindow = affordableWindow(asked, info.heads, bytesPerToken);
-    return { policy: this.#policy, stateHeads, attentionWindow };
+  #memorySettings(reading: Sized): MemorySettings {
+    return memorySettingsFor(reading, this.#settings, this.#policy);
   }
-}
-
-function modelName({ model: { info }, place: { path, name = basename(path, ".gguf") } }: Reading): string {
-  return `${name} ${(info.parameters / 1e6).toFixed(1)}M ${info.quantization}`;
-}
-
-function disposeReading({ writer, memory, model }: Reading): void {
-  writer.dispose();
-  memory.dispose();
-  model.dispose();
 }
 
 function differs(a: Settings, b: Settings, names: readonly (keyof Settings)[]): boolean {
