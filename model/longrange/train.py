@@ -254,8 +254,8 @@ class Run:
                 stretch_steps(self.trainee.model, ratio)
         progress.stage, progress.stage_step, progress.stage_tokens = progress.stage + 1, 0, 0
 
-    def train_step(self, batches: list[Batch]) -> tuple[float, int]:
-        """One step of the optimisers; its loss and right answers."""
+    def train_step(self, batches: list[Batch], rate: float) -> tuple[float, int]:
+        """One step of the optimisers, at that share of their rates; its loss and right answers."""
         progress, losses, right = self.progress, 0.0, 0
         for batch in batches:
             loss, good = self.trainee.loss(batch, self.dtype)
@@ -265,7 +265,7 @@ class Run:
             progress.tokens, progress.stage_tokens = progress.tokens + tokens, progress.stage_tokens + tokens
             progress.examples += len(batch[1])
         nn.utils.clip_grad_norm_(self.trainee.parameters(), 1.0)
-        self.optimizers.step(min(1.0, (progress.stage_step + 1) / WARMUP))
+        self.optimizers.step(rate * min(1.0, (progress.stage_step + 1) / WARMUP))
         share = min(AVERAGE, progress.step / (progress.step + 10))
         with torch.no_grad():
             for name, p in self.trainee.named_parameters():
@@ -273,8 +273,11 @@ class Run:
         progress.step, progress.stage_step = progress.step + 1, progress.stage_step + 1
         return losses, right
 
-    def go_on(self, seconds: float, target: float) -> bool:
-        """Trains for so long on the clock, or until validation at the last length reaches the target; says whether it did."""
+    def go_on(self, seconds: float, target: float, cooling: float = 0.0) -> bool:
+        """Trains for so long on the clock, or until validation at the last length reaches the target; says whether it did.
+
+        Over the last `cooling` seconds the rates fall to nothing.
+        """
         end = time.monotonic() + seconds
         source, seen, right, losses, count = None, 0, 0, 0.0, 0
         now = reported = kept = validated = time.process_time()
@@ -283,7 +286,8 @@ class Run:
                 source = steps(self.task, self.length, self.progress)
             begun = now
             batches = next(source)
-            loss, good = self.train_step(batches)
+            rate = min(1.0, (end - time.monotonic()) / cooling) if cooling else 1.0
+            loss, good = self.train_step(batches, max(rate, 0.0))
             now = time.process_time()
             self.progress.seconds += now - begun
             seen, right = seen + sum(len(batch[1]) for batch in batches), right + good
@@ -355,6 +359,12 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, help="by default the first that is not done")
     parser.add_argument("--family", choices=FAMILIES, default="ssm")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--cool-down",
+        type=float,
+        default=0.0,
+        help="minutes at the end in which the rates fall to nothing, before a test; the next run has them whole again",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
         "--copy",
@@ -374,7 +384,7 @@ def main() -> None:
                 parser.exit(1, f"{busy}\n")
             continue
         target = ORDER.get(task, 1.0)
-        if run.progress.best < target and not run.go_on(end - time.monotonic(), target):
+        if run.progress.best < target and not run.go_on(end - time.monotonic(), target, 60 * args.cool_down):
             return
 
 

@@ -137,15 +137,21 @@ def test_the_kernels_of_a_picture_stretch_with_it() -> None:
     torch.testing.assert_close(2 * after[slow, ::2], before[slow], rtol=0.1, atol=0.02)
 
 
-def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def small_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Trainings of a network of one layer, in stages of 4,096 tokens; the folder of their runs."""
     monkeypatch.setattr("longrange.train.RUNS", tmp_path / "runs")
     for name, value in {"REPORT": 0, "VALIDATE": 0, "VALIDATION": 8, "MICRO_TOKENS": 4096}.items():
         monkeypatch.setattr(f"longrange.train.{name}", value)
     monkeypatch.setitem(TASKS, "pathfinder", replace(TASKS["pathfinder"], stage_tokens=4096))
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "state_size": 8, "rank": 8}
     monkeypatch.setitem(FAMILIES, "ssm", FAMILIES["ssm"] | sizes)
+    return tmp_path / "runs"
+
+
+def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
+    small_runs: Path, tmp_path: Path
+) -> None:
     run = Run("pathfinder", "ssm", 0, tmp_path / "copy")
     assert run.go_on(600.0, target=0.0), "ends with the first validation at the last length"
     assert run.length == 1024 and run.progress.curve[0]["length"] == 256
@@ -156,14 +162,21 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     assert again.progress == run.progress
     for name, value in again.average.items():
         torch.testing.assert_close(value, run.average[name])
-    (tmp_path / "runs" / "pathfinder-ssm-0" / "checkpoint.pt").unlink()
+    (small_runs / "pathfinder-ssm-0" / "checkpoint.pt").unlink()
     again.lock.close()
     assert Run("pathfinder", "ssm", 0, tmp_path / "copy").progress == run.progress, "from the copy"
     with torch.no_grad(), again.averaged():
-        exported = read_classifier(tmp_path / "runs" / "pathfinder-ssm-0" / "model")
+        exported = read_classifier(small_runs / "pathfinder-ssm-0" / "model")
         tokens = torch.randint(0, 256, (1, 1024))
         trained = again.trainee.model(tokens)
         torch.testing.assert_close(exported(tokens), trained, rtol=1e-2, atol=1e-3, msg="but for f16")
+
+
+def test_the_rates_fall_over_the_last_minutes_of_a_training(small_runs: Path) -> None:
+    run = Run("pathfinder", "ssm", 0, None)
+    run.go_on(3.0, target=2.0, cooling=1.0)
+    (peak,) = run.optimizers.peaks[0]
+    assert 0 <= run.optimizers.all[0].param_groups[0]["lr"] < peak / 2
 
 
 def test_rows_of_different_lengths_are_stacked_with_their_lengths_and_hints() -> None:
