@@ -179,11 +179,18 @@ class Run:
         self.stopped = True
 
     def restore(self) -> None:
+        """From its own checkpoint, from the copy's, or from where the task before it stands."""
         path = self.folder / "checkpoint.pt"
+        before = RUNS / f"{TASKS[self.task].after}-{self.family}-{self.seed}" / "checkpoint.pt"
         if not path.exists() and self.copy and (self.copy / "checkpoint.pt").exists():
             shutil.copytree(self.copy, self.folder, dirs_exist_ok=True)
-        if not path.exists():
-            return
+        if path.exists():
+            self.take(path)
+        elif before.exists():
+            self.take(before)
+            self.progress.best = 0.0  # its last length is not this one's
+
+    def take(self, path: Path) -> None:
         stored = torch.load(path, weights_only=True)
         self.trainee.load_state_dict(stored["trainee"])
         self.average = stored["average"]

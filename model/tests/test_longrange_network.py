@@ -162,6 +162,9 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     assert again.progress == run.progress
     for name, value in again.average.items():
         torch.testing.assert_close(value, run.average[name])
+    larger = Run("path-x", "ssm", 0, None)
+    assert larger.progress == replace(run.progress, best=0.0), "goes on from the smaller pictures"
+    assert larger.length == 1024 and not larger.last
     (small_runs / "pathfinder-ssm-0" / "checkpoint.pt").unlink()
     again.lock.close()
     assert Run("pathfinder", "ssm", 0, tmp_path / "copy").progress == run.progress, "from the copy"

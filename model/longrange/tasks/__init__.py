@@ -25,6 +25,7 @@ class Task:
     picture: bool = False  # rows of a square, so that the steps of a layer grow with its side
     hints: int = 0  # classes of what training says about single tokens, beside the class of the whole
     stage_tokens: int = 40_000_000  # of training at most, at a length before the last
+    after: str = ""  # the task with whose network this one begins: its lengths begin alike
 
 
 TASKS = {
@@ -51,6 +52,7 @@ TASKS = {
         samples=True,
         picture=True,
         hints=3,
+        after="pathfinder",
     ),
     "protein": Task(protein.make, protein.CLASS_NAMES, (2048, 8192, 32768), layers=4),
     "keywords": Task(keywords.make, keywords.CLASS_NAMES, (1024, 2048, 4096), layers=4, samples=True),
