@@ -181,12 +181,13 @@ class Run:
     def restore(self) -> None:
         """From its own checkpoint, from the copy's, or from where the task before it stands."""
         path = self.folder / "checkpoint.pt"
-        before = RUNS / f"{TASKS[self.task].after}-{self.family}-{self.seed}" / "checkpoint.pt"
+        after = TASKS[self.task].after
+        before = RUNS / f"{after}-{self.family}-{self.seed}" / "checkpoint.pt"
         if not path.exists() and self.copy and (self.copy / "checkpoint.pt").exists():
             shutil.copytree(self.copy, self.folder, dirs_exist_ok=True)
         if path.exists():
             self.take(path)
-        elif before.exists():
+        elif after and before.exists():
             self.take(before)
             self.progress.best = 0.0  # its last length is not this one's
 
