@@ -1,12 +1,16 @@
 """Trains a classifier for so many minutes, from where the last time ended: ./dev train longrange --minutes N [--task T]
 
     python model/longrange/train.py --minutes N [--task T] [--family F] [--seed S] [--copy FOLDER]
+    python model/longrange/train.py --race N --task T --family F [--length L]
 
 Without --task the first of ORDER that is not done and that no other process trains goes on. A run has a folder, .cache/longrange/TASK-FAMILY-SEED: checkpoint.pt, what
 is needed to go on, every few minutes; log.jsonl, a line a report; model/, the averaged weights as the engine reads them.
 Examples come from the generators and none is seen twice, but for text. A run grows through the lengths of its task
 (tasks/__init__.py); a stage ends when its own validation is good enough, or after its share of tokens. Activations are
 bfloat16 where the processor multiplies it; all families have the same recipe but for the learning rate.
+
+A race is a training of its own of N minutes of the processor, validations not counted, in .cache/longrange/race/TASK-FAMILY-SEED:
+each length before the last has an equal share of the first two thirds at most, and in the last fifth the rates fall to nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -55,6 +59,7 @@ REPORT, CHECKPOINT, VALIDATE = (
     75.0,
     75.0,
 )  # seconds of the processor, which a busy machine does not use up
+RACE_GROWING, RACE_COOLING, RACE_VALIDATIONS = 2 / 3, 1 / 5, 16
 VALIDATION, VALIDATION_TOKENS = 400, 2**19  # examples, fewer where they are long
 VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
 
@@ -142,15 +147,24 @@ def lock(folder: Path) -> IO[str]:
 
 
 class Run:
-    """A training, its folder and its state. Raises Busy."""
+    """A training, its folder and its state; race is its seconds of the processor, if they are what ends it. Raises Busy."""
 
-    def __init__(self, task: str, family: str, seed: int, copy: Path | None) -> None:
+    def __init__(
+        self,
+        task: str,
+        family: str,
+        seed: int,
+        copy: Path | None = None,
+        race: float = 0.0,
+        longest: int | None = None,
+    ) -> None:
         torch.manual_seed(seed)
-        self.task, self.family, self.seed = task, family, seed
+        self.task, self.family, self.seed, self.race = task, family, seed, race
         name = f"{task}-{family}-{seed}"
-        self.folder, self.copy = RUNS / name, copy and copy / name
+        self.folder, self.copy = (RUNS / "race" if race else RUNS) / name, copy and copy / name
         self.lock = lock(self.folder)
         spec = TASKS[task]
+        self.lengths = [length for length in spec.lengths if longest is None or length <= longest]
         config = LongRangeConfig(
             num_classes=len(spec.class_names),
             class_names=spec.class_names,
@@ -182,7 +196,7 @@ class Run:
         """From its own checkpoint, from the copy's, or from where the task before it stands."""
         path = self.folder / "checkpoint.pt"
         after = TASKS[self.task].after
-        before = RUNS / f"{after}-{self.family}-{self.seed}" / "checkpoint.pt"
+        before = self.folder.parent / f"{after}-{self.family}-{self.seed}" / "checkpoint.pt"
         if not path.exists() and self.copy and (self.copy / "checkpoint.pt").exists():
             shutil.copytree(self.copy, self.folder, dirs_exist_ok=True)
         if path.exists():
@@ -226,17 +240,17 @@ class Run:
 
     @property
     def length(self) -> int:
-        return TASKS[self.task].lengths[self.progress.stage]
+        return self.lengths[self.progress.stage]
 
     @property
     def last(self) -> bool:
-        return self.progress.stage == len(TASKS[self.task].lengths) - 1
+        return self.progress.stage == len(self.lengths) - 1
 
     @torch.no_grad()
     def validate(self) -> float:
         """Right answers of the averaged weights on unseen examples of this length, as hard as those of the test."""
         rows = max(1, MICRO_TOKENS // self.length)
-        count = min(VALIDATION, VALIDATION_TOKENS // self.length)
+        count = min(VALIDATION, VALIDATION_TOKENS // (4 if self.race else 1) // self.length)
         right = 0
         with self.averaged():
             for first in range(0, count, rows):
@@ -254,13 +268,21 @@ class Run:
 
     def grow(self) -> None:
         """The next stage: a longer sequence, whose picture's rows are longer too."""
-        lengths, progress = TASKS[self.task].lengths, self.progress
+        lengths, progress = self.lengths, self.progress
         if TASKS[self.task].picture:
             ratio = math.sqrt(lengths[progress.stage + 1] / lengths[progress.stage])
             stretch_steps(self.trainee.model, ratio)
             with self.averaged():
                 stretch_steps(self.trainee.model, ratio)
         progress.stage, progress.stage_step, progress.stage_tokens = progress.stage + 1, 0, 0
+
+    def learned(self, accuracy: float) -> bool:
+        """Whether a length before the last is done with: known well enough, or out of its share of time or text."""
+        progress = self.progress
+        if self.race:
+            share = RACE_GROWING * (progress.stage + 1) / (len(self.lengths) - 1)
+            return accuracy >= STAGE_DONE or progress.seconds >= share * self.race
+        return accuracy >= STAGE_DONE or progress.stage_tokens > TASKS[self.task].stage_tokens
 
     def train_step(self, batches: list[Batch], rate: float) -> tuple[float, int]:
         """One step of the optimisers, at that share of their rates; its loss and right answers."""
@@ -281,51 +303,51 @@ class Run:
         progress.step, progress.stage_step = progress.step + 1, progress.stage_step + 1
         return losses, right
 
-    def go_on(self, seconds: float, target: float, cooling: float = 0.0) -> bool:
-        """Trains for so long on the clock, or until validation at the last length reaches the target; says whether it did.
+    def go_on(self, left: Callable[[], float], target: float, cooling: float = 0.0) -> bool:
+        """Trains until no seconds are left, or until validation at the last length reaches the target; says whether it did.
 
         Over the last `cooling` seconds the rates fall to nothing.
         """
-        end = time.monotonic() + seconds
         source, seen, right, losses, count = None, 0, 0, 0.0, 0
-        now = reported = kept = validated = time.process_time()
-        while time.monotonic() < end and not self.stopped:
+        every = self.race / RACE_VALIDATIONS or VALIDATE
+        reported = kept = validated = 0.0  # seconds of training since then
+        while left() > 0 and not self.stopped:
             if source is None:
                 source = steps(self.task, self.length, self.progress)
-            begun = now
+            begun = time.process_time()
             batches = next(source)
-            rate = min(1.0, (end - time.monotonic()) / cooling) if cooling else 1.0
+            rate = min(1.0, left() / cooling) if cooling else 1.0
             loss, good = self.train_step(batches, max(rate, 0.0))
-            now = time.process_time()
-            self.progress.seconds += now - begun
+            spent = time.process_time() - begun
+            self.progress.seconds += spent
+            reported, kept, validated = reported + spent, kept + spent, validated + spent
             seen, right = seen + sum(len(batch[1]) for batch in batches), right + good
             losses, count = losses + loss, count + 1
-            if now - reported >= REPORT:
-                rate = seen / (now - reported)
+            if reported >= REPORT:
                 self.log(
                     step=self.progress.step,
                     length=self.length,
                     loss=round(losses / count, 4),
                     training=round(right / seen, 4),
-                    examplesPerProcessorSecond=round(rate, 1),
+                    examplesPerProcessorSecond=round(seen / reported, 1),
                     tokens=self.progress.tokens,
                     processorMinutes=round(self.progress.seconds / 60, 2),
                 )
-                reported, seen, right, losses, count = now, 0, 0, 0.0, 0
-            if now - kept >= CHECKPOINT:
+                reported, seen, right, losses, count = 0.0, 0, 0, 0.0, 0
+            if kept >= CHECKPOINT:
                 self.keep()
-                kept = now
-            if now - validated >= VALIDATE:
+                kept = 0.0
+            if validated >= every:
                 accuracy = self.validate()
-                validated = now
+                validated = 0.0
                 if self.last and accuracy >= target:
                     self.keep()
                     return True
-                if not self.last and (
-                    accuracy >= STAGE_DONE or self.progress.stage_tokens > TASKS[self.task].stage_tokens
-                ):
+                if not self.last and self.learned(accuracy):
                     self.grow()
                     source = None
+        if self.race:
+            self.validate()
         self.keep()
         return False
 
@@ -363,7 +385,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, required=True)
+    how_long = parser.add_mutually_exclusive_group(required=True)
+    how_long.add_argument("--minutes", type=float, help="of the clock")
+    how_long.add_argument("--race", type=float, help="minutes of the processor, for one --task")
     parser.add_argument("--task", choices=TASKS, help="by default the first that is not done")
     parser.add_argument("--family", choices=FAMILIES, default="ssm")
     parser.add_argument("--seed", type=int, default=0)
@@ -373,6 +397,7 @@ def main() -> None:
         default=0.0,
         help="minutes at the end in which the rates fall to nothing, before a test; the next run has them whole again",
     )
+    parser.add_argument("--length", type=int, help="the longest to train with")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
         "--copy",
@@ -380,19 +405,35 @@ def main() -> None:
         help="folder that keeps a copy of the runs, and from which a missing one comes back",
     )
     args = parser.parse_args()
+    if args.race and not args.task:
+        parser.error("--race needs a --task")
     keep_memory()
     torch.set_num_threads(args.threads)
     compile_elementwise()
+    if args.race:
+        run_race(Run(args.task, args.family, args.seed, args.copy, 60 * args.race, args.length))
+    else:
+        run_for(args, parser)
+
+
+def run_race(run: Run) -> None:
+    run.go_on(lambda: run.race - run.progress.seconds, math.inf, RACE_COOLING * run.race)
+
+
+def run_for(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """One task after the other, as long as there is time."""
     end = time.monotonic() + 60 * args.minutes
     for task in [args.task] if args.task else ORDER:
         try:
-            run = Run(task, args.family, args.seed, args.copy)
+            run = Run(task, args.family, args.seed, args.copy, longest=args.length)
         except Busy as busy:
             if args.task:
                 parser.exit(1, f"{busy}\n")
             continue
         target = ORDER.get(task, 1.0)
-        if run.progress.best < target and not run.go_on(end - time.monotonic(), target, 60 * args.cool_down):
+        if run.progress.best < target and not run.go_on(
+            lambda: end - time.monotonic(), target, 60 * args.cool_down
+        ):
             return
 
 

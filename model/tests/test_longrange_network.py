@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -19,7 +20,7 @@ from longrange.network import Classifier, LongRangeConfig, attention, embed_as_n
 from longrange.recall import BLANK, MARKER, PROBLEMS, SYMBOLS
 from longrange.start import spread_steps, stretch_steps
 from longrange.tasks import TASKS
-from longrange.train import NO_HINT, Busy, Run, stack
+from longrange.train import NO_HINT, Busy, Run, run_race, stack
 from safetensors.torch import load_file
 from stream import Batch
 
@@ -153,7 +154,7 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
     small_runs: Path, tmp_path: Path
 ) -> None:
     run = Run("pathfinder", "ssm", 0, tmp_path / "copy")
-    assert run.go_on(600.0, target=0.0), "ends with the first validation at the last length"
+    assert run.go_on(lambda: 600.0, target=0.0), "ends with the first validation at the last length"
     assert run.length == 1024 and run.progress.curve[0]["length"] == 256
     with pytest.raises(Busy, match="another process"):
         Run("pathfinder", "ssm", 0, None)
@@ -177,9 +178,19 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
 
 def test_the_rates_fall_over_the_last_minutes_of_a_training(small_runs: Path) -> None:
     run = Run("pathfinder", "ssm", 0, None)
-    run.go_on(3.0, target=2.0, cooling=1.0)
+    end = time.monotonic() + 3.0
+    run.go_on(lambda: end - time.monotonic(), target=2.0, cooling=1.0)
     (peak,) = run.optimizers.peaks[0]
     assert 0 <= run.optimizers.all[0].param_groups[0]["lr"] < peak / 2
+
+
+def test_a_race_ends_after_its_processor_time_at_the_last_length_it_was_given(small_runs: Path) -> None:
+    run = Run("pathfinder", "ssm", 0, race=2.0, longest=576)
+    run_race(run)
+    assert (small_runs / "race" / "pathfinder-ssm-0" / "model").exists(), "apart from trainings of days"
+    assert 2.0 <= run.progress.seconds < 4.0
+    assert [point["length"] for point in run.progress.curve][-1] == 576, "every length had its share"
+    assert run.optimizers.all[0].param_groups[0]["lr"] < run.optimizers.peaks[0][0] / 2
 
 
 def test_rows_of_different_lengths_are_stacked_with_their_lengths_and_hints() -> None:
