@@ -9,8 +9,8 @@ Examples come from the generators and none is seen twice, but for text. A run gr
 (tasks/__init__.py); a stage ends when its own validation is good enough, or after its share of tokens. Activations are
 bfloat16 where the processor multiplies it; all families have the same recipe but for the learning rate.
 
-A race is a training of its own of N minutes of the processor, validations not counted, in .cache/longrange/race/TASK-FAMILY-SEED:
-each length before the last has an equal share of the first two thirds at most, and in the last fifth the rates fall to nothing.
+A race is a training of its own of N minutes of the processor, in .cache/longrange/race/TASK-FAMILY-SEED; in its last fifth the
+rates fall to nothing. Validations are not counted as time.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ REPORT, CHECKPOINT, VALIDATE = (
     75.0,
     75.0,
 )  # seconds of the processor, which a busy machine does not use up
-RACE_GROWING, RACE_COOLING, RACE_VALIDATIONS = 2 / 3, 1 / 5, 16
+RACE_COOLING, RACE_VALIDATIONS = 1 / 5, 16
 VALIDATION, VALIDATION_TOKENS = 400, 2**19  # examples, fewer where they are long
 VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
 
@@ -276,14 +276,6 @@ class Run:
                 stretch_steps(self.trainee.model, ratio)
         progress.stage, progress.stage_step, progress.stage_tokens = progress.stage + 1, 0, 0
 
-    def learned(self, accuracy: float) -> bool:
-        """Whether a length before the last is done with: known well enough, or out of its share of time or text."""
-        progress = self.progress
-        if self.race:
-            share = RACE_GROWING * (progress.stage + 1) / (len(self.lengths) - 1)
-            return accuracy >= STAGE_DONE or progress.seconds >= share * self.race
-        return accuracy >= STAGE_DONE or progress.stage_tokens > TASKS[self.task].stage_tokens
-
     def train_step(self, batches: list[Batch], rate: float) -> tuple[float, int]:
         """One step of the optimisers, at that share of their rates; its loss and right answers."""
         progress, losses, right = self.progress, 0.0, 0
@@ -343,7 +335,9 @@ class Run:
                 if self.last and accuracy >= target:
                     self.keep()
                     return True
-                if not self.last and self.learned(accuracy):
+                if not self.last and (
+                    accuracy >= STAGE_DONE or self.progress.stage_tokens > TASKS[self.task].stage_tokens
+                ):
                     self.grow()
                     source = None
         if self.race:

@@ -36,7 +36,7 @@ TASKS = {
         hints=10,
         stage_tokens=4_000_000,
     ),
-    "text": Task(text.make, text.CLASS_NAMES, (1024, 4096), layers=4),
+    "text": Task(text.make, text.CLASS_NAMES, (1024, 4096), layers=4, stage_tokens=2_000_000),
     "pathfinder": Task(
         pathfinder.make,
         pathfinder.CLASS_NAMES,
