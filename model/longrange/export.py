@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tensor_file import write_tensors
 from torch import Tensor
 
-from longrange.layers import Fixed
+from longrange.layers import Fixed, take_diagonal
 from longrange.network import Classifier, HybridBlock, LongRangeConfig
 from longrange.optimizers import MATRICES
 from longrange.systems import Diagonal, LowRank, System
@@ -68,6 +68,18 @@ def read_classifier(folder: Path) -> Classifier:
         for way in ways_of(layer):
             setattr(layer, way, Fixed(read_system(stored, f"layers.{index}.{way}.")))
     model.load_state_dict({name: value for name, value in stored.items() if ".ssm" not in name})
+    return model
+
+
+def trainable_classifier(folder: Path) -> Classifier:
+    """The exported network of the diagonal family, to go on training with."""
+    fixed = read_classifier(folder)
+    model = Classifier(fixed.config)
+    for layer, other in zip(model.layers, fixed.layers):
+        for way in ways_of(layer):
+            take_diagonal(getattr(layer, way), getattr(other, way).system())
+    stored = fixed.state_dict()
+    model.load_state_dict({name: stored.get(name, value) for name, value in model.state_dict().items()})
     return model
 
 

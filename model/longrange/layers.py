@@ -120,6 +120,20 @@ class DiagonalSSM(nn.Module):
         return Diagonal(lam, 2 * torch.view_as_complex(self.C.double()) * B, self.D.double())
 
 
+@torch.no_grad()
+def take_diagonal(layer: DiagonalSSM, system: Diagonal) -> None:
+    """Makes a layer with zero-order hold compute this discrete system; the step, which is free, is such that Re is -1/2 as at the start."""
+    log = torch.log(system.lam.to(torch.complex128))  # dt Lambda
+    dt = 2 * (-log.real).median(1, keepdim=True).values
+    Lambda = log / dt
+    layer.log_dt.copy_(torch.log(dt[:, 0]))
+    layer.log_re.copy_(torch.log((-Lambda.real - RATE_FLOOR / dt).clamp_min(1e-9)))
+    layer.im.copy_(Lambda.imag)
+    gain = system.CB.to(torch.complex128) / (2 * hold_diagonal(dt, Lambda)[1])
+    layer.C.copy_(torch.view_as_real(gain))
+    layer.D.copy_(system.D)
+
+
 def hold_diagonal(dt: Tensor, Lambda: Tensor) -> tuple[Tensor, Tensor]:
     """exp(dt Lambda) and (exp(dt Lambda) - 1) / Lambda, of modes whose B is 1."""
     z = dt * Lambda

@@ -1,4 +1,4 @@
-"""Writes the table of results in docs/longrange.md from the records in docs/longrange: python model/longrange/table.py
+"""Writes the tables of results in docs/longrange.md from the records in docs/longrange: python model/longrange/table.py
 
 Answers of all seeds are counted together; the interval is Wilson's at 95 % (1927). Seeds share the test set, so it speaks of
 the examples that were drawn, not of the spread between trainings, which stands beside it.
@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from longrange.families import FAMILIES
 from longrange.tasks import TASKS
 from longrange.train import ROOT
 
 RECORDS = ROOT / "docs" / "longrange"
 DOCUMENT = ROOT / "docs" / "longrange.md"
-BEGIN, END = "<!-- results: model/longrange/table.py -->", "<!-- end of results -->"
 MODELS = ("ssm", "low_rank", "hybrid", "attention")  # in the order of the table
 Z = 1.96  # of a normal distribution at 95 %
 
@@ -80,10 +80,44 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def when(record: dict, tokens: int) -> str:
+    """What a training knew of unseen examples once it had read so many tokens, and how long they were."""
+    point = next((point for point in record["curve"] if point["tokens"] >= tokens), record["curve"][-1])
+    return f"{point['accuracy']:.0%} at {point['length']:,}"
+
+
+def race() -> str:
+    """Families side by side, after equal minutes and after as many tokens as the slowest of them read."""
+    lines = [
+        "| task | model | minutes | tokens, M | trained up to | right, 95 % interval | tested at | after equal tokens |",
+        "| --- | --- | ---: | ---: | ---: | --- | ---: | --- |",
+    ]
+    for task in TASKS:
+        found = [RECORDS / "race" / f"{task}-{family}-0.json" for family in FAMILIES]
+        records = [json.loads(path.read_text()) for path in found if path.exists()]
+        least = min((record["trained"]["tokens"] for record in records), default=0)
+        for record in records:
+            row = f"| {task} | {record['model']} | {record['minutes']:g} | {record['trained']['tokens'] / 1e6:.2f} |"
+            row += f" {record['curve'][-1]['length']:,} |"
+            for length, tested in record["tests"].items():
+                share = accuracy(tested["correct"], tested["count"])
+                lines.append(
+                    f"{row} {share} | {int(length):,} | {when(record, least)} ({least / 1e6:.2f} M) |"
+                )
+    return "\n".join(lines)
+
+
+def put(document: str, name: str, text: str) -> str:
+    """The document with the text between <!-- name: ... --> and <!-- end of name -->."""
+    begin, end = f"<!-- {name}: model/longrange/table.py -->", f"<!-- end of {name} -->"
+    before, rest = document.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
 def main() -> None:
-    before, rest = DOCUMENT.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}")
+    document = DOCUMENT.read_text()
+    DOCUMENT.write_text(put(put(document, "results", table()), "race", race()))
 
 
 if __name__ == "__main__":

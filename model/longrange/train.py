@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from longrange.export import write_classifier
+from longrange.export import trainable_classifier, write_classifier
 from longrange.families import FAMILIES, RATES
 from longrange.network import Classifier, LongRangeConfig, compile_elementwise, embed_as_numbers, inside_of
 from longrange.optimizers import Optimizers
@@ -46,6 +46,7 @@ from longrange.tasks import NO_HINT, TASKS, Example
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / ".cache" / "longrange"
+WEIGHTS = Path(__file__).resolve().parent / "weights"
 # What is learned soonest comes first: the task, and the share of right answers at which it is done.
 ORDER = {"protein": 0.99, "text": 0.95, "listops": 0.6, "pathfinder": 0.93, "path-x": 0.9}
 STAGE_DONE = 0.85  # right answers at a length before the last, on validation of that length
@@ -193,7 +194,7 @@ class Run:
         self.stopped = True
 
     def restore(self) -> None:
-        """From its own checkpoint, from the copy's, or from where the task before it stands."""
+        """From its own checkpoint, from the copy's, or from where the task before it stands: there, or in the package."""
         path = self.folder / "checkpoint.pt"
         after = TASKS[self.task].after
         before = self.folder.parent / f"{after}-{self.family}-{self.seed}" / "checkpoint.pt"
@@ -204,6 +205,15 @@ class Run:
         elif after and before.exists():
             self.take(before)
             self.progress.best = 0.0  # its last length is not this one's
+        elif after and (WEIGHTS / f"{after}-{self.family}").exists():
+            self.take_exported(WEIGHTS / f"{after}-{self.family}")
+
+    def take_exported(self, folder: Path) -> None:
+        """A network without the optimisers' memory and without what said the hints, at the length of its own last training."""
+        model = trainable_classifier(folder)
+        self.trainee.model.load_state_dict(model.state_dict())
+        self.average = {name: p.detach().clone() for name, p in self.trainee.named_parameters()}
+        self.progress.stage = self.lengths.index(model.config.max_length)
 
     def take(self, path: Path) -> None:
         stored = torch.load(path, weights_only=True)

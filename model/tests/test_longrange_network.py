@@ -12,7 +12,13 @@ import pytest
 import torch
 from architecture import ModelConfig, Stateline
 from longrange.distil import InvariantMixer, distil, write_mixer
-from longrange.export import read_classifier, read_system, write_classifier, write_test_set
+from longrange.export import (
+    read_classifier,
+    read_system,
+    trainable_classifier,
+    write_classifier,
+    write_test_set,
+)
 from longrange.families import FAMILIES
 from longrange.forms import kernel, recurrence
 from longrange.golden import CASES, GOLDEN, TINY, random_classifier
@@ -174,6 +180,28 @@ def test_a_training_goes_on_where_it_ended_and_grows_through_its_lengths(
         tokens = torch.randint(0, 256, (1, 1024))
         trained = again.trainee.model(tokens)
         torch.testing.assert_close(exported(tokens), trained, rtol=1e-2, atol=1e-3, msg="but for f16")
+
+
+def test_an_exported_network_goes_on_being_trained(
+    small_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LongRangeConfig(
+        **{"num_hidden_layers": 1, "num_classes": 2} | FAMILIES["ssm"], max_length=1024, task="pathfinder"
+    )
+    torch.manual_seed(5)
+    model = Classifier(config)
+    spread_steps(model, 1024, 32)
+    write_classifier(model, tmp_path / "pathfinder-ssm")
+    tokens = torch.randint(0, 256, (2, 1024))
+    again = trainable_classifier(tmp_path / "pathfinder-ssm")
+    torch.testing.assert_close(again(tokens), model(tokens), rtol=1e-4, atol=1e-5)
+    assert all(bool(torch.isfinite(p).all()) for p in again.parameters())
+    monkeypatch.setattr("longrange.train.WEIGHTS", tmp_path)
+    larger = Run("path-x", "ssm", 0)
+    torch.testing.assert_close(larger.trainee.model(tokens), model(tokens), rtol=1e-4, atol=1e-5)
+    assert larger.length == 1024, "where the task before it ended"
+    larger.go_on(lambda: 1.0 - larger.progress.seconds, target=2.0)
+    assert larger.progress.step > 0
 
 
 def test_the_rates_fall_over_the_last_minutes_of_a_training(small_runs: Path) -> None:

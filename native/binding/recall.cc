@@ -13,13 +13,22 @@ constexpr napi_type_tag kTag{0x51c7e2a94b0d4f38, 0xa6f1d8037c2e915b};
 constexpr std::uint64_t kMaxCapacity = std::uint64_t{1} << 26;
 constexpr std::uint64_t kMaxVocab = 0x7fffffff;
 
+std::shared_ptr<engine::Recall> with_kinds(std::size_t capacity, std::size_t vocab,
+                                           const Napi::Value& value) {
+  const std::span<const std::uint8_t> kinds = bytes(value, "kinds");
+  if (kinds.size() != vocab) refuse("kinds", "one for each of vocabSize tokens");
+  return std::make_shared<engine::Recall>(capacity, std::vector(kinds.begin(), kinds.end()));
+}
+
 }  // namespace
 
 Napi::Function NativeRecall::define(Napi::Env env) {
   return DefineClass(
       env, "Recall",
       {InstanceMethod("append", &NativeRecall::append), InstanceMethod("push", &NativeRecall::push),
-       InstanceMethod("find", &NativeRecall::find), InstanceMethod("forget", &NativeRecall::forget),
+       InstanceMethod("find", &NativeRecall::find),
+       InstanceMethod("frequencies", &NativeRecall::frequencies),
+       InstanceMethod("forget", &NativeRecall::forget),
        InstanceAccessor("bytes", &NativeRecall::bytes, nullptr),
        InstanceMethod("dispose", &NativeRecall::dispose)});
 }
@@ -30,7 +39,8 @@ NativeRecall::NativeRecall(const Napi::CallbackInfo& info) : ObjectWrap(info) {
         static_cast<std::size_t>(natural(info[0], "capacityTokens", kMaxCapacity));
     const auto vocab = static_cast<std::size_t>(natural(info[1], "vocabSize", kMaxVocab));
     if (vocab == 0) refuse("vocabSize", "at least 1");
-    recall_ = std::make_shared<engine::Recall>(capacity, vocab);
+    recall_ = info[2].IsUndefined() ? std::make_shared<engine::Recall>(capacity, vocab)
+                                    : with_kinds(capacity, vocab, info[2]);
     report(info.Env());
     info.This().As<Napi::Object>().TypeTag(&kTag);
     return info.Env().Undefined();
@@ -111,6 +121,15 @@ Napi::Value NativeRecall::find(const Napi::CallbackInfo& info) {
     out.Set("weight", weight);
     out.Set("alignment", alignment);
     out.Set("distance", distance);
+    return out;
+  });
+}
+
+Napi::Value NativeRecall::frequencies(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<engine::TokenFact> facts = alive()->facts(tokens(info[0], "tokens"));
+    Napi::Float32Array out = Napi::Float32Array::New(info.Env(), facts.size());
+    for (std::size_t i = 0; i < facts.size(); ++i) out[i] = facts[i].frequency;
     return out;
   });
 }

@@ -14,7 +14,7 @@ class NativeRecall : public Napi::ObjectWrap<NativeRecall> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Recall(capacityTokens, vocabSize)
+  // new Recall(capacityTokens, vocabSize, kinds?)
   explicit NativeRecall(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override { release(env); }
 
@@ -25,6 +25,7 @@ class NativeRecall : public Napi::ObjectWrap<NativeRecall> {
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value push(const Napi::CallbackInfo& info);
   Napi::Value find(const Napi::CallbackInfo& info);
+  Napi::Value frequencies(const Napi::CallbackInfo& info);
   Napi::Value forget(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info) { release(info.Env()); }

@@ -19,19 +19,28 @@ float log_distance(const Sightings& seen) {
 
 float log_length(const Sightings& seen) { return std::log1p(static_cast<float>(seen.length)); }
 
+// The numbers' share of the hidden units.
+template <std::size_t rows, std::size_t numbers>
+void add(const RecallWeights::Table<rows, RecallWeights::kUnits>& weights,
+         const std::array<float, numbers>& features,
+         std::array<float, RecallWeights::kUnits>& hidden) {
+  for (std::size_t i = 0; i < numbers; ++i)
+    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
+      hidden[unit] += weights[i][unit] * features[i];
+}
+
 }  // namespace
 
 Correction::Correction(const RecallWeights& weights, const Outlook& outlook) : weights_(weights) {
   const std::array features{1.0f, outlook.best, outlook.entropy,
                             std::log(outlook.scale + kLeastScale)};
-  static_assert(features.size() == RecallWeights::kOutlookFeatures);
-  for (std::size_t i = 0; i < features.size(); ++i)
-    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
-      hidden_[unit] += weights.outlook[i][unit] * features[i];
+  static_assert(features.size() == RecallWeights::kOutlookNumbers);
+  hidden_ = weights.outlook[features.size() + outlook.kind_before];
+  add(weights.outlook, features, hidden_);
 }
 
 float Correction::factor(const Candidate& candidate) const {
-  const auto& [token, probability, model_log_prob, repository, context] = candidate;
+  const auto& [token, probability, model_log_prob, repository, context, fact] = candidate;
   const std::array features{std::log(std::max(probability, kLeastProbability)),
                             std::max(model_log_prob, kLeastLogProb),
                             probability,
@@ -42,12 +51,13 @@ float Correction::factor(const Candidate& candidate) const {
                             repository.alignment,
                             context.alignment,
                             std::log(repository.weight),
-                            std::log(context.weight)};
-  static_assert(features.size() == RecallWeights::kCandidateFeatures);
+                            std::log(context.weight),
+                            fact.frequency};
+  static_assert(features.size() == RecallWeights::kCandidateNumbers);
   std::array<float, RecallWeights::kUnits> hidden = hidden_;
-  for (std::size_t i = 0; i < features.size(); ++i)
-    for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
-      hidden[unit] += weights_.candidate[i][unit] * features[i];
+  const auto& of_kind = weights_.candidate[features.size() + fact.kind];
+  for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit) hidden[unit] += of_kind[unit];
+  add(weights_.candidate, features, hidden);
   float nats = weights_.output_bias;
   for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit)
     nats += weights_.output[unit] * std::max(hidden[unit], 0.0f);

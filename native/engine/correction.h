@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/recall_weights.h"
+#include "engine/token_facts.h"
 
 namespace stateline::engine {
 
@@ -23,6 +24,7 @@ struct Candidate {
   float probability;     // by the gates, above 0
   float model_log_prob;  // by the model alone
   Sightings repository, context;
+  TokenFact fact;
 };
 
 // What is the same for all tokens.
@@ -30,10 +32,11 @@ struct Outlook {
   float best;     // the model's greatest log probability
   float entropy;  // nats, of its likeliest tokens
   float scale;    // what the gates left to the model
+  std::uint8_t kind_before;  // of the context's last token
 };
 
-// The network: log(factor) = b + o . relu(c + T outlook + C candidate), fitted with the gates by
-// `./dev eval fit`.
+// The network: log(factor) = b + o . relu(c + T outlook + C candidate), where a kind of token picks
+// a row of its own; fitted with the gates by `./dev eval fit`.
 class Correction {
  public:
   // Borrows the weights.

@@ -66,11 +66,11 @@ struct Prediction {
   }
 };
 
-std::vector<Place> by_token(std::span<const Match> repository, std::span<const Match> context) {
+std::vector<Place> by_token(const Found& found) {
   std::vector<Place> places;
-  places.reserve(repository.size() + context.size());
-  for (const Match& match : repository) places.push_back({match, Source::kRepository});
-  for (const Match& match : context) places.push_back({match, Source::kContext});
+  places.reserve(found.repository.size() + found.context.size());
+  for (const Match& match : found.repository) places.push_back({match, Source::kRepository});
+  for (const Match& match : found.context) places.push_back({match, Source::kContext});
   std::sort(places.begin(), places.end(),
             [](const Place& a, const Place& b) { return a.match.next < b.match.next; });
   return places;
@@ -156,7 +156,7 @@ std::vector<Candidate> candidates_of(const Prediction& model, std::span<const Fo
   for (const Follower& follower : followers) {
     const float log_prob = model.log_prob(follower.token);
     out.push_back(
-        {follower.token, follower.probability + scale * std::exp(log_prob), log_prob, {}, {}});
+        {follower.token, follower.probability + scale * std::exp(log_prob), log_prob, {}, {}, {}});
   }
   for (const std::int32_t token : model.likeliest) {
     const auto known =
@@ -164,7 +164,7 @@ std::vector<Candidate> candidates_of(const Prediction& model, std::span<const Fo
                          [](const Follower& a, std::int32_t b) { return a.token < b; });
     if (known != followers.end() && known->token == token) continue;
     const float log_prob = model.log_prob(token);
-    out.push_back({token, scale * std::exp(log_prob), log_prob, {}, {}});
+    out.push_back({token, scale * std::exp(log_prob), log_prob, {}, {}, {}});
   }
   const std::size_t corrected = std::min(kCorrected, out.size());
   std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(corrected), out.end(),
@@ -178,11 +178,12 @@ std::vector<Candidate> candidates_of(const Prediction& model, std::span<const Fo
 // Multiplies the likeliest probabilities by what the network says; returns by how much
 // their sum grew.
 float correct(const RecallWeights& weights, const Prediction& model, std::span<const Place> places,
-              float scale, std::span<Candidate> candidates) {
+              float scale, std::uint8_t kind_before, std::span<Candidate> candidates) {
   float entropy = 0;
   for (const std::int32_t token : model.likeliest)
     entropy -= std::exp(model.log_prob(token)) * model.log_prob(token);
-  const Correction correction(weights, {model.log_prob(model.likeliest.front()), entropy, scale});
+  const Correction correction(
+      weights, {model.log_prob(model.likeliest.front()), entropy, scale, kind_before});
   float gained = 0;
   for (Candidate& candidate : candidates) {
     const auto [begin, end] = std::equal_range(
@@ -198,11 +199,23 @@ float correct(const RecallWeights& weights, const Prediction& model, std::span<c
   return gained;
 }
 
+// Sets the candidates' facts; returns the kind of the context's last token.
+std::uint8_t look_up(const Found& found, std::span<Candidate> candidates) {
+  if (!found.memory) return 0;
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(candidates.size() + 1);
+  for (const Candidate& candidate : candidates) tokens.push_back(candidate.token);
+  tokens.push_back(found.last);
+  const std::vector<TokenFact> facts = found.memory->facts(tokens);
+  for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i].fact = facts[i];
+  return facts.back().kind;
+}
+
 }  // namespace
 
-Recalled recalled(const RecallWeights& weights, std::span<const Match> repository,
-                  std::span<const Match> context, std::span<const float> logits, float log_norm) {
-  const std::vector<Place> places = by_token(repository, context);
+Recalled recalled(const RecallWeights& weights, const Found& found, std::span<const float> logits,
+                  float log_norm) {
+  const std::vector<Place> places = by_token(found);
   if (places.empty()) return {};
   std::vector<Follower> followers = followers_of(places);
   const Prediction model{logits, log_norm, likeliest(logits, kOfModel)};
@@ -210,7 +223,8 @@ Recalled recalled(const RecallWeights& weights, std::span<const Match> repositor
   std::vector<Candidate> candidates = candidates_of(model, followers, scale);
   const std::span<Candidate> likely =
       std::span(candidates).first(std::min(kCorrected, candidates.size()));
-  const float sum = 1 + correct(weights, model, places, scale, likely);
+  const std::uint8_t kind_before = look_up(found, likely);
+  const float sum = 1 + correct(weights, model, places, scale, kind_before, likely);
   Recalled out{scale / sum, {}};
   out.told.reserve(candidates.size());
   for (const Candidate& candidate : candidates)

@@ -21,6 +21,13 @@ struct Recalled {
   std::vector<Told> told;  // each token once
 };
 
+// What was found before a token.
+struct Found {
+  std::span<const Match> repository, context;
+  const Recall* memory = nullptr;  // the repository's, which knows the facts of tokens; or none
+  std::int32_t last = 0;           // token of the context
+};
+
 // From short matches to long ones, at each length first those of the repository, then those of the
 // context itself, with the model below all: for the matches of at least `length` tokens of a
 // source,
@@ -36,8 +43,8 @@ struct Recalled {
 // (engine/correction.h), and all are normalised. Where nothing matches, the model speaks alone.
 // Gates and network are fitted by `./dev eval fit`. logits [vocab] are the model's and
 // `log_norm` their log-sum-exp.
-Recalled recalled(const RecallWeights& weights, std::span<const Match> repository,
-                  std::span<const Match> context, std::span<const float> logits, float log_norm);
+Recalled recalled(const RecallWeights& weights, const Found& found, std::span<const float> logits,
+                  float log_norm);
 
 // logits [vocab] -> log-probabilities of the mixture, in place. `log_norm` is the logits'
 // log-sum-exp.

@@ -78,6 +78,11 @@ Recall::Recall(std::size_t capacity_tokens, std::size_t vocab_size)
       vocab_size_(vocab_size),
       segment_places_(std::max<std::size_t>(capacity_ / kSegments, 2)) {}
 
+Recall::Recall(std::size_t capacity_tokens, std::vector<std::uint8_t> kinds)
+    : Recall(capacity_tokens, kinds.size()) {
+  facts_.emplace(std::move(kinds));
+}
+
 Recall::TextId Recall::append(std::span<const std::int32_t> tokens) {
   check_token_ids(tokens, vocab_size_, "append: tokens");
   const std::lock_guard writing(writing_);
@@ -92,7 +97,7 @@ Recall::TextId Recall::append(std::span<const std::int32_t> tokens) {
   while (!tokens.empty()) {
     const std::size_t count = std::min(tokens.size(), kAppendedAtOnce);
     const std::unique_lock lock(mutex_);
-    for (const std::int32_t token : tokens.first(count)) segment.add(token);
+    for (const std::int32_t token : tokens.first(count)) add(segment, token);
     tokens = tokens.subspan(count);
   }
   return id;
@@ -108,7 +113,12 @@ void Recall::push(std::int32_t token) {
   if (segments_.back()->is_crowded())
     replace(segments_.size() - 1, 1, joined(segments_.size() - 1, 1, 2 * segments_.back()->size()));
   const std::unique_lock lock(mutex_);
-  segments_.back()->add(token);
+  add(*segments_.back(), token);
+}
+
+void Recall::add(RecallSegment& segment, std::int32_t token) {
+  segment.add(token);
+  if (facts_) facts_->add(token);
 }
 
 void Recall::forget(TextId text) {
@@ -116,6 +126,7 @@ void Recall::forget(TextId text) {
   for (std::size_t i = segments_.size(); i-- > 0;) {
     {
       const std::unique_lock lock(mutex_);
+      if (facts_) facts_->remove(segments_[i]->tokens_of(text));
       if (!segments_[i]->forget(text)) continue;
     }
     return tidy(i);
@@ -126,6 +137,7 @@ std::size_t Recall::bytes() const {
   const std::shared_lock lock(mutex_);
   std::size_t sum = 0;
   for (const Segment& segment : segments_) sum += segment->bytes();
+  if (facts_) sum += facts_->bytes();
   return sum;
 }
 
@@ -145,7 +157,19 @@ RecallSegment& Recall::segment_for(std::size_t places) {
   return *segments_.back();
 }
 
-void Recall::drop_oldest() { replace(0, 1, nullptr); }
+void Recall::drop_oldest() {
+  uncount(*segments_.front());
+  replace(0, 1, nullptr);
+}
+
+// Before a segment goes with all its texts; others may search in between.
+void Recall::uncount(const RecallSegment& segment) {
+  if (!facts_) return;
+  for (const TextId text : segment.texts()) {
+    const std::unique_lock lock(mutex_);
+    facts_->remove(segment.tokens_of(text));
+  }
+}
 
 // While the newest text, which goes on, stays.
 void Recall::drop_oldest_text() {
@@ -155,6 +179,7 @@ void Recall::drop_oldest_text() {
     throw Error(ErrorCode::kInvalidArgument, "push: the text fills the memory; append another.");
   {
     const std::unique_lock lock(mutex_);
+    if (facts_) facts_->remove(only.tokens_of(*only.oldest_text()));
     only.forget(*only.oldest_text());
   }
   replace(0, 1, joined(0, 1, std::max(segment_places_, only.living())));
@@ -230,6 +255,16 @@ void Recall::find(std::span<const std::int32_t> context, std::vector<Match>& mat
           {last[1], place.length, surroundings.weight(last), alignment(context, last), distance});
     });
   }
+}
+
+std::vector<TokenFact> Recall::facts(std::span<const std::int32_t> tokens) const {
+  check_token_ids(tokens, vocab_size_, "facts: tokens");
+  std::vector<TokenFact> out(tokens.size());
+  if (!facts_) return out;
+  const std::shared_lock lock(mutex_);
+  std::transform(tokens.begin(), tokens.end(), out.begin(),
+                 [&](std::int32_t token) { return facts_->of(token); });
+  return out;
 }
 
 Recall::Continuation Recall::continuation(std::span<const std::int32_t> context,

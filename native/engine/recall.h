@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <vector>
 
 #include "engine/recall_segment.h"
+#include "engine/token_facts.h"
 
 namespace stateline::engine {
 
@@ -35,6 +37,8 @@ class Recall {
   static constexpr std::size_t kSurroundings = 64;  // tokens before a place that weigh it
 
   Recall(std::size_t capacity_tokens, std::size_t vocab_size);
+  // One that also tells the facts of its tokens, whose kinds [vocab] are these.
+  Recall(std::size_t capacity_tokens, std::vector<std::uint8_t> kinds);
 
   using TextId = RecallSegment::TextId;
   // A match does not reach over the beginning of a text. A text longer than the capacity keeps its
@@ -61,6 +65,9 @@ class Recall {
   // last kSurroundings + 1 tokens of the context are looked at.
   void find(std::span<const std::int32_t> context, std::vector<Match>& matches) const;
 
+  // Of each token; nothing is known of any if the memory was made without kinds.
+  std::vector<TokenFact> facts(std::span<const std::int32_t> tokens) const;
+
  private:
   using Segment = std::unique_ptr<RecallSegment>;
   struct Place {
@@ -73,6 +80,8 @@ class Recall {
   // The following are called with writing_ held.
   std::size_t size() const;
   RecallSegment& segment_for(std::size_t places);
+  void add(RecallSegment& segment, std::int32_t token);  // with mutex_ held as well
+  void uncount(const RecallSegment& segment);
   void drop_oldest();
   void drop_oldest_text();
   void replace(std::size_t first, std::size_t count, Segment by);
@@ -87,6 +96,7 @@ class Recall {
   std::mutex writing_;               // held by whoever changes anything, from beginning to end
   mutable std::shared_mutex mutex_;  // exclusive only while what is searched changes
   std::vector<Segment> segments_;    // the oldest first
+  std::optional<TokenFacts> facts_;  // of their living texts
   TextId next_id_ = 0;
 };
 

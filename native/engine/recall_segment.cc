@@ -105,6 +105,19 @@ std::optional<RecallSegment::TextId> RecallSegment::newest_text() const {
   return texts_.back().id;
 }
 
+std::vector<RecallSegment::TextId> RecallSegment::texts() const {
+  std::vector<TextId> ids;
+  ids.reserve(texts_.size());
+  for (const Text& text : texts_) ids.push_back(text.id);
+  return ids;
+}
+
+std::span<const std::int32_t> RecallSegment::tokens_of(TextId id) const {
+  const auto found = find_text(id);
+  if (found == texts_.end()) return {};
+  return std::span(tokens_).subspan(found->begin, found->end - found->begin);
+}
+
 std::span<const std::int32_t> RecallSegment::following(std::size_t place, std::size_t most) const {
   const auto after =
       std::upper_bound(texts_.begin(), texts_.end(), place,

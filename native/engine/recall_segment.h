@@ -45,6 +45,9 @@ class RecallSegment {
   bool is_crowded() const { return size() > 2 * places_; }
   std::optional<TextId> oldest_text() const;
   std::optional<TextId> newest_text() const;
+  std::vector<TextId> texts() const;  // the oldest first
+  // Empty if the text is not here.
+  std::span<const std::int32_t> tokens_of(TextId id) const;
   std::size_t bytes() const;
 
   // Calls visit(place, length) for each match of one of kOrders, newest first, while `walks`, the

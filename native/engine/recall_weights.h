@@ -6,11 +6,16 @@
 #include <cstddef>
 #include <filesystem>
 
+#include "engine/token_facts.h"
+
 namespace stateline::engine {
 
 struct RecallWeights {
   static constexpr std::size_t kLevels = 16, kGateFeatures = 6;
-  static constexpr std::size_t kOutlookFeatures = 4, kCandidateFeatures = 11, kUnits = 32;
+  // Numbers first, then a row a kind of token: the one before, the candidate.
+  static constexpr std::size_t kOutlookNumbers = 4, kCandidateNumbers = 12, kUnits = 32;
+  static constexpr std::size_t kOutlookFeatures = kOutlookNumbers + TokenFacts::kKinds;
+  static constexpr std::size_t kCandidateFeatures = kCandidateNumbers + TokenFacts::kKinds;
   template <std::size_t rows, std::size_t cols>
   using Table = std::array<std::array<float, cols>, rows>;
 

@@ -51,7 +51,8 @@ Recalled Recollection::after(std::span<const std::int32_t> end, std::span<const 
   from_context_.clear();
   if (memory_) memory_->find(end, from_repository_);
   own_.find(end, from_context_);
-  return recalled(weights_, from_repository_, from_context_, logits, log_norm);
+  const Found found{from_repository_, from_context_, memory_.get(), end.empty() ? 0 : end.back()};
+  return recalled(weights_, found, logits, log_norm);
 }
 
 }  // namespace stateline::engine

@@ -124,7 +124,7 @@ async function gather({ model, tokenizer }: Subject, { files }: CorpusRepository
     .slice(0, FILES_EACH);
   const layouts = Object.values(LAYOUTS).map((layout) => ({
     layout,
-    memory: model.createRecall(MOST_CHARACTERS),
+    memory: model.createRecall(MOST_CHARACTERS, tokenizer.kinds),
     found: [] as Evidence[],
   }));
   for (const { path, text } of files.filter((file) => !asked.includes(file))) {

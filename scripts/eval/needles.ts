@@ -127,7 +127,7 @@ class Walker implements Disposable {
   constructor(model: Model, tokenizer: Tokenizer, state: State, capacityTokens: number) {
     this.#model = model;
     this.#tokenizer = tokenizer;
-    this.#recall = model.createRecall(capacityTokens);
+    this.#recall = model.createRecall(capacityTokens, tokenizer.kinds);
     this.#state = state;
   }
 

@@ -35,6 +35,8 @@ export interface ReadingOptions {
   /** Texts are read while they fit. */
   readonly contextTokens: number;
   readonly conditions: readonly Condition[];
+  /** Of the tokenizer, by id. */
+  readonly tokenKinds: Uint8Array;
 }
 
 /** In the order in which the server fills its index. */
@@ -67,7 +69,7 @@ export async function readByScoring(
   options: ReadingOptions,
 ): Promise<Reading> {
   const empty = model.initialState(options.stateHeads, options.attentionWindow);
-  const recall = model.createRecall(options.contextTokens + texts.length + 1);
+  const recall = model.createRecall(options.contextTokens + texts.length + 1, options.tokenKinds);
   let state = await advanced(model, empty, header);
   let position = header.length;
   const scored: ScoredText[] = [];

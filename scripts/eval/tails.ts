@@ -47,7 +47,10 @@ async function measure(
   asked: readonly CorpusFile[],
 ): Promise<Measured[]> {
   const stateHeads = Math.round(model.info.defaultHybridRatio * model.info.heads);
-  const recall = model.createRecall(texts.reduce((sum, { tokens }) => sum + tokens.length + 1, 0));
+  const recall = model.createRecall(
+    texts.reduce((sum, { tokens }) => sum + tokens.length + 1, 0),
+    tokenizer.kinds,
+  );
   for (const { tokens } of texts) recall.append(Int32Array.from(tokens));
   const stream = texts.flatMap(({ tokens }) => tokens);
   const empty = model.initialState(stateHeads, attentionWindow);

@@ -37,6 +37,8 @@ export interface Recall {
   push(token: number): void;
   /** Where the last tokens stood before. The last 65 tokens of the context are looked at. */
   find(context: Int32Array): Matches;
+  /** Natural logarithms of each token's share of it; zeros if it was made without kinds. */
+  frequencies(tokens: Int32Array): Float32Array;
   forget(text: number): void;
   readonly bytes: number;
   /** Requests already made with it still end. */
@@ -151,7 +153,8 @@ export interface Model {
     options: ScoreOptions,
   ): Promise<{ logProbs: Float32Array; state: State }>;
   generate(state: State, options: GenerateOptions): Promise<Generated>;
-  createRecall(capacityTokens: number): Recall;
+  /** With the kind of each token (server/engine/tokenKinds.ts) it also knows how often each stands in it: that of a repository. */
+  createRecall(capacityTokens: number, kinds?: Uint8Array): Recall;
   /** Of the token after each state, [vocabSize] nats; quick, since a state holds what it needs. */
   logProbs(states: readonly State[], options: JobOptions): Promise<Float32Array[]>;
   serialize(state: State): Promise<Uint8Array>;

@@ -82,7 +82,7 @@ export interface NativeAddon extends Cancelling {
     modelPath: string,
     options: Pick<LoadOptions, "threads" | "rounding" | "packedFolder" | "blank"> & { cuda?: CudaOptions },
   ): Promise<NativeModel>;
-  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number, kinds?: Uint8Array) => Recall;
 }
 
 /** An addon of its own, for the classifiers alone. */
@@ -183,8 +183,8 @@ class NativeModelAdapter implements Model {
     return this.#run(options, (job) => this.#model.score(state, tokens, recall ? { ...job, recall } : job));
   }
 
-  createRecall(capacityTokens: number): Recall {
-    return new this.#addon.Recall(capacityTokens, this.info.vocabSize);
+  createRecall(capacityTokens: number, kinds?: Uint8Array): Recall {
+    return new this.#addon.Recall(capacityTokens, this.info.vocabSize, kinds);
   }
 
   generate(state: State, options: GenerateOptions): Promise<Generated> {

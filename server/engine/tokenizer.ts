@@ -7,6 +7,7 @@ import { beginOfText } from "./beginOfText.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
 import { readGgufTokenizer } from "./ggufTokenizer.ts";
 import { findSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
+import { kindOf, TOKEN_KINDS } from "./tokenKinds.ts";
 import {
   type AddedToken,
   parseTokenizerFile,
@@ -49,6 +50,8 @@ export class Tokenizer {
   readonly hash: string;
   /** Ids at which a line or the text ends: every token with a line feed in it, and every special token. */
   readonly lineEnds: Int32Array;
+  /** By id, numbers of TOKEN_KINDS. */
+  readonly kinds: Uint8Array;
   readonly #encoder: BytePairEncoder;
   /** By id; special tokens have no bytes. */
   readonly #bytes: readonly Uint8Array[];
@@ -63,6 +66,7 @@ export class Tokenizer {
     this.special = special;
     this.hash = hash;
     this.vocabSize = bytes.length;
+    this.kinds = Uint8Array.from(bytes, (token) => TOKEN_KINDS.indexOf(kindOf(token)));
     const sorted = bytes
       .map((token, id) => ({ key: latin1(token), id }))
       .filter(({ key }) => key !== "")

@@ -22,9 +22,10 @@ export interface RatioOptions {
 }
 
 export async function measureRatios(model: Model, options: RatioOptions): Promise<RatioFigures[]> {
-  const recall = model.createRecall(options.sample.context.length + 1);
+  const { context, contextFiles, tokenKinds } = options.sample;
+  const recall = model.createRecall(context.length + 1, tokenKinds);
   try {
-    for (const text of options.sample.contextFiles) recall.append(text);
+    for (const text of contextFiles) recall.append(text);
     const all: RatioFigures[] = [];
     for (const stateHeads of options.stateHeads) {
       const figures = await measureRatio(model, recall, stateHeads, options);

@@ -26,6 +26,8 @@ export interface Sample {
   readonly context: Int32Array;
   /** The texts in the context, for exact recall. */
   readonly contextFiles: readonly Int32Array[];
+  /** Of the tokenizer, by id. */
+  readonly tokenKinds: Uint8Array;
   readonly files: readonly SampleFile[];
 }
 
@@ -75,7 +77,7 @@ export async function takeSample(tokenizer: Tokenizer, options: SampleOptions): 
     repositoryHeader(tokenizer, folderName(policy.paths[0] ?? "")),
     ...contextFiles.map((one) => [...one]),
   ];
-  return { context: Int32Array.from(context.flat()), contextFiles, files };
+  return { context: Int32Array.from(context.flat()), contextFiles, tokenKinds: tokenizer.kinds, files };
 }
 
 function keyOf({ relativePath }: { readonly relativePath: string }): string {

@@ -382,7 +382,8 @@ export class RepositoryReader {
   }
 
   #emptyIndex(): FileIndex {
-    return new FileIndex(this.#context.model.createRecall(RECALL_TOKENS), (path) => this.live.has(path));
+    const { model, tokenizer } = this.#context;
+    return new FileIndex(model.createRecall(RECALL_TOKENS, tokenizer.kinds), (path) => this.live.has(path));
   }
 }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   type Evidence,
   evidenceFor,
+  type Facts,
   GATE_FEATURES,
   LEVELS,
   likeliestOf,
@@ -13,6 +14,7 @@ import { correctedLoss, fittedNetwork, mixed, type Network } from "../../scripts
 import { headerText, recallPath, weightsOf } from "../../scripts/eval/fit/weights.ts";
 import { randomSource } from "../../scripts/eval/random.ts";
 import type { Matches } from "../../server/engine/engine.ts";
+import { TOKEN_KINDS } from "../../server/engine/tokenKinds.ts";
 
 const random = randomSource(1);
 const VOCAB = 40;
@@ -34,8 +36,13 @@ function logProbs(): Float32Array {
   return logits.map((x) => x - norm);
 }
 
+const facts = (): Facts => ({
+  kinds: Uint8Array.from({ length: VOCAB }, (_, i) => i % TOKEN_KINDS.length),
+  before: Math.floor(random() * VOCAB),
+  frequencies: (tokens) => Float32Array.from(tokens, () => -9 * random()),
+});
 const evidence = (token: number): Evidence =>
-  evidenceFor(token, { kRepository: matches(12), kContext: matches(5) }, logProbs());
+  evidenceFor(token, { kRepository: matches(12), kContext: matches(5) }, logProbs(), facts());
 const all = Array.from({ length: 60 }, (_, i) => evidence(i % VOCAB));
 const randomWeights = (length: number) => Float64Array.from({ length }, () => random() - 0.5);
 const gates = randomWeights(LEVELS.length * GATE_FEATURES);
@@ -85,7 +92,7 @@ test("gates and network fit what they are fitted to", () => {
   // The newest match is right.
   const sure = Array.from({ length: 300 }, () => {
     const [kRepository, kContext] = [matches(12), matches(5)];
-    return evidenceFor(kContext.next[0] ?? 0, { kRepository, kContext }, logProbs());
+    return evidenceFor(kContext.next[0] ?? 0, { kRepository, kContext }, logProbs(), facts());
   });
   const loss = (nats: (one: Evidence) => number) =>
     sure.reduce((sum, one) => sum + nats(one), 0) / sure.length;
@@ -102,11 +109,11 @@ test("what is fitted is written as the engine reads it, built in or beside a mod
   const weights = weightsOf(gates, network);
   const { outlook, candidate, output } = weights;
   assert.deepEqual([weights.gates.length, weights.gates[3]?.length], [16, 6]);
-  assert.deepEqual([outlook.length, candidate.length, output.length], [4, 11, 32]);
+  assert.deepEqual([outlook.length, candidate.length, output.length], [4 + 7, 12 + 7, 32]);
   assert.equal(weights.gates[1]?.[0], Number(gates[6]?.toFixed(6)));
   assert.equal(weights.outputBias, Number(network.at(-1)?.toFixed(6)));
   // The features are scaled while they are fitted.
-  assert.equal(candidate[0]?.[0], Number((0.3 * (network[4 * 32] ?? 0)).toFixed(6)));
+  assert.equal(candidate[0]?.[0], Number((0.3 * (network[11 * 32] ?? 0)).toFixed(6)));
   assert.match(headerText({ ...weights, outputBias: 1 }), /kOutputBias = 1\.0f;/);
   assert.equal(recallPath("/models/a.b.gguf"), "/models/a.b.recall.json");
   assert.equal(recallPath("/models/a"), join("/models/a", "recall.json"));

@@ -66,7 +66,7 @@ export interface NativeAddon {
   cpuLevel(): string;
   loadModel(directory: string, options: { threads: number }): Promise<NativeModel>;
   Cancellation: new () => NativeCancellation;
-  Recall: new (capacityTokens: number, vocabSize: number) => Recall;
+  Recall: new (capacityTokens: number, vocabSize: number, kinds?: Uint8Array) => Recall;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

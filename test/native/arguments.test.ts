@@ -107,6 +107,8 @@ test("what is recalled is told exactly and mixed in; what is none of ours is ref
     await assert.rejects(model.score(state, Int32Array.of(1), { ...completion, recall: outside }), invalid);
     for (const size of [-1, 0, 1.5, 2 ** 40]) assert.throws(() => new addon.Recall(1000, size), invalid);
     assert.throws(() => new addon.Recall(-1, 101), invalid);
+    for (const kinds of [new Uint8Array(100), new Uint8Array(101).fill(7), [0]] as Uint8Array[])
+      assert.throws(() => new addon.Recall(1000, 101, kinds), invalid);
     memory.dispose();
     memory.dispose();
     assert.throws(() => memory.bytes, { code: "DISPOSED" });

@@ -48,7 +48,7 @@ TASKS = {
     "path-x": Task(
         pathfinder.make,
         pathfinder.CLASS_NAMES,
-        (256, 400, 576, 784, 1024, 4096, 16384),
+        (256, 400, 576, 784, 1024, 1600, 2304, 3136, 4096, 6400, 9216, 12544, 16384),
         samples=True,
         picture=True,
         hints=3,

@@ -25,7 +25,8 @@ using Tokens = std::vector<std::int32_t>;
 
 Recalled recalled(std::span<const Match> repository, std::span<const Match> context,
                   std::span<const float> logits, float log_norm) {
-  return stateline::engine::recalled(kDefaultRecallWeights, repository, context, logits, log_norm);
+  return stateline::engine::recalled(kDefaultRecallWeights, {repository, context}, logits,
+                                     log_norm);
 }
 
 Tokens random_tokens(std::mt19937& random, std::size_t count, int vocab) {
@@ -362,8 +363,9 @@ TEST_CASE("the mixture is a distribution, leans to what followed longer matches,
   for (const Recalled& what :
        {recalled(matches, {}, even, norm), recalled({}, matches, even, norm)})
     CHECK(mixed_log_prob(what, 3, -norm) > mixed_log_prob(what, 4, -norm));
-  CHECK(recalled({}, {}, even, norm).scale == 1);
-  CHECK(recalled({}, {}, even, norm).told.empty());
+  const std::span<const Match> none;
+  CHECK(recalled(none, none, even, norm).scale == 1);
+  CHECK(recalled(none, none, even, norm).told.empty());
 }
 
 TEST_CASE("a match is trusted less where the model is sure of something else") {
@@ -390,22 +392,27 @@ TEST_CASE("a candidate is corrected by the network of the table") {
     CAPTURE(seed);
     std::mt19937 random(seed);
     std::uniform_real_distribution<float> share(0, 1);
-    const Outlook outlook{-share(random), 2 * share(random), share(random)};
+    std::uniform_int_distribution<std::uint32_t> kind(0, TokenFacts::kKinds - 1);
+    const auto any_kind = [&] { return static_cast<std::uint8_t>(kind(random)); };
+    const Outlook outlook{-share(random), 2 * share(random), share(random), any_kind()};
     std::uniform_int_distribution<std::uint32_t> length(1, 32), distance(0, 100'000);
     const auto sightings = [&](bool any) {
       return any ? Sightings{length(random), distance(random), 9 * share(random),
                              1 + 20 * share(random)}
                  : Sightings{};
     };
-    const Candidate candidate{1, share(random), -20 * share(random), sightings(seed % 2 == 0),
-                              sightings(seed % 3 == 0)};
+    const Candidate candidate{1,
+                              share(random),
+                              -20 * share(random),
+                              sightings(seed % 2 == 0),
+                              sightings(seed % 3 == 0),
+                              {any_kind(), -12 * share(random)}};
     const auto far = [](const Sightings& seen) {
       return seen.length == 0 ? 14.0 : std::log(1.0 + seen.distance);
     };
-    const auto& [token, probability, log_prob, repository, context] = candidate;
-    const std::vector<double> common{1, outlook.best, outlook.entropy,
-                                     std::log(outlook.scale + 1e-3)};
-    const std::vector<double> own{std::log(probability),
+    const auto& [token, probability, log_prob, repository, context, fact] = candidate;
+    std::vector<double> common{1, outlook.best, outlook.entropy, std::log(outlook.scale + 1e-3)};
+    std::vector<double> own{std::log(probability),
                                   std::max(log_prob, -16.0f),
                                   probability,
                                   std::log(1.0 + repository.length),
@@ -415,7 +422,12 @@ TEST_CASE("a candidate is corrected by the network of the table") {
                                   repository.alignment,
                                   context.alignment,
                                   std::log(repository.weight),
-                                  std::log(context.weight)};
+                                  std::log(context.weight),
+                                  fact.frequency};
+    for (std::uint8_t k = 0; k < TokenFacts::kKinds; ++k) {
+      common.push_back(k == outlook.kind_before);
+      own.push_back(k == fact.kind);
+    }
     double nats = weights.output_bias;
     for (std::size_t unit = 0; unit < RecallWeights::kUnits; ++unit) {
       double x = 0;
@@ -427,6 +439,60 @@ TEST_CASE("a candidate is corrected by the network of the table") {
     CHECK(Correction(weights, outlook).factor(candidate) ==
           doctest::Approx(expected).epsilon(1e-4));
   }
+}
+
+TEST_CASE("the memory knows how often each token stands in its living texts, and its kind") {
+  const std::vector<std::uint8_t> kinds{0, 1, 2, 3, 4, 5, 6, 1};
+  const auto share = [](double count, double total) { return std::log((count + 1) / (total + 8)); };
+  const auto frequency = [](const Recall& recall, std::int32_t token) {
+    return recall.facts(Tokens{token}).at(0).frequency;
+  };
+  Recall recall(64, kinds);
+  CHECK(frequency(recall, 3) == doctest::Approx(share(0, 0)));
+  const Recall::TextId first = recall.append(Tokens{1, 3, 3});
+  recall.append(Tokens{3, 5});
+  recall.push(3);
+  CHECK(frequency(recall, 3) == doctest::Approx(share(4, 6)));
+  CHECK(recall.facts(Tokens{7, 5}).at(0).kind == 1);
+  CHECK(recall.facts(Tokens{7, 5}).at(1).kind == 5);
+  recall.forget(first);
+  recall.forget(first);  // is no error
+  CHECK(frequency(recall, 3) == doctest::Approx(share(2, 3)));
+  for (int i = 0; i < 40; ++i) recall.append(Tokens{2, 4});  // the oldest go
+  const double living = std::exp(frequency(recall, 2)) / std::exp(frequency(recall, 6));
+  CHECK(frequency(recall, 3) == frequency(recall, 6));
+  CHECK(living > 15);
+  CHECK(living < 32);
+  // A text that fills the memory pushes out what was before it.
+  Recall small(8, kinds);
+  small.append(Tokens{1, 2, 3});
+  small.append(Tokens{4});
+  for (int i = 0; i < 4; ++i) small.push(4);
+  CHECK(frequency(small, 2) == frequency(small, 6));
+  CHECK(frequency(small, 4) == doctest::Approx(share(5, 5)));
+  // Without kinds nothing is known.
+  Recall plain(64, 8);
+  plain.append(Tokens{1, 2});
+  CHECK(plain.facts(Tokens{1}).at(0).kind == 0);
+  CHECK(frequency(plain, 1) == 0);
+  CHECK_THROWS_AS(Recall(64, std::vector<std::uint8_t>{7}), stateline::Error);
+}
+
+TEST_CASE("kinds and frequencies of tokens bear on the mixture") {
+  std::vector<std::uint8_t> kinds(16);
+  for (std::size_t i = 0; i < kinds.size(); ++i) kinds[i] = static_cast<std::uint8_t>(i % 7);
+  Recall memory(1024, kinds);
+  memory.append(Tokens(100, 3));
+  const std::vector<Match> matches{{3, 1}, {5, 1}};
+  const std::vector<float> even(16, 0.0f);
+  const float norm = std::log(16.0f);
+  const auto mixed = [&](const Found& found) {
+    return stateline::engine::recalled(kDefaultRecallWeights, found, even, norm).told;
+  };
+  const auto without = mixed({matches, {}}), with = mixed({matches, {}, &memory, 1}),
+             after = mixed({matches, {}, &memory, 2});
+  CHECK(without.at(0).probability != with.at(0).probability);
+  CHECK(after.at(0).probability != with.at(0).probability);
 }
 
 TEST_CASE("a match says what was remembered after it, and which tokens stand in line with it") {

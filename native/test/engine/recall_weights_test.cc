@@ -58,8 +58,8 @@ TEST_CASE_FIXTURE(Fixture, "a model has the weights beside it, else those that a
     CHECK(weights.gates[0][0] == 0.5f);
     CHECK(weights.gates[15][5] == 48.0f);
     CHECK(weights.outlook[0][0] == 48.5f);
-    CHECK(weights.candidate[10][31] == 288.0f);
-    CHECK(weights.output[31] == 304.0f);
+    CHECK(weights.candidate[18][31] == 528.0f);
+    CHECK(weights.output[31] == 544.0f);
     CHECK(weights.output_bias == -1.5f);
   }
 }

@@ -26,6 +26,10 @@ export type Sightings = Readonly<Record<"length" | "distance" | "alignment" | "w
 
 export interface Candidate {
   readonly token: number;
+  /** Number of TOKEN_KINDS. */
+  readonly kind: number;
+  /** Natural logarithm of its share of the repository. */
+  readonly frequency: number;
   readonly modelLogProb: number;
   readonly seen: Readonly<Record<Source, Sightings>>;
 }
@@ -36,6 +40,8 @@ export interface Evidence {
   readonly best: number;
   /** Nats, of the likeliest tokens. */
   readonly entropy: number;
+  /** Of the token before, number of TOKEN_KINDS. */
+  readonly kindBefore: number;
   readonly levels: readonly Level[];
   /** Those that followed a match, and the model's likeliest. */
   readonly candidates: readonly Candidate[];
@@ -43,8 +49,16 @@ export interface Evidence {
   readonly right: number;
 }
 
+export interface Facts {
+  /** By token. */
+  readonly kinds: Uint8Array;
+  /** The token before. */
+  readonly before: number;
+  readonly frequencies: (tokens: Int32Array) => Float32Array;
+}
+
 /** logProbs: the model's. */
-export function evidenceFor(token: number, found: Found, logProbs: Float32Array): Evidence {
+export function evidenceFor(token: number, found: Found, logProbs: Float32Array, facts: Facts): Evidence {
   const likeliest = likeliestOf(logProbs);
   const tokens = [...new Set([...SOURCES.flatMap((source) => [...found[source].next]), ...likeliest])];
   const numbers = new Map(tokens.map((one, i) => [one, i]));
@@ -65,14 +79,18 @@ export function evidenceFor(token: number, found: Found, logProbs: Float32Array)
       shares,
     });
   }
+  const frequencies = facts.frequencies(Int32Array.from(tokens));
   const seen = { kRepository: sightingsIn(found.kRepository), kContext: sightingsIn(found.kContext) };
   return {
     p: Math.exp(logProb(token)),
     best,
     entropy: -likeliest.reduce((sum, id) => sum + Math.exp(logProb(id)) * logProb(id), 0),
+    kindBefore: facts.kinds[facts.before] ?? 0,
     levels,
-    candidates: tokens.map((id) => ({
+    candidates: tokens.map((id, i) => ({
       token: id,
+      kind: facts.kinds[id] ?? 0,
+      frequency: frequencies[i] ?? 0,
       modelLogProb: logProb(id),
       seen: { kRepository: seen.kRepository.get(id), kContext: seen.kContext.get(id) },
     })),

@@ -16,6 +16,7 @@ export interface Tokens {
   readonly text: readonly number[];
   /** Whether a token ends a line. */
   readonly endsLine: (token: number) => boolean;
+  readonly kinds: Uint8Array;
   readonly special: Tokenizer["special"];
 }
 
@@ -25,6 +26,7 @@ export function tokensOf(tokenizer: Tokenizer, { path, text }: CorpusFile): Toke
     header: [...tokenizer.beginning, ...fileHeader(tokenizer, path)],
     text: tokenizer.encode(text),
     endsLine: (token) => lineEnds.has(token),
+    kinds: tokenizer.kinds,
     special: tokenizer.special,
   };
 }
@@ -108,7 +110,7 @@ export async function evidenceIn(
   tokens: Tokens,
   layouts: readonly Layout[],
 ): Promise<Evidence[][]> {
-  const { header, text } = tokens;
+  const { header, text, kinds } = tokens;
   const all = [...header, ...text];
   const evidence = layouts.map((): Evidence[] => []);
   let number = 0;
@@ -120,7 +122,12 @@ export async function evidenceIn(
     for (const [i, layout] of layouts.entries()) {
       const { kRepository, kContext } = layout.find(number);
       const found = { kRepository: kRepository.find(context), kContext: kContext.find(context) };
-      evidence[i]?.push(evidenceFor(token, found, logProbs));
+      const facts = {
+        kinds,
+        before: context.at(-1) ?? 0,
+        frequencies: (some: Int32Array) => kRepository.frequencies(some),
+      };
+      evidence[i]?.push(evidenceFor(token, found, logProbs, facts));
     }
     number++;
   }

@@ -1,4 +1,5 @@
 /** The network that corrects the likeliest tokens (native/engine/correction.cc), fitted on what the gates give. */
+import { TOKEN_KINDS } from "../../../server/engine/tokenKinds.ts";
 import { randomSource, shuffled } from "../random.ts";
 import { descended } from "./adam.ts";
 import type { Candidate, Evidence, Sightings } from "./evidence.ts";
@@ -9,13 +10,17 @@ export const UNITS = 32;
 const CORRECTED = 24;
 const NOWHERE = 14;
 const MOST_NATS = 8;
-export const OUTLOOK = 4;
-export const CANDIDATE = 11;
+const OUTLOOK_NUMBERS = 4;
+const CANDIDATE_NUMBERS = 12;
+const KINDS = TOKEN_KINDS.length;
+/** Numbers, then a row a kind. */
+export const OUTLOOK = OUTLOOK_NUMBERS + KINDS;
+export const CANDIDATE = CANDIDATE_NUMBERS + KINDS;
 const ROUNDS = 8;
 const BATCH = 1024;
 const RATE = 0.005;
 /** Features are brought to about one before they meet the weights, which Adam's one rate wants. */
-export const SCALES = [0.3, 0.2, 1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.5] as const;
+export const SCALES = [0.3, 0.2, 1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.5, 0.2] as const;
 
 /** outlook [OUTLOOK][UNITS], candidate [CANDIDATE][UNITS], output [UNITS], bias. */
 export type Network = Float64Array;
@@ -35,7 +40,10 @@ export interface Mixed {
   readonly probability: number;
 }
 
-export function mixed({ p, best, entropy, levels, candidates, right }: Evidence, gates: Gates): Mixed {
+export function mixed(
+  { p, best, entropy, kindBefore, levels, candidates, right }: Evidence,
+  gates: Gates,
+): Mixed {
   const before = new Float64Array(candidates.length);
   let scale = 1;
   for (const level of levels) {
@@ -53,7 +61,7 @@ export function mixed({ p, best, entropy, levels, candidates, right }: Evidence,
     .sort((a, b) => b.probability - a.probability || a.candidate.token - b.candidate.token);
   const likely = all.slice(0, CORRECTED);
   return {
-    outlook: [1, best, entropy, Math.log(scale + 1e-3)],
+    outlook: [1, best, entropy, Math.log(scale + 1e-3), ...ofKind(kindBefore)],
     features: Float64Array.from(likely.flatMap((one) => featuresOf(one.candidate, one.probability))),
     probabilities: likely.map(({ probability }) => probability),
     right: likely.findIndex(({ number }) => number === right),
@@ -61,7 +69,9 @@ export function mixed({ p, best, entropy, levels, candidates, right }: Evidence,
   };
 }
 
-function featuresOf({ modelLogProb, seen }: Candidate, probability: number): number[] {
+const ofKind = (kind: number) => TOKEN_KINDS.map((_, i) => Number(i === kind));
+
+function featuresOf({ kind, frequency, modelLogProb, seen }: Candidate, probability: number): number[] {
   const { kRepository: repository, kContext: context } = seen;
   const distance = (one: Sightings) => (one ? Math.log1p(one.distance) : NOWHERE);
   const features = [
@@ -76,8 +86,9 @@ function featuresOf({ modelLogProb, seen }: Candidate, probability: number): num
     context?.alignment ?? 0,
     Math.log(repository?.weight ?? 1),
     Math.log(context?.weight ?? 1),
+    frequency,
   ];
-  return features.map((feature, i) => feature * (SCALES[i] ?? 1));
+  return [...features.map((feature, i) => feature * (SCALES[i] ?? 1)), ...ofKind(kind)];
 }
 
 /** Nats of the right token; adds their gradient times `by` to `gradient`. */

@@ -18,7 +18,7 @@ type Rows = readonly (readonly number[])[];
 /** As recall.json has them: a row a level or a feature, in the order in which mixture.cc and correction.cc have them. */
 export interface RecallWeights {
   readonly gates: Rows;
-  /** Of one, and of what is the same for all tokens. */
+  /** Of one, of what is the same for all tokens, and of the kinds of the token before. */
   readonly outlook: Rows;
   readonly candidate: Rows;
   readonly output: readonly number[];
@@ -61,9 +61,9 @@ export function headerText({ gates, outlook, candidate, output, outputBias }: Re
 namespace stateline::engine::recall_defaults {
 
 ${table("kGates", gates)}
-// One, and what is the same for all tokens.
+// One, what is the same for all tokens, and the kinds of the token before.
 ${table("kOutlook", outlook)}
-// Of a token.
+// Of a token, then of its kinds.
 ${table("kCandidate", candidate)}
 inline constexpr float kOutputBias = ${number(outputBias)};
 inline constexpr std::array<float, ${output.length}> kOutput = ${row(output)};

@@ -64,7 +64,8 @@ export async function scoreRepository(
     // The other conditions cost a reading each, so only the model's default has them by position.
     const isDefault = hybridRatio === model.info.defaultHybridRatio;
     const conditions = isDefault ? (["read", "alone", "recalled"] as const) : (["read"] as const);
-    const reading = { stateHeads, attentionWindow, contextTokens, conditions };
+    const tokenKinds = tokenizer.kinds;
+    const reading = { stateHeads, attentionWindow, contextTokens, conditions, tokenKinds };
     using read = await readByScoring(model, header, texts, reading);
     const empty = model.initialState(stateHeads, attentionWindow);
     for (const file of asked) {

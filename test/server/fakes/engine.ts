@@ -60,6 +60,10 @@ export class FakeRecall implements Recall {
     };
   }
 
+  frequencies(tokens: Int32Array): Float32Array {
+    return new Float32Array(tokens.length);
+  }
+
   forget(text: number): void {
     this.texts.delete(text);
   }
