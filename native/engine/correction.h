@@ -29,9 +29,9 @@ struct Candidate {
 
 // What is the same for all tokens.
 struct Outlook {
-  float best;     // the model's greatest log probability
-  float entropy;  // nats, of its likeliest tokens
-  float scale;    // what the gates left to the model
+  float best;                // the model's greatest log probability
+  float entropy;             // nats, of its likeliest tokens
+  float scale;               // what the gates left to the model
   std::uint8_t kind_before;  // of the context's last token
 };
 

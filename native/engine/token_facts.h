@@ -17,7 +17,8 @@ struct TokenFact {
 // Of all tokens of a vocabulary. Whoever holds it takes care of threads.
 class TokenFacts {
  public:
-  // Of server/engine/tokenKinds.ts, by what the token's text begins with; the engine knows no texts.
+  // Of server/engine/tokenKinds.ts, by what the token's text begins with; the engine knows no
+  // texts.
   static constexpr std::size_t kKinds = 7;
 
   // kinds [vocab]. Throws Error(kInvalidArgument) for kinds that are none.

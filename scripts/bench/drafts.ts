@@ -40,7 +40,10 @@ async function measure(copied: boolean) {
   const long = texts.filter((tokens) => tokens.length > PROMPT_TOKENS + DECODED_TOKENS);
   let same = 0;
   for (const tokens of shuffled(long, random).slice(0, PLACES)) {
-    const recall = model.createRecall(texts.reduce((sum, text) => sum + text.length + 1, 1), tokenizer.kinds);
+    const recall = model.createRecall(
+      texts.reduce((sum, text) => sum + text.length + 1, 1),
+      tokenizer.kinds,
+    );
     for (const text of texts) if (copied || text !== tokens) recall.append(Int32Array.from(text));
     const from = Math.floor(random() * (tokens.length - PROMPT_TOKENS - DECODED_TOKENS));
     const context = Int32Array.from(tokens.slice(from, from + PROMPT_TOKENS));

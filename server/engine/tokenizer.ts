@@ -7,7 +7,6 @@ import { beginOfText } from "./beginOfText.ts";
 import { BYTE_CHARACTERS, bytesOfToken } from "./byteAlphabet.ts";
 import { readGgufTokenizer } from "./ggufTokenizer.ts";
 import { findSpecialTokens, type SpecialTokens } from "./specialTokens.ts";
-import { kindOf, TOKEN_KINDS } from "./tokenKinds.ts";
 import {
   type AddedToken,
   parseTokenizerFile,
@@ -16,6 +15,7 @@ import {
   type TokenizerFile,
   type TokenizerParts,
 } from "./tokenizerFile.ts";
+import { kindOf, TOKEN_KINDS } from "./tokenKinds.ts";
 import { concatBytes, decodeWhole } from "./utf8.ts";
 
 /** The tokenizer.json cannot be used; the message is one sentence for a person. */

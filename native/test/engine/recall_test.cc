@@ -413,17 +413,17 @@ TEST_CASE("a candidate is corrected by the network of the table") {
     const auto& [token, probability, log_prob, repository, context, fact] = candidate;
     std::vector<double> common{1, outlook.best, outlook.entropy, std::log(outlook.scale + 1e-3)};
     std::vector<double> own{std::log(probability),
-                                  std::max(log_prob, -16.0f),
-                                  probability,
-                                  std::log(1.0 + repository.length),
-                                  std::log(1.0 + context.length),
-                                  far(context),
-                                  far(repository),
-                                  repository.alignment,
-                                  context.alignment,
-                                  std::log(repository.weight),
-                                  std::log(context.weight),
-                                  fact.frequency};
+                            std::max(log_prob, -16.0f),
+                            probability,
+                            std::log(1.0 + repository.length),
+                            std::log(1.0 + context.length),
+                            far(context),
+                            far(repository),
+                            repository.alignment,
+                            context.alignment,
+                            std::log(repository.weight),
+                            std::log(context.weight),
+                            fact.frequency};
     for (std::uint8_t k = 0; k < TokenFacts::kKinds; ++k) {
       common.push_back(k == outlook.kind_before);
       own.push_back(k == fact.kind);
