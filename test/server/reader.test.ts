@@ -15,6 +15,7 @@ import { test } from "node:test";
 import { STATE_TOKENS } from "../../server/repository/budget.ts";
 import { ReadingPlan } from "../../server/repository/readingPlan.ts";
 import type { WorkspaceFile } from "../../server/repository/sources.ts";
+import type { FakeRecall } from "./fakes/engine.ts";
 import { folder, memoryOf } from "./fakes/memory.ts";
 
 type Subject = Awaited<ReturnType<typeof memoryOf>>;
@@ -101,6 +102,11 @@ test("a change that is told by a path through a link is one of the file there, a
   }
   assert.equal(subject.text(), `${before}src/a.ts\nconst changed;\n`);
   assert.deepEqual(namesOf(subject, root), ["b.ts", "src/a.ts"]);
+});
+
+test("the index knows the kinds of the tokenizer's tokens", async (t) => {
+  const { memory, tokenizer } = await started([folder(t, { "a.ts": source("a") })]);
+  assert.deepEqual((memory.recall as FakeRecall).kinds, tokenizer.kinds);
 });
 
 test("events in ignored folders and outside the workspace cause no reading", async (t) => {

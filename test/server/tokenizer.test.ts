@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { kindOf, TOKEN_KINDS } from "../../server/engine/tokenKinds.ts";
 import { concatBytes, decodeWhole, incompleteTailLength } from "../../server/engine/utf8.ts";
 import {
   fakeTokenizer,
@@ -35,6 +36,26 @@ test("lines end at tokens with a line feed and at special tokens", async () => {
   assert.ok(tokenizer.lineEnds.includes(tokenizer.special.endOfText!));
   assert.ok(tokenizer.lineEnds.includes(tokenizer.encode("\n    ")[0]!));
   assert.ok(!tokenizer.lineEnds.includes(tokenizer.encode("return")[0]!));
+});
+
+test("every token has a kind, by what it begins with", async () => {
+  const kinds = {
+    "end of a line": [";\n", "\r\n"],
+    "white space": [" ", "\t\t"],
+    "a new word": [" total", " _x", " é"],
+  };
+  const others = {
+    "a word, or its rest": ["total", "Ünder"],
+    "a digit": ["7", " 42"],
+    "a mark": [".", " ==", "$"],
+  };
+  for (const [kind, texts] of Object.entries({ ...kinds, ...others, special: [""] }))
+    for (const text of texts) assert.equal(kindOf(Buffer.from(text)), kind, JSON.stringify(text));
+  const tokenizer = await fakeTokenizer();
+  assert.equal(tokenizer.kinds.length, tokenizer.vocabSize);
+  const named = (id: number | undefined) => TOKEN_KINDS[tokenizer.kinds[id ?? -1] ?? -1];
+  assert.equal(named(tokenizer.special.endOfText), "special");
+  assert.equal(named(tokenizer.encode("(")[0]), "a mark");
 });
 
 test("tokens are found by their beginning", async () => {

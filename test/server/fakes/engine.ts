@@ -41,7 +41,12 @@ export class FakeState implements State {
 
 export class FakeRecall implements Recall {
   readonly texts = new Map<number, Int32Array>();
+  readonly kinds: Uint8Array | undefined;
   #next = 0;
+
+  constructor(kinds?: Uint8Array) {
+    this.kinds = kinds;
+  }
 
   append(tokens: Int32Array): number {
     this.texts.set(this.#next, tokens);
@@ -191,8 +196,8 @@ export class FakeModel implements Model {
     return { tokens, logProbs: new Float32Array(tokens.length).fill(this.logProb), reason: "stop" };
   }
 
-  createRecall(): Recall {
-    return new FakeRecall();
+  createRecall(_capacityTokens?: number, kinds?: Uint8Array): Recall {
+    return new FakeRecall(kinds);
   }
 
   async logProbs(states: readonly State[]): Promise<Float32Array[]> {
