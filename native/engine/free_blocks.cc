@@ -1,5 +1,6 @@
 #include "engine/free_blocks.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -44,13 +45,19 @@ void FreeBlocks::give(std::byte* block) noexcept {
   Header& header = header_of(block);
   {
     const std::lock_guard lock(mutex_);
-    if (held_ + header.bytes <= kMostBytes) {
+    largest_ = std::max(largest_, header.bytes);
+    if (held_ + header.bytes <= std::clamp(kLargest * largest_, kLeast, kMost)) {
       header.next = std::exchange(first_.find(header.bytes)->second, block);
       held_ += header.bytes;
       return;
     }
   }
   free(block);
+}
+
+std::size_t FreeBlocks::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return held_;
 }
 
 }  // namespace stateline::engine

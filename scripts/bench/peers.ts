@@ -117,6 +117,7 @@ async function race(
   return row;
 }
 
+const nodeLlamaCpp = packageVersion(); // fails at once where it is not installed
 const notLoaded: string[] = [];
 const rows: PeerRow[] = [];
 let llamaCpp = "";
@@ -134,7 +135,7 @@ for (const file of files) {
 }
 neighbour?.kill();
 const results: PeerResults = {
-  nodeLlamaCpp: packageVersion(),
+  nodeLlamaCpp,
   llamaCpp,
   isBusy: values.busy,
   notLoaded,

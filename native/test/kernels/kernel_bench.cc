@@ -58,18 +58,18 @@ PackedMatrix pack(DType type, size_t n, size_t k) {
 }
 
 void bench_linear(const Kernels& level, ThreadPool& pool) {
-  const char* names[] = {"f32", "bf16", "int8"};
   const size_t shapes[][2] = {{kHeads * (2 * kKey + 2 * kValue) + kHeads, kHidden},
                               {2 * kMlp, kHidden},
                               {kHidden, kMlp},
                               {4096, kHidden}};
-  for (const DType type : {DType::kF32, DType::kBF16, DType::kInt8}) {
+  for (const auto& [type, name] : {std::pair(DType::kF32, "f32"), std::pair(DType::kBF16, "bf16"),
+                                   std::pair(DType::kInt8, "int8")}) {
     for (const auto& [n, k] : shapes) {
       const PackedMatrix W = pack(type, n, k);
       const std::vector<float> x = random_floats(kPrefill * k);
       std::vector<float> y(kPrefill * n);
-      const std::string shape = std::string(" ") + names[static_cast<int>(type)] + " " +
-                                std::to_string(n) + "x" + std::to_string(k);
+      const std::string shape =
+          std::string(" ") + name + " " + std::to_string(n) + "x" + std::to_string(k);
       const double decode = median_ns([&] { level.linear(pool, W, x.data(), 1, k, y.data(), n); });
       report(level, "gemv" + shape, decode, static_cast<double>(W.bytes()), "GB/s");
       const double prefill =
