@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -80,6 +81,26 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def curves() -> str:
+    """How each training of the large network went: the first and the last validation at each length, in the order of training."""
+    lines = [
+        "| run | at length | minutes | tokens, M | right |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for found in groups():
+        for record in found:
+            if record["config"]["num_hidden_layers"] < 4 or not record.get("curve"):
+                continue
+            for length, points in groupby(record["curve"], key=lambda point: point["length"]):
+                first, *rest = points
+                for point in [first, *rest[-1:]]:
+                    lines.append(
+                        f"| `{record['task']}-{record['model']}` | {length:,} | {point['minutes']:.1f} | "
+                        f"{point['tokens'] / 1e6:.1f} | {point['accuracy']:.1%} |"
+                    )
+    return "\n".join(lines)
+
+
 def when(record: dict, tokens: int) -> str:
     """What a training knew of unseen examples once it had read so many tokens, and how long they were."""
     point = next((point for point in record["curve"] if point["tokens"] >= tokens), record["curve"][-1])
@@ -117,7 +138,9 @@ def put(document: str, name: str, text: str) -> str:
 
 def main() -> None:
     document = DOCUMENT.read_text()
-    DOCUMENT.write_text(put(put(document, "results", table()), "race", race()))
+    for name, text in {"curves": curves(), "results": table(), "race": race()}.items():
+        document = put(document, name, text)
+    DOCUMENT.write_text(document)
 
 
 if __name__ == "__main__":
