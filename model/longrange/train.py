@@ -211,6 +211,10 @@ class Run:
     def take_exported(self, folder: Path) -> None:
         """A network without the optimisers' memory and without what said the hints, at the length of its own last training."""
         model = trainable_classifier(folder)
+        if model.config.max_length not in self.lengths:
+            raise ValueError(
+                f"{folder} was trained with {model.config.max_length} tokens; give a --length that is not shorter."
+            )
         self.trainee.model.load_state_dict(model.state_dict())
         self.average = {name: p.detach().clone() for name, p in self.trainee.named_parameters()}
         self.progress.stage = self.lengths.index(model.config.max_length)
@@ -409,8 +413,10 @@ def main() -> None:
         help="folder that keeps a copy of the runs, and from which a missing one comes back",
     )
     args = parser.parse_args()
-    if args.race and not args.task:
-        parser.error("--race needs a --task")
+    if (args.race or args.length) and not args.task:
+        parser.error("--race and --length need a --task")
+    if args.length and args.length not in (lengths := TASKS[args.task].lengths):
+        parser.error(f"--length of {args.task} is one of {', '.join(map(str, lengths))}")
     keep_memory()
     torch.set_num_threads(args.threads)
     compile_elementwise()
