@@ -17,7 +17,9 @@ export class ProgressBar {
   show({ tokensRead, tokensTotal, tokensPerSecond }: Status): void {
     if (tokensTotal === 0) return;
     const percent = Math.floor((tokensRead * 100) / tokensTotal);
-    const figures = `${tokensRead} of ${tokensTotal} tokens, ${tokensPerSecond} tokens/s`;
+    // The index is filled without the model, whose speed is then not known yet.
+    const speed = tokensPerSecond > 0 ? `, ${tokensPerSecond} tokens/s` : "";
+    const figures = `${tokensRead} of ${tokensTotal} tokens${speed}`;
     if (this.#output.isTTY) {
       const full = Math.round((percent * BAR_CHARACTERS) / 100);
       this.#output.write(
