@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from longrange.bundle import COUNTS, WEIGHTS, generated
 from longrange.table import wilson
 from longrange.tasks import NO_HINT, TASKS, keywords, listops, pathfinder, protein, text
 
@@ -185,3 +186,12 @@ def test_text_says_how_to_fetch_a_corpus_that_is_not_there(
     text.files.cache_clear()
     with pytest.raises(FileNotFoundError, match="fetch.py"):
         text.make(0, 100, False)
+
+
+@pytest.mark.parametrize("task", COUNTS)
+def test_the_sets_in_the_package_are_what_the_tasks_make_today(task: str) -> None:
+    examples = generated(task)
+    told = json.loads((WEIGHTS / task / "test.json").read_text())
+    assert told["labels"] == [label for _, label, _ in examples]
+    assert told["lengths"] == [len(sequence) for sequence, _, _ in examples]
+    assert (WEIGHTS / task / "test.bin").read_bytes() == b"".join(s.tobytes() for s, _, _ in examples)

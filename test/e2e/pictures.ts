@@ -76,6 +76,8 @@ async function dashboardPictures(): Promise<void> {
   await editor.runCommand("Notifications: Clear All Notifications");
   await picture("#hybrid-ratio", "best-ratio");
   await page.getByRole("button", { name: "Run Long Range Arena" }).click();
+  // The button is enabled until the run begins, too.
+  await page.locator("#long-range-task").waitFor({ timeout: LONGEST_MEASUREMENT_MS });
   await page.locator("#run-longRange:enabled").waitFor({ timeout: LONGEST_MEASUREMENT_MS });
   await page.locator("#long-range-task").selectOption("text");
   // As tall as the section: what lies outside the window would be missing from its picture.
