@@ -15,12 +15,11 @@ from pathlib import Path, PurePath
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from longrange.export import write_test_set
+from longrange.export import WEIGHTS, write_test_set
 from longrange.tasks import TASKS, Example
 from longrange.tasks.text import IS_TEST, LEAST_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
-WEIGHTS = Path(__file__).resolve().parent / "weights"
 SOURCES = {".ts", ".py", ".cc", ".h"}
 # Sequences of each length; none of keywords, which are beside the arena and whose models are not in the package.
 COUNTS = {

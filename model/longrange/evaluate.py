@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from longrange.export import read_classifier
+from longrange.export import WEIGHTS, read_classifier
 from longrange.families import RATES
 from longrange.network import Classifier
 from longrange.tasks import TASKS
-from longrange.train import ROOT, RUNS, WEIGHTS
+from longrange.train import ROOT, RUNS
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from longrange.optimizers import MATRICES
 from longrange.systems import Diagonal, LowRank, System
 
 LARGE = ("embed.weight", *MATRICES)
+WEIGHTS = Path(__file__).resolve().parent / "weights"  # of the package: TASK-MODEL, and the test set TASK
 
 
 def system_tensors(system: System) -> dict[str, Tensor]:

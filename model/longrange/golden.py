@@ -19,14 +19,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from longrange.export import read_classifier, write_classifier
+from longrange.export import WEIGHTS, read_classifier, write_classifier
 from longrange.forms import kernel
 from longrange.network import Classifier, LongRangeConfig
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "test" / "golden" / "longrange"
 LENGTHS = (1, 2, 63, 257, 1024)
 KERNEL_LENGTH = 200
-WEIGHTS = Path(__file__).resolve().parent / "weights"
 TRAINED_TOKENS = 8192  # of the test sequences of a trained model, about
 TINY = {
     "hidden_size": 32,

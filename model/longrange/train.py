@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from longrange.export import trainable_classifier, write_classifier
+from longrange.export import WEIGHTS, trainable_classifier, write_classifier
 from longrange.families import FAMILIES, RATES
 from longrange.network import Classifier, LongRangeConfig, compile_elementwise, embed_as_numbers, inside_of
 from longrange.optimizers import Optimizers
@@ -46,7 +46,6 @@ from longrange.tasks import NO_HINT, TASKS, Example
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / ".cache" / "longrange"
-WEIGHTS = Path(__file__).resolve().parent / "weights"
 # What is learned soonest comes first: the task, and the share of right answers at which it is done.
 ORDER = {"protein": 0.99, "text": 0.95, "listops": 0.6, "pathfinder": 0.93, "path-x": 0.97}
 STAGE_DONE = 0.85  # right answers at a length before the last, on validation of that length
@@ -62,6 +61,7 @@ REPORT, CHECKPOINT, VALIDATE = (
 )  # seconds of the processor, which a busy machine does not use up
 RACE_COOLING, RACE_VALIDATIONS = 1 / 5, 16
 VALIDATION, VALIDATION_TOKENS = 400, 2**19  # examples, fewer where they are long
+RACE_VALIDATION_TOKENS = 2**17
 VALIDATION_SEEDS = 1_000_000  # from here on; the tests take those from 0 on
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor | None]  # tokens [B, T], lengths [B], labels [B], hints [B, T]
@@ -131,7 +131,11 @@ class Trainee(nn.Module):
         return loss, (logits.argmax(-1) == labels).sum()
 
 
-class Busy(Exception):
+class Refused(Exception):
+    """A training that cannot begin; the message says why in one sentence."""
+
+
+class Busy(Refused):
     """Another process trains there."""
 
 
@@ -148,7 +152,7 @@ def lock(folder: Path) -> IO[str]:
 
 
 class Run:
-    """A training, its folder and its state; race is its seconds of the processor, if they are what ends it. Raises Busy."""
+    """A training, its folder and its state; race is its seconds of the processor, if they are what ends it. Raises Refused."""
 
     def __init__(
         self,
@@ -212,7 +216,7 @@ class Run:
         """A network without the optimisers' memory and without what said the hints, at the length of its own last training."""
         model = trainable_classifier(folder)
         if model.config.max_length not in self.lengths:
-            raise ValueError(
+            raise Refused(
                 f"{folder} was trained with {model.config.max_length} tokens; give a --length that is not shorter."
             )
         self.trainee.model.load_state_dict(model.state_dict())
@@ -264,7 +268,8 @@ class Run:
     def validate(self) -> float:
         """Right answers of the averaged weights on unseen examples of this length, as hard as those of the test."""
         rows = max(1, MICRO_TOKENS // self.length)
-        count = min(VALIDATION, VALIDATION_TOKENS // (4 if self.race else 1) // self.length)
+        tokens = RACE_VALIDATION_TOKENS if self.race else VALIDATION_TOKENS
+        count = min(VALIDATION, tokens // self.length)
         right = 0
         with self.averaged():
             for first in range(0, count, rows):
@@ -420,25 +425,28 @@ def main() -> None:
     keep_memory()
     torch.set_num_threads(args.threads)
     compile_elementwise()
-    if args.race:
-        run_race(Run(args.task, args.family, args.seed, args.copy, 60 * args.race, args.length))
-    else:
-        run_for(args, parser)
+    try:
+        if args.race:
+            run_race(Run(args.task, args.family, args.seed, args.copy, 60 * args.race, args.length))
+        else:
+            run_for(args)
+    except Refused as refused:
+        parser.exit(1, f"{refused}\n")
 
 
 def run_race(run: Run) -> None:
     run.go_on(lambda: run.race - run.progress.seconds, math.inf, RACE_COOLING * run.race)
 
 
-def run_for(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+def run_for(args: argparse.Namespace) -> None:
     """One task after the other, as long as there is time."""
     end = time.monotonic() + 60 * args.minutes
     for task in [args.task] if args.task else ORDER:
         try:
             run = Run(task, args.family, args.seed, args.copy, longest=args.length)
-        except Busy as busy:
+        except Busy:
             if args.task:
-                parser.exit(1, f"{busy}\n")
+                raise
             continue
         target = ORDER.get(task, 1.0)
         if run.progress.best < target and not run.go_on(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from longrange.bundle import COUNTS, WEIGHTS, generated
+from longrange.bundle import COUNTS, generated
+from longrange.export import WEIGHTS
 from longrange.table import wilson
 from longrange.tasks import NO_HINT, TASKS, keywords, listops, pathfinder, protein, text
 
